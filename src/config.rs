@@ -1,0 +1,85 @@
+//! What the embedder chooses when the engine is made.
+
+use std::sync::Arc;
+
+use crate::module::Features;
+use crate::runtime::memory::MemoryCreator;
+
+/// When functions are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compilation {
+    /// All functions before the module exists.
+    Eager,
+    /// Each function at its first call.
+    Lazy,
+}
+
+/// How accesses to 32-bit memories are kept in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryMode {
+    /// By unmapped pages if a probe at engine creation finds that the process may reserve them, by
+    /// explicit checks otherwise.
+    Auto,
+    /// By unmapped pages; the engine is refused if they cannot be had.
+    Guarded,
+    /// By explicit checks.
+    Explicit,
+}
+
+/// Settings of an engine. The defaults suit a host that trusts its machine but not its guests.
+#[derive(Clone)]
+pub struct Config {
+    /// Features that modules may use.
+    pub features: Features,
+    /// When functions are compiled.
+    pub compilation: Compilation,
+    /// How 32-bit memories are kept in bounds. `Explicit` whenever `signals` is false.
+    pub memory_mode: MemoryMode,
+    /// Whether traps may use SIGSEGV, SIGBUS, SIGFPE and SIGILL. If not, no handler is installed and
+    /// every check is explicit.
+    pub signals: bool,
+    /// Whether running code can be interrupted (a poll per loop iteration).
+    pub interrupts: bool,
+    /// Whether NaN results have one bit pattern.
+    pub canonicalize_nans: bool,
+    /// Whether processor features beyond x86-64-v2 are used (AVX and later).
+    pub avx: bool,
+    /// Whether explicitly checked memories move at each grow (a test mode).
+    pub memory_moves: bool,
+    /// Bytes of stack that one outermost call may use.
+    pub max_stack: usize,
+    /// Threads that compile, the calling one included; 0 = as many as the process may use.
+    pub compile_threads: usize,
+    /// Bytes of address space for machine code and slots.
+    pub code_reservation: usize,
+    /// Frames that a backtrace keeps, 0 = no backtraces.
+    pub backtrace_frames: usize,
+    /// Initial data are mapped copy-on-write where that is possible.
+    pub memory_images: bool,
+    /// Where linear memories come from, instead of the engine.
+    pub memory_creator: Option<Arc<dyn MemoryCreator>>,
+    /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
+    pub fail_function: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            features: Features::ALL,
+            compilation: Compilation::Eager,
+            memory_mode: MemoryMode::Auto,
+            signals: true,
+            interrupts: true,
+            canonicalize_nans: false,
+            avx: true,
+            memory_moves: false,
+            max_stack: 1 << 20,
+            compile_threads: 0,
+            code_reservation: 1 << 30,
+            backtrace_frames: 64,
+            memory_images: true,
+            memory_creator: None,
+            fail_function: None,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Stage 1: bytes become a [`Module`]: decoded, validated, immutable, shared by reference count.
+//!
+//! Bodies are kept as ranges of the wasm bytes; whoever compiles them reads them again with wasmparser.
+//!
+//! Not here: compilation (`compile`), instances (`runtime`).
+
+pub mod decode;
+pub mod names;
+pub mod registry;
+pub mod validate;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::types::{
+    DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
+    TableType, TypeIndex, ValType,
+};
+
+/// A decoded module.
+pub struct Module {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) types: Vec<FuncType>,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) exports: Vec<Export>,
+    /// Type of every function, imports first.
+    pub(crate) functions: Vec<TypeIndex>,
+    pub(crate) tables: Vec<TableType>,
+    pub(crate) memories: Vec<MemoryType>,
+    pub(crate) globals: Vec<GlobalType>,
+    pub(crate) import_counts: ImportCounts,
+    /// Initial values of the globals that the module defines.
+    pub(crate) global_inits: Vec<ConstExpr>,
+    /// Initial value of the elements of each table that the module defines; `None` is null.
+    pub(crate) table_inits: Vec<Option<ConstExpr>>,
+    pub(crate) data: Vec<DataSegment>,
+    pub(crate) elements: Vec<ElementSegment>,
+    pub(crate) start: Option<FuncIndex>,
+    /// Bodies of the defined functions, as ranges of `bytes` (locals included, size prefix not).
+    pub(crate) bodies: Vec<Range<u32>>,
+    /// Functions that can be called through a reference: exported, in an element segment, in a
+    /// `ref.func` of a constant expression or of a body. Sorted.
+    pub(crate) escaping: Vec<FuncIndex>,
+    pub(crate) custom_sections: Vec<CustomSection>,
+    pub(crate) features: Features,
+    pub(crate) names: names::Names,
+}
+
+/// How many of each kind are imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportCounts {
+    pub functions: usize,
+    pub tables: usize,
+    pub memories: usize,
+    pub globals: usize,
+}
+
+/// An import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub module: Box<str>,
+    pub name: Box<str>,
+    pub ty: ExternType,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct Export {
+    pub name: Box<str>,
+    pub item: ExportItem,
+}
+
+/// What an export names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportItem {
+    Func(FuncIndex),
+    Table(TableIndex),
+    Memory(MemoryIndex),
+    Global(GlobalIndex),
+}
+
+/// A validated constant expression, in postfix order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConstExpr(pub Box<[ConstOp]>);
+
+/// An operator of a constant expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ConstOp {
+    I32(i32),
+    I64(i64),
+    /// Bits.
+    F32(u32),
+    /// Bits.
+    F64(u64),
+    V128([u8; 16]),
+    RefNull(ValType),
+    RefFunc(FuncIndex),
+    GlobalGet(GlobalIndex),
+    I32Add,
+    I32Sub,
+    I32Mul,
+    I64Add,
+    I64Sub,
+    I64Mul,
+}
+
+/// A data segment; its bytes are a range of the module's.
+#[derive(Clone, Debug)]
+pub struct DataSegment {
+    /// Memory and offset of an active segment.
+    pub active: Option<(MemoryIndex, ConstExpr)>,
+    pub bytes: Range<u32>,
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub struct ElementSegment {
+    pub mode: ElementMode,
+    pub ty: ValType,
+    pub items: ElementItems,
+}
+
+/// When an element segment is used.
+#[derive(Clone, Debug)]
+pub enum ElementMode {
+    Active(TableIndex, ConstExpr),
+    Passive,
+    Declared,
+}
+
+/// Contents of an element segment.
+#[derive(Clone, Debug)]
+pub enum ElementItems {
+    Functions(Box<[FuncIndex]>),
+    Expressions(Box<[ConstExpr]>),
+}
+
+impl ElementItems {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            ElementItems::Functions(items) => items.len(),
+            ElementItems::Expressions(items) => items.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A custom section.
+#[derive(Clone, Debug)]
+pub struct CustomSection {
+    pub name: Box<str>,
+    /// Contents, as a range of the module's bytes.
+    pub bytes: Range<u32>,
+}
+
+macro_rules! features {
+    ($( $(#[$doc:meta])* $name:ident = $bit:literal, $text:literal, $flag:ident; )*) => {
+        /// A set of WebAssembly features. The bits are part of the C interface.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+        pub struct Features(pub u64);
+
+        impl Features {
+            $( $(#[$doc])* pub const $name: Features = Features(1 << $bit); )*
+            /// Every feature that the engine implements.
+            pub const ALL: Features = Features(0 $( | 1 << $bit )*);
+            /// Each feature with its name and its flag in wasmparser.
+            pub const LIST: &'static [(Features, &'static str, wasmparser::WasmFeatures)] =
+                &[$( (Features::$name, $text, wasmparser::WasmFeatures::$flag), )*];
+        }
+    };
+}
+features! {
+    /// Mutable globals may be imported and exported.
+    MUTABLE_GLOBAL = 0, "mutable-global", MUTABLE_GLOBAL;
+    /// Float to integer conversions that saturate.
+    SATURATING_FLOAT_TO_INT = 1, "saturating-float-to-int", SATURATING_FLOAT_TO_INT;
+    /// Sign extension operators.
+    SIGN_EXTENSION = 2, "sign-extension", SIGN_EXTENSION;
+    /// References and several tables.
+    REFERENCE_TYPES = 3, "reference-types", REFERENCE_TYPES;
+    /// Several results, and blocks with parameters.
+    MULTI_VALUE = 4, "multi-value", MULTI_VALUE;
+    /// Bulk operators on memories and tables.
+    BULK_MEMORY = 5, "bulk-memory", BULK_MEMORY;
+    /// 128-bit vectors.
+    SIMD = 6, "simd", SIMD;
+    /// Vector operators with a choice of results.
+    RELAXED_SIMD = 7, "relaxed-simd", RELAXED_SIMD;
+    /// Shared memories and atomic operators.
+    THREADS = 8, "threads", THREADS;
+    /// Tail calls.
+    TAIL_CALL = 9, "tail-call", TAIL_CALL;
+    /// Several memories.
+    MULTI_MEMORY = 10, "multi-memory", MULTI_MEMORY;
+    /// 64-bit memories and tables.
+    MEMORY64 = 11, "memory64", MEMORY64;
+    /// Arithmetic in constant expressions.
+    EXTENDED_CONST = 12, "extended-const", EXTENDED_CONST;
+    /// 128-bit addition, subtraction and multiplication.
+    WIDE_ARITHMETIC = 13, "wide-arithmetic", WIDE_ARITHMETIC;
+}
+
+impl Features {
+    /// Whether all of `other` are in the set.
+    pub fn contains(self, other: Features) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for Features {
+    type Output = Features;
+    fn bitor(self, other: Features) -> Features {
+        Features(self.0 | other.0)
+    }
+}
+
+impl Module {
+    /// The wasm bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Function types, by type index.
+    pub fn types(&self) -> &[FuncType] {
+        &self.types
+    }
+
+    /// Imports, in order.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// Exports, in order.
+    pub fn exports(&self) -> &[Export] {
+        &self.exports
+    }
+
+    /// Type index of every function, imports first.
+    pub fn functions(&self) -> &[TypeIndex] {
+        &self.functions
+    }
+
+    /// Type of every table, imports first.
+    pub fn tables(&self) -> &[TableType] {
+        &self.tables
+    }
+
+    /// Type of every memory, imports first.
+    pub fn memories(&self) -> &[MemoryType] {
+        &self.memories
+    }
+
+    /// Type of every global, imports first.
+    pub fn globals(&self) -> &[GlobalType] {
+        &self.globals
+    }
+
+    /// How many of each kind are imported.
+    pub fn import_counts(&self) -> ImportCounts {
+        self.import_counts
+    }
+
+    /// Number of functions that the module defines.
+    pub fn defined_func_count(&self) -> usize {
+        self.functions.len() - self.import_counts.functions
+    }
+
+    /// The index among all functions of a defined one.
+    pub fn func_index(&self, func: DefinedFunc) -> FuncIndex {
+        FuncIndex(func.0 + self.import_counts.functions as u32)
+    }
+
+    /// The index among the defined functions, unless the function is imported.
+    pub fn defined_func(&self, func: FuncIndex) -> Option<DefinedFunc> {
+        func.0.checked_sub(self.import_counts.functions as u32).map(DefinedFunc)
+    }
+
+    /// The type of a function.
+    pub fn func_type(&self, func: FuncIndex) -> &FuncType {
+        &self.types[self.functions[func.index()].index()]
+    }
+
+    /// The body of a defined function, as a range of the module's bytes.
+    pub fn body(&self, func: DefinedFunc) -> Range<usize> {
+        let range = &self.bodies[func.index()];
+        range.start as usize..range.end as usize
+    }
+
+    /// Functions, imported ones not counted, that can be called through a reference; sorted.
+    pub fn escaping(&self) -> &[FuncIndex] {
+        &self.escaping
+    }
+
+    /// Number of [`Module::escaping`] functions.
+    pub fn escaping_count(&self) -> usize {
+        self.escaping.len()
+    }
+
+    /// Position among the escaping functions.
+    pub fn escaping_position(&self, func: FuncIndex) -> Option<u32> {
+        self.escaping.binary_search(&func).ok().map(|position| position as u32)
+    }
+
+    /// The features that the module uses (those that its bytes need, not those that were allowed).
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Custom sections, in order.
+    pub fn custom_sections(&self) -> &[CustomSection] {
+        &self.custom_sections
+    }
+
+    /// The name section.
+    pub fn names(&self) -> &names::Names {
+        &self.names
+    }
+
+    /// The type of what an export names.
+    pub fn export_type(&self, item: ExportItem) -> ExternType {
+        match item {
+            ExportItem::Func(index) => ExternType::Func(self.func_type(index).clone()),
+            ExportItem::Table(index) => ExternType::Table(self.tables[index.index()]),
+            ExportItem::Memory(index) => ExternType::Memory(self.memories[index.index()]),
+            ExportItem::Global(index) => ExternType::Global(self.globals[index.index()]),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! All that is known about one compiled unit, in one record.
+
+use crate::trap::TrapCode;
+use crate::types::{DefinedFunc, FuncIndex};
+
+/// Machine code before linking, with everything that the runtime must know about it.
+///
+/// Equal inputs give equal records, whatever the schedule. Offsets count from the first byte of `bytes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompiledCode {
+    /// The bytes; relocations are still to be applied.
+    pub bytes: Vec<u8>,
+    /// Required alignment of `bytes[body_offset]`, a power of two.
+    pub alignment: u32,
+    /// Where callers enter: the stack check, or the body where none is needed.
+    pub entry_offset: u32,
+    /// Where the body starts, behind the stack check.
+    pub body_offset: u32,
+    /// References to other code and data, by offset.
+    pub relocations: Vec<Relocation>,
+    /// Instructions that may trap, sorted by offset.
+    pub trap_sites: Vec<TrapSite>,
+    /// Calls, sorted by return offset.
+    pub call_sites: Vec<CallSite>,
+    /// Bytes of the frame, return address and saved frame pointer not counted.
+    pub frame_size: u32,
+}
+
+/// A field to fill in when the code is placed: `target + addend - address of the field`, 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation {
+    /// Where the field is.
+    pub offset: u32,
+    /// What it refers to.
+    pub target: RelocationTarget,
+    /// Added to the difference.
+    pub addend: i32,
+}
+
+/// What a relocation refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocationTarget {
+    /// The entry of a function of the same module that is linked directly.
+    Function(DefinedFunc),
+    /// The slot of a function of the same module.
+    Slot(DefinedFunc),
+}
+
+/// An instruction that may trap, by hardware fault or as an undefined instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapSite {
+    /// Offset of the instruction.
+    pub offset: u32,
+    /// Offset of the wasm operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// Why it traps.
+    pub code: TrapCode,
+}
+
+/// A call, for backtraces, references and exception handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSite {
+    /// Offset of the return address.
+    pub return_offset: u32,
+    /// Offset of the wasm operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// Index of the map of live references; [`CallSite::NONE`] while there is no collector.
+    pub reference_map: u32,
+    /// Index of the exception handlers; [`CallSite::NONE`] while there are none.
+    pub handler: u32,
+}
+
+impl CallSite {
+    /// No reference map, or no handler.
+    pub const NONE: u32 = u32::MAX;
+}
+
+/// What a unit compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodeKind {
+    /// A function of a module.
+    Function(FuncIndex),
+    /// The bridge from the host into functions of one type.
+    EntryTrampoline,
+    /// The bridge from WebAssembly to host functions of one type.
+    HostTrampoline,
+}
