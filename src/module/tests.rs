@@ -9,7 +9,7 @@ fn wasm(text: &str) -> Vec<u8> {
 }
 
 fn module(text: &str) -> Module {
-    load(text.as_bytes(), Features::ALL, 1).unwrap()
+    load(&wasm(text), Features::ALL, 1).unwrap()
 }
 
 fn refusal(bytes: &[u8], features: Features) -> Error {
@@ -142,7 +142,7 @@ fn features_used_are_those_needed() {
         let module = module(text);
         assert_eq!(module.features(), uses, "{text}");
         // Enough, and none too many.
-        load(text.as_bytes(), uses, 1).unwrap_or_else(|error| panic!("{text}: {error}"));
+        load(&wasm(text), uses, 1).unwrap_or_else(|error| panic!("{text}: {error}"));
         for &(feature, name, _) in Features::LIST.iter().filter(|(feature, ..)| uses.contains(*feature)) {
             let named = missing(text, WITHOUT(feature));
             assert_eq!(named, name, "{text}");
