@@ -10,6 +10,8 @@
 mod atomic;
 mod env;
 mod memory;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod operator_tests;
 mod relaxed;
 mod state;
 mod vector;
