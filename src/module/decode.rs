@@ -242,7 +242,8 @@ impl Builder {
         if element != ValType::FuncRef || !self.module.tables.is_empty() {
             self.uses(Features::REFERENCE_TYPES);
         }
-        let ty = TableType { element, min: ty.initial, max: ty.maximum, index: self.index_type(ty.table64) };
+        let index = if ty.table64 { self.wide() } else { IndexType::I32 };
+        let ty = TableType { element, min: ty.initial, max: ty.maximum, index };
         self.module.tables.push(ty);
         ty
     }
@@ -254,19 +255,16 @@ impl Builder {
         if ty.shared {
             self.uses(Features::THREADS);
         }
-        let index = self.index_type(ty.memory64);
+        let index = if ty.memory64 { self.wide() } else { IndexType::I32 };
         let ty = MemoryType { min: ty.initial, max: ty.maximum, index, shared: ty.shared };
         self.module.memories.push(ty);
         ty
     }
 
-    fn index_type(&mut self, wide: bool) -> IndexType {
-        if wide {
-            self.uses(Features::MEMORY64);
-            IndexType::I64
-        } else {
-            IndexType::I32
-        }
+    /// The index type of a wide memory or table.
+    fn wide(&mut self) -> IndexType {
+        self.uses(Features::MEMORY64);
+        IndexType::I64
     }
 
     fn global(&mut self, ty: wasmparser::GlobalType) -> GlobalType {
