@@ -163,12 +163,15 @@ impl TopCompiler {
                 .map_err(|error| error.to_string())?;
             let func = index.0;
             let check = if summary.calls { StackCheck::Always { func } } else { StackCheck::IfLarge { func } };
-            self.finish(scratch, Unit {
-                check,
-                extra_stack: summary.tail_stack,
-                imported_functions: module.import_counts().functions as u32,
-                wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
-            })
+            self.finish(
+                scratch,
+                Unit {
+                    check,
+                    extra_stack: summary.tail_stack,
+                    imported_functions: module.import_counts().functions as u32,
+                    wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                },
+            )
         })
     }
 

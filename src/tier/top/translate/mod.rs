@@ -13,6 +13,8 @@ mod control;
 mod env;
 mod memory;
 mod numeric;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod operator_tests;
 mod reference;
 mod relaxed;
 mod state;
@@ -22,8 +24,10 @@ mod vector;
 mod wide;
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, SourceLoc, StackSlot, Type, Value, types};
-use cranelift_frontend::{FunctionBuilder, Variable};
-use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations};
+use cranelift_frontend::FunctionBuilder;
+use wasmparser::{
+    BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations,
+};
 
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
@@ -74,24 +78,8 @@ pub(super) fn translate(
     let vmctx = builder.block_params(entry)[0];
     let type_index = job.module.functions()[job.module.func_index(job.func).index()];
     let ty = &job.module.types()[type_index.index()];
-    let result_pointer =
-        Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
-    let Job { module, layout, options, linkage, .. } = job;
-    let reach = Reach::Live;
-    let mut t = Translator {
-        b: builder,
-        module,
-        layout,
-        options,
-        linkage,
-        buf,
-        vmctx,
-        result_pointer,
-        result_slot: None,
-        reach,
-        calls: false,
-        tail_stack: 0,
-    };
+    let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
+    let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
     let first = if result_pointer.is_some() { 3 } else { 2 };
     for (position, &ty) in ty.params().iter().enumerate() {
         let value = t.b.block_params(entry)[first + position];
@@ -140,6 +128,32 @@ struct Translator<'a> {
     calls: bool,
     /// As in [`Summary`].
     tail_stack: u32,
+}
+
+impl<'a> Translator<'a> {
+    fn new(
+        job: Job<'a>,
+        b: FunctionBuilder<'a>,
+        buf: &'a mut Buffers,
+        vmctx: Value,
+        result_pointer: Option<Value>,
+    ) -> Translator<'a> {
+        let Job { module, layout, options, linkage, .. } = job;
+        Translator {
+            b,
+            module,
+            layout,
+            options,
+            linkage,
+            buf,
+            vmctx,
+            result_pointer,
+            result_slot: None,
+            reach: Reach::Live,
+            calls: false,
+            tail_stack: 0,
+        }
+    }
 }
 
 /// Flags of a bitcast between vector types: lanes are little endian.

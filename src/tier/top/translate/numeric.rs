@@ -1,6 +1,10 @@
 //! Constants, arithmetic, comparisons, conversions of scalars.
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::{FloatCC, IntCC}, types};
+use cranelift_codegen::ir::{
+    InstBuilder, Type, Value,
+    condcodes::{FloatCC, IntCC},
+    types,
+};
 use wasmparser::Operator;
 
 use super::{BITCAST, Translator};
