@@ -18,7 +18,7 @@ pub(super) const CONSTANT: MemFlagsData = MemFlagsData::trusted().with_readonly(
 pub(super) const MUTABLE: MemFlagsData = MemFlagsData::trusted();
 
 /// Cranelift's name for one of our trap codes: the same number.
-pub(super) fn clif_trap(code: TrapCode) -> ir::TrapCode {
+pub(in crate::tier::top) fn clif_trap(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::user(code as u8).expect("trap codes are small and never 0")
 }
 
@@ -56,6 +56,7 @@ impl Translator<'_> {
 
     /// Calls a helper; the arguments follow the vmctx, in the types of `Builtin::params`.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
         let signature = self.builtin_signature(builtin);
         let table = self.vmctx_constant(types::I64, vmctx::VMCTX_BUILTINS);
         let callee = self.b.ins().load(types::I64, CONSTANT, table, builtin.offset());

@@ -14,13 +14,13 @@ use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::{MemArg, MemArgTarget, Operator, Ordering, V128};
 
-use super::state::{Buffers, Reach};
-use super::{Translator, atomic, relaxed, vector, wide};
+use super::state::Buffers;
+use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
-use crate::tier::top::{Bounds, Options, Signals};
-use crate::types::{IndexType, MemoryType};
+use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
+use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
 struct Sample {
@@ -269,7 +269,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let mut t = Translator { b, module, layout: &layout, options, buf: &mut buf, vmctx: params[0], reach: Reach::Live };
+    let job = Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct };
+    let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];
     let takers = groups.iter().filter(|translate| translate(&mut t, &sample.op)).count();
