@@ -8,6 +8,7 @@
 //! `tier` and `abi` contain none.
 
 pub mod abi;
+pub mod capi;
 pub mod config;
 pub mod engine;
 pub mod error;
