@@ -58,8 +58,9 @@ impl Translator<'_> {
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
         self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
         let signature = self.builtin_signature(builtin);
-        let table = self.vmctx_constant(types::I64, vmctx::VMCTX_BUILTINS);
-        let callee = self.b.ins().load(types::I64, CONSTANT, table, builtin.offset());
+        // Not `CONSTANT`: hoisted out of a loop, the address would occupy a register for a call that is rare.
+        let table = self.b.ins().load(types::I64, MUTABLE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, MUTABLE, table, builtin.offset());
         let mut all = [self.vmctx; 8];
         all[1..=args.len()].copy_from_slice(args);
         let call = self.b.ins().call_indirect(signature, callee, &all[..=args.len()]);
