@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn other_faults_go_to_the_earlier_handler_with_its_mask() {
         in_child(|| {
-            set_host(libc::SIGILL, host as usize, libc::SA_SIGINFO);
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
             let active = install(hook).unwrap();
             let undefined = code(UNDEFINED);
             for expected in 1..=3 {
@@ -419,7 +419,7 @@ mod tests {
             assert_eq!((call(&undefined, 0), HOST_CALLS.load(Ordering::Relaxed)), (7, 4));
         });
         in_child(|| {
-            set_host(libc::SIGILL, host_without_info as usize, 0);
+            set_host(libc::SIGILL, host_without_info as *const () as usize, 0);
             let _active = install(hook).unwrap();
             call(&code(UNDEFINED), 0);
             panic!("the host's handler leaves");
@@ -430,9 +430,9 @@ mod tests {
     #[test]
     fn a_handler_put_on_top_later_is_chained_to_without_a_circle() {
         in_child(|| {
-            set_host(libc::SIGILL, host as usize, libc::SA_SIGINFO);
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
             let _first = install(hook).unwrap();
-            let ours = set_host(libc::SIGILL, chaining_host as usize, libc::SA_SIGINFO);
+            let ours = set_host(libc::SIGILL, chaining_host as *const () as usize, libc::SA_SIGINFO);
             assert_eq!(ours, HANDLERS[0] as usize);
             SAVED.store(ours, Ordering::Relaxed);
             let undefined = code(UNDEFINED);
@@ -454,7 +454,7 @@ mod tests {
         in_child(|| {
             for _ in 0..LEVELS {
                 let _active = install(hook).unwrap();
-                set_host(libc::SIGILL, host as usize, libc::SA_SIGINFO);
+                set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
             }
             assert!(matches!(install(hook), Err(Error::Limit { .. })));
         });
@@ -503,7 +503,7 @@ mod tests {
         assert_eq!(sent(libc::SIG_DFL), libc::SIGFPE);
         assert_eq!(sent(libc::SIG_IGN), 0);
         let once = death(|| {
-            set_host(libc::SIGILL, host as usize, libc::SA_SIGINFO | libc::SA_RESETHAND);
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO | libc::SA_RESETHAND);
             let _active = install(hook).unwrap();
             let undefined = code(UNDEFINED);
             assert_eq!(call(&undefined, 0), 7);
