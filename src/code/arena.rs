@@ -293,12 +293,7 @@ impl CodeSpace {
     }
 
     /// Makes a chunk with no users yet.
-    fn open_chunk(
-        &self,
-        state: &mut State,
-        bytes: usize,
-        capacity: usize,
-    ) -> Result<(usize, Option<Arc<Mapping>>)> {
+    fn open_chunk(&self, state: &mut State, bytes: usize, capacity: usize) -> Result<(usize, Option<Arc<Mapping>>)> {
         let (first, granules) = self.take(state, bytes, End::Low)?;
         let len = granules * GRANULE;
         let view = match self.map_code(state, first, len) {
@@ -475,8 +470,7 @@ impl CodeSpace {
     fn open_slots(&self, state: &mut State, bytes: usize) -> Result<usize> {
         let (first, granules) = self.take(state, bytes, End::High)?;
         // SAFETY: the granules were free.
-        let result =
-            unsafe { self.reservation.protect(self.offset(first), granules * GRANULE, Protection::ReadWrite) };
+        let result = unsafe { self.reservation.protect(self.offset(first), granules * GRANULE, Protection::ReadWrite) };
         if let Err(error) = result {
             self.unmap(state, first, granules);
             return Err(error);
@@ -571,4 +565,19 @@ pub(super) const TRAP: u8 = 0xCC;
 fn lazy_stub(index: u32) -> [u8; STUB_SIZE] {
     let [a, b, c, d] = index.to_le_bytes();
     [0xB8, a, b, c, d, 0xFF, 0x67, crate::abi::vmctx::VMCTX_LAZY_COMPILE as u8]
+}
+
+#[cfg(all(test, not(loom)))]
+impl CodeSpace {
+    /// Addresses of the reservation.
+    pub(super) fn addresses(&self) -> std::ops::Range<usize> {
+        let base = self.reservation.base() as usize;
+        base..base + self.reservation.len()
+    }
+
+    /// Bytes of memory behind the file.
+    pub(super) fn file_memory(&self) -> usize {
+        let pass = self.enter();
+        self.lock(&pass).file.as_ref().map_or(0, |file| file.memory().unwrap())
+    }
 }

@@ -143,11 +143,8 @@ struct Entry<R> {
 
 impl<R> ChunkMap<R> {
     pub(super) fn new(base: usize, capacity: usize) -> ChunkMap<R> {
-        let entry = || Entry {
-            start: AtomicU32::new(0),
-            end: AtomicU32::new(0),
-            record: AtomicPtr::new(ptr::null_mut()),
-        };
+        let entry =
+            || Entry { start: AtomicU32::new(0), end: AtomicU32::new(0), record: AtomicPtr::new(ptr::null_mut()) };
         ChunkMap { base, count: AtomicUsize::new(0), entries: zeroed(capacity, entry) }
     }
 

@@ -96,12 +96,7 @@ impl ModuleCode {
             slot::init(slots.get(index), stubs.as_ref().map_or(0, |stubs| stubs.get(index)));
         }
         drop(pass);
-        let state = State {
-            versions: vec![None; count].into(),
-            batches: Vec::new(),
-            published: 0,
-            code_size: 0,
-        };
+        let state = State { versions: vec![None; count].into(), batches: Vec::new(), published: 0, code_size: 0 };
         Ok(ModuleCode { space: Arc::clone(space), module, slots, state: Mutex::new(state) })
     }
 

@@ -237,7 +237,8 @@ impl MemFile {
         // SAFETY: the descriptor is fresh and ours.
         let file = MemFile(unsafe { OwnedFd::from_raw_fd(fd) });
         let size = libc::off_t::try_from(len).ok().filter(|_| allows_file_size(len));
-        let size = size.ok_or_else(|| Error::System { what, source: std::io::Error::from_raw_os_error(libc::EFBIG) })?;
+        let size =
+            size.ok_or_else(|| Error::System { what, source: std::io::Error::from_raw_os_error(libc::EFBIG) })?;
         // SAFETY: the descriptor is open for writing.
         if unsafe { libc::ftruncate(fd, size) } != 0 {
             return Err(Error::last_os(what));
@@ -249,9 +250,8 @@ impl MemFile {
     pub fn write_at(&self, mut offset: usize, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             // SAFETY: `bytes` is readable; the descriptor is open for writing.
-            let done = unsafe {
-                libc::pwrite(self.0.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), offset as libc::off_t)
-            };
+            let done =
+                unsafe { libc::pwrite(self.0.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), offset as libc::off_t) };
             match usize::try_from(done) {
                 Ok(done) => (offset, bytes) = (offset + done, &bytes[done..]),
                 Err(_) if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
@@ -261,12 +261,24 @@ impl MemFile {
         Ok(())
     }
 
+    /// Bytes of memory that the file takes.
+    pub fn memory(&self) -> Result<usize> {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: `stat` is valid for writing, and read only after success.
+        let stat = unsafe {
+            if libc::fstat(self.0.as_raw_fd(), stat.as_mut_ptr()) != 0 {
+                return Err(Error::last_os("ask for the size of a memory file"));
+            }
+            stat.assume_init()
+        };
+        Ok(stat.st_blocks as usize * 512)
+    }
+
     /// Gives the memory behind a part of the file back; it reads as zeros afterwards, in every mapping.
     pub fn punch_hole(&self, offset: usize, len: usize) -> Result<()> {
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         // SAFETY: the descriptor is open for writing.
-        let status =
-            unsafe { libc::fallocate(self.0.as_raw_fd(), mode, offset as libc::off_t, len as libc::off_t) };
+        let status = unsafe { libc::fallocate(self.0.as_raw_fd(), mode, offset as libc::off_t, len as libc::off_t) };
         if status == 0 { Ok(()) } else { Err(Error::last_os("free a part of a memory file")) }
     }
 }

@@ -65,16 +65,8 @@ pub const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc
 const LEVELS: usize = 8;
 
 /// The handler function of each level.
-const HANDLERS: [Handler; LEVELS] = [
-    handle::<0>,
-    handle::<1>,
-    handle::<2>,
-    handle::<3>,
-    handle::<4>,
-    handle::<5>,
-    handle::<6>,
-    handle::<7>,
-];
+const HANDLERS: [Handler; LEVELS] =
+    [handle::<0>, handle::<1>, handle::<2>, handle::<3>, handle::<4>, handle::<5>, handle::<6>, handle::<7>];
 
 type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
@@ -133,7 +125,11 @@ fn put_on_top(index: usize, signal: c_int, used: &mut usize) -> Result<()> {
         return Ok(());
     }
     let Some((&handler, previous)) = HANDLERS.get(*used).zip(PREVIOUS.get(*used)) else {
-        return Err(Error::Limit { what: "replacements of signal handlers", asked: *used as u64, limit: LEVELS as u64 });
+        return Err(Error::Limit {
+            what: "replacements of signal handlers",
+            asked: *used as u64,
+            limit: LEVELS as u64,
+        });
     };
     // SAFETY: the level is unused: nobody reads its predecessor before its handler is installed below.
     unsafe { previous[index].set(current) };
@@ -295,5 +291,224 @@ mod context {
         set(libc::REG_RSI, rsi);
         set(libc::REG_RDX, rdx);
         set(libc::REG_RCX, rcx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::mmap::{Mapping, Protection};
+    use crate::sys::tests::in_child;
+
+    /// Executable memory with these bytes.
+    fn code(bytes: &[u8]) -> Mapping {
+        let mapping = Mapping::anonymous(4096).unwrap();
+        // SAFETY: fresh memory of a page, which nobody else uses.
+        unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), mapping.base(), bytes.len());
+            mapping.protect(0, 4096, Protection::ReadExecute).unwrap();
+        }
+        mapping
+    }
+
+    fn call(code: &Mapping, argument: usize) -> u64 {
+        // SAFETY: the code of these tests has this signature.
+        unsafe { transmute::<*mut u8, extern "C" fn(usize) -> u64>(code.base())(argument) }
+    }
+
+    /// `ud2; mov eax, 7; ret`: our handlers skip the first.
+    const UNDEFINED: &[u8] = &[0x0F, 0x0B, 0xB8, 7, 0, 0, 0, 0xC3];
+    /// `mov eax, [rdi]; ret`
+    const LOAD: &[u8] = &[0x8B, 0x07, 0xC3];
+    /// `xor eax, eax; cdq; div eax; ret`
+    const DIVIDE: &[u8] = &[0x31, 0xC0, 0x99, 0xF7, 0xF0, 0xC3];
+    /// `lea rax, [rdi + rsi]; add rax, rdx; lea rax, [rax + 2 * rcx]; ret`
+    const LANDING: &[u8] = &[0x48, 0x8D, 0x04, 0x37, 0x48, 0x01, 0xD0, 0x48, 0x8D, 0x04, 0x48, 0xC3];
+
+    static START: AtomicUsize = AtomicUsize::new(0);
+    static LANDING_AT: AtomicUsize = AtomicUsize::new(0);
+    static HOST_CALLS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Takes the faults of the instruction at START, and nothing else.
+    fn hook(fault: &Fault) -> Option<Redirect> {
+        let ours = START.load(Ordering::Relaxed) == fault.pc;
+        let args = [1000, fault.signal as usize, fault.address, 100_000];
+        ours.then(|| Redirect { pc: LANDING_AT.load(Ordering::Relaxed), sp: fault.sp, args })
+    }
+
+    /// A host's handler: skips two bytes, and checks that its own mask is in force.
+    extern "C" fn host(signal: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
+        HOST_CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the arguments of a signal handler; asks for the mask only.
+        unsafe {
+            let mut mask = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &mut mask);
+            assert!(libc::sigismember(&mask, signal) == 1 && libc::sigismember(&mask, libc::SIGUSR2) == 1);
+            (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] += 2;
+        }
+    }
+
+    extern "C" fn host_without_info(_: c_int) {
+        HOST_CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: returning would fault again.
+        unsafe { libc::_exit(0) };
+    }
+
+    static SAVED: AtomicUsize = AtomicUsize::new(0);
+
+    /// A later handler of the host that passes everything on to its predecessor.
+    extern "C" fn chaining_host(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+        HOST_CALLS.fetch_add(100, Ordering::Relaxed);
+        // SAFETY: the predecessor is one of our handlers.
+        unsafe { transmute::<usize, Handler>(SAVED.load(Ordering::Relaxed))(signal, info, context) };
+    }
+
+    fn set_host(signal: c_int, handler: usize, flags: c_int) -> usize {
+        // SAFETY: a valid sigaction; the handlers above are async-signal-safe.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let mut before: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler;
+            action.sa_flags = flags;
+            libc::sigaddset(&mut action.sa_mask, libc::SIGUSR2);
+            assert_eq!(libc::sigaction(signal, &action, &mut before), 0);
+            before.sa_sigaction
+        }
+    }
+
+    fn start_at(code: &Mapping, offset: usize) {
+        START.store(code.base() as usize + offset, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn faults_of_each_kind_continue_where_the_hook_says() {
+        in_child(|| {
+            let landing = code(LANDING);
+            LANDING_AT.store(landing.base() as usize, Ordering::Relaxed);
+            let _active = install(hook).unwrap();
+            for _ in 0..3 {
+                for (bytes, offset, argument, signal, address) in [
+                    (UNDEFINED, 0, 0, libc::SIGILL, 0),
+                    (LOAD, 0, 0x1230, libc::SIGSEGV, 0x1230),
+                    (DIVIDE, 3, 0, libc::SIGFPE, 0),
+                ] {
+                    let code = code(bytes);
+                    start_at(&code, offset);
+                    assert_eq!(call(&code, argument), 201_000 + signal as u64 + address, "signal {signal}");
+                }
+            }
+        });
+    }
+
+    /// The host's handler was there first.
+    #[test]
+    fn other_faults_go_to_the_earlier_handler_with_its_mask() {
+        in_child(|| {
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
+            let active = install(hook).unwrap();
+            let undefined = code(UNDEFINED);
+            for expected in 1..=3 {
+                assert_eq!((call(&undefined, 0), HOST_CALLS.load(Ordering::Relaxed)), (7, expected));
+            }
+            // Even a fault that the hook wants, once no engine is left.
+            let landing = code(LANDING);
+            LANDING_AT.store(landing.base() as usize, Ordering::Relaxed);
+            start_at(&undefined, 0);
+            assert_ne!(call(&undefined, 0), 7);
+            drop(active);
+            assert_eq!((call(&undefined, 0), HOST_CALLS.load(Ordering::Relaxed)), (7, 4));
+        });
+        in_child(|| {
+            set_host(libc::SIGILL, host_without_info as *const () as usize, 0);
+            let _active = install(hook).unwrap();
+            call(&code(UNDEFINED), 0);
+            panic!("the host's handler leaves");
+        });
+    }
+
+    /// Later handlers that chain, and engines created after them: no circle, everyone is asked once.
+    #[test]
+    fn a_handler_put_on_top_later_is_chained_to_without_a_circle() {
+        in_child(|| {
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
+            let _first = install(hook).unwrap();
+            let ours = set_host(libc::SIGILL, chaining_host as *const () as usize, libc::SA_SIGINFO);
+            assert_eq!(ours, HANDLERS[0] as usize);
+            SAVED.store(ours, Ordering::Relaxed);
+            let undefined = code(UNDEFINED);
+            assert_eq!((call(&undefined, 0), HOST_CALLS.swap(0, Ordering::Relaxed)), (7, 101));
+            let _second = install(hook).unwrap();
+            let _third = install(hook).unwrap();
+            assert_eq!((call(&undefined, 0), HOST_CALLS.swap(0, Ordering::Relaxed)), (7, 101));
+            let landing = code(LANDING);
+            LANDING_AT.store(landing.base() as usize, Ordering::Relaxed);
+            start_at(&undefined, 0);
+            assert!(call(&undefined, 0) >= 1000);
+            assert_eq!(HOST_CALLS.load(Ordering::Relaxed), 0, "our faults are taken on top");
+        });
+    }
+
+    /// Replacing our handlers again and again ends in an error, not in silence.
+    #[test]
+    fn levels_are_bounded() {
+        in_child(|| {
+            for _ in 0..LEVELS {
+                let _active = install(hook).unwrap();
+                set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
+            }
+            assert!(matches!(install(hook), Err(Error::Limit { .. })));
+        });
+    }
+
+    /// How a child that runs `body` ends: the signal that killed it.
+    fn death(body: impl FnOnce()) -> c_int {
+        // SAFETY: the child runs `body` and leaves.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: the child's own limits and exit.
+            unsafe {
+                libc::alarm(60);
+                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                libc::setrlimit(libc::RLIMIT_CORE, &none);
+                body();
+                libc::_exit(0);
+            }
+        }
+        let mut status = 0;
+        // SAFETY: `pid` is our child.
+        unsafe { libc::waitpid(pid, &mut status, 0) };
+        if libc::WIFSIGNALED(status) { libc::WTERMSIG(status) } else { 0 }
+    }
+
+    /// Crashes stay crashes, ignored signals stay ignored.
+    #[test]
+    fn default_and_ignored_signals_keep_their_meaning() {
+        let crash = |handler: usize| {
+            death(|| {
+                set_host(libc::SIGILL, handler, 0);
+                let _active = install(hook).unwrap();
+                call(&code(UNDEFINED), 0);
+            })
+        };
+        assert_eq!(crash(libc::SIG_DFL), libc::SIGILL);
+        assert_eq!(crash(libc::SIG_IGN), libc::SIGILL, "a fault cannot be ignored");
+        let sent = |handler: usize| {
+            death(|| {
+                set_host(libc::SIGFPE, handler, 0);
+                let _active = install(hook).unwrap();
+                // SAFETY: sends a signal to this process.
+                unsafe { libc::raise(libc::SIGFPE) };
+            })
+        };
+        assert_eq!(sent(libc::SIG_DFL), libc::SIGFPE);
+        assert_eq!(sent(libc::SIG_IGN), 0);
+        let once = death(|| {
+            set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO | libc::SA_RESETHAND);
+            let _active = install(hook).unwrap();
+            let undefined = code(UNDEFINED);
+            assert_eq!(call(&undefined, 0), 7);
+            call(&undefined, 0);
+        });
+        assert_eq!(once, libc::SIGILL);
     }
 }
