@@ -9,6 +9,7 @@
 
 pub mod abi;
 pub mod code;
+pub(crate) mod compile;
 pub mod config;
 pub mod engine;
 pub mod error;
