@@ -8,12 +8,16 @@
 //! `tier` and `abi` contain none.
 
 pub mod abi;
+pub mod code;
+pub(crate) mod compile;
 pub mod config;
 pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod module;
 pub mod runtime;
+pub(crate) mod sync;
+pub mod sys;
 pub mod tier;
 pub mod trap;
 pub mod types;

@@ -14,6 +14,8 @@ use crate::trap::TrapCode;
 
 /// Flags of loads of what never changes while an instance lives: they may be shared and hoisted.
 pub(super) const CONSTANT: MemFlagsData = MemFlagsData::trusted().with_readonly().with_can_move();
+/// As [`CONSTANT`], but loaded where it is used.
+const IN_PLACE: MemFlagsData = MemFlagsData::trusted().with_readonly();
 /// Flags of accesses to the runtime's structures that may change.
 pub(super) const MUTABLE: MemFlagsData = MemFlagsData::trusted();
 
@@ -58,9 +60,10 @@ impl Translator<'_> {
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
         self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
         let signature = self.builtin_signature(builtin);
-        // Not `CONSTANT`: hoisted out of a loop, the address would occupy a register for a call that is rare.
-        let table = self.b.ins().load(types::I64, MUTABLE, self.vmctx, vmctx::VMCTX_BUILTINS);
-        let callee = self.b.ins().load(types::I64, MUTABLE, table, builtin.offset());
+        // Not hoisted: most helpers are called where little else runs, and a register that a loop keeps
+        // for its poll is dearer than two loads when that is taken.
+        let table = self.b.ins().load(types::I64, IN_PLACE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, IN_PLACE, table, builtin.offset());
         let mut all = [self.vmctx; 8];
         all[1..=args.len()].copy_from_slice(args);
         let call = self.b.ins().call_indirect(signature, callee, &all[..=args.len()]);
