@@ -237,4 +237,3 @@ impl CompiledModule {
         Ok(inner.code.entry(func))
     }
 }
-

@@ -7,9 +7,11 @@
 //! Unsafe perimeter: `code`, `runtime`, `sys`, `capi` (each folder says why it may); `module`, `compile`,
 //! `tier` and `abi` contain none.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod abi;
 pub mod code;
-pub(crate) mod compile;
+pub mod compile;
 pub mod config;
 pub mod engine;
 pub mod error;

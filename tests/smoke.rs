@@ -56,14 +56,19 @@ fn calls_traps_and_host_functions_work_in_every_mode() {
         let mut store = Store::new(&engine).unwrap();
         let mut linker = Linker::new(&engine);
         linker
-            .define_func("h", "twice", FuncType::new([ValType::I32], [ValType::I32]), Arc::new(|_, args, results| {
-                let Val::I32(x) = args[0] else { unreachable!() };
-                if x == 13 {
-                    return Err(Error::misuse("thirteen"));
-                }
-                results[0] = Val::I32(2 * x);
-                Ok(())
-            }))
+            .define_func(
+                "h",
+                "twice",
+                FuncType::new([ValType::I32], [ValType::I32]),
+                Arc::new(|_, args, results| {
+                    let Val::I32(x) = args[0] else { unreachable!() };
+                    if x == 13 {
+                        return Err(Error::misuse("thirteen"));
+                    }
+                    results[0] = Val::I32(2 * x);
+                    Ok(())
+                }),
+            )
             .unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
         let mut r = [Val::I32(0)];
@@ -85,7 +90,9 @@ fn calls_traps_and_host_functions_work_in_every_mode() {
         assert_eq!(e.trap().unwrap().frames.len(), 64);
         let e = export(&mut store, instance, "div").call(&mut store, &[Val::I32(1), Val::I32(0)], &mut r).unwrap_err();
         assert_eq!(e.trap().unwrap().code, TrapCode::IntegerDivideByZero, "{e}");
-        let e = export(&mut store, instance, "div").call(&mut store, &[Val::I32(i32::MIN), Val::I32(-1)], &mut r).unwrap_err();
+        let e = export(&mut store, instance, "div")
+            .call(&mut store, &[Val::I32(i32::MIN), Val::I32(-1)], &mut r)
+            .unwrap_err();
         assert_eq!(e.trap().unwrap().code, TrapCode::IntegerOverflow, "{e}");
         export(&mut store, instance, "grow").call(&mut store, &[Val::I32(3)], &mut r).unwrap();
         assert_eq!(r, [Val::I32(1)]);

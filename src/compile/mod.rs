@@ -64,7 +64,10 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
     std::thread::scope(|scope| {
         for _ in 1..threads {
             // A thread that cannot be had is one helper fewer.
-            let _ = std::thread::Builder::new().name("updraft-compile".into()).stack_size(COMPILE_STACK).spawn_scoped(scope, work);
+            let _ = std::thread::Builder::new()
+                .name("updraft-compile".into())
+                .stack_size(COMPILE_STACK)
+                .spawn_scoped(scope, work);
         }
         work();
     });
@@ -76,8 +79,11 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
 /// The functions of a module that are compiled at their first call.
 pub struct LazyUnits {
     /// Whoever comes first compiles; others wait for it. The claim, and the outcome, of each function.
-    claims: Box<[OnceLock<std::result::Result<(), Box<str>>>]>,
+    claims: Box<[OnceLock<Outcome>]>,
 }
+
+/// How a compilation ended; the reason if it failed.
+type Outcome = std::result::Result<(), Box<str>>;
 
 impl LazyUnits {
     /// Nothing is compiled yet.

@@ -24,10 +24,7 @@ use crate::types::{DefinedFunc, MemoryIndex, TableIndex};
 ///
 /// # Safety
 /// `vmctx` is a live instance of a store that is running on this thread.
-unsafe fn run(
-    vmctx: *mut VmHeader,
-    body: impl FnOnce(&mut StoreInner, u32) -> Result<u64>,
-) -> BuiltinResult {
+unsafe fn run(vmctx: *mut VmHeader, body: impl FnOnce(&mut StoreInner, u32) -> Result<u64>) -> BuiltinResult {
     // SAFETY: the caller's contract.
     let (store, instance) = unsafe { (Store::from_vmctx(vmctx), owner_of(vmctx)) };
     let outcome = catch_unwind(AssertUnwindSafe(|| body(store, instance)))
@@ -68,8 +65,9 @@ macro_rules! bodies {
         /// # Safety
         /// Called by its shim only.
         pub(super) unsafe extern "C" fn $name(vmctx: *mut VmHeader $(, $arg: $ty)*) -> BuiltinResult {
+            let body = |$store: &mut StoreInner, $instance: u32| $body;
             // SAFETY: machine code passes its own vmctx.
-            unsafe { run(vmctx, |$store: &mut StoreInner, $instance: u32| $body) }
+            unsafe { run(vmctx, body) }
         }
     )* };
 }
@@ -197,7 +195,13 @@ mod body {
 }
 
 /// Checks the address of an atomic wait or notify; the memory's object and the address in it.
-fn atomic_address(store: &StoreInner, instance: u32, memory: u32, addr: u64, width: u64) -> Result<(u32, usize), TrapCode> {
+fn atomic_address(
+    store: &StoreInner,
+    instance: u32,
+    memory: u32,
+    addr: u64,
+    width: u64,
+) -> Result<(u32, usize), TrapCode> {
     let object = memory_object(store, instance, memory);
     let (_, size) = store.memories.at(object).data();
     let range = in_bounds(addr, width, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
@@ -222,7 +226,8 @@ fn wait(
         return Err(TrapCode::WaitOnUnsharedMemory.into());
     };
     // A deadline beyond what the clock can express is never.
-    let deadline = u64::try_from(timeout).ok().and_then(|nanos| Instant::now().checked_add(Duration::from_nanos(nanos)));
+    let deadline =
+        u64::try_from(timeout).ok().and_then(|nanos| Instant::now().checked_add(Duration::from_nanos(nanos)));
     let cell = shared.data().0.wrapping_add(address);
     loop {
         match shared.wait(address, || is_equal(cell), deadline, &store.shared) {

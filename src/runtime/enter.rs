@@ -285,16 +285,7 @@ pub(super) unsafe extern "C" fn stack_check() {
 /// - `body` does not unwind.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn call_on_stack(top: usize, body: unsafe extern "C" fn(*mut u8), argument: *mut u8) {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "mov rsp, rdi",
-        "mov rdi, rdx",
-        "call rsi",
-        "mov rsp, rbp",
-        "pop rbp",
-        "ret",
-    )
+    naked_asm!("push rbp", "mov rbp, rsp", "mov rsp, rdi", "mov rdi, rdx", "call rsi", "mov rsp, rbp", "pop rbp", "ret",)
 }
 
 /// The stack pointer, near enough.

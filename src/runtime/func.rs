@@ -3,12 +3,11 @@
 //! A function object exists for every host function, and for every WebAssembly function that the host
 //! holds; the latter finds its object again through `VmFuncRef::handle`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::enter::{enter_wasm, stack_pointer};
-pub use super::host::{Caller, HostCallback, RawHostCallback};
 use super::host::HostFunc;
+pub use super::host::{Caller, HostCallback, RawHostCallback};
 use super::store::{Handle, Store, StoreInner};
 use super::value::Val;
 use crate::abi::call::RawVal;
@@ -70,7 +69,11 @@ impl Func {
             return Err(Error::misuse(format!("args: {} given, the function takes {}", args.len(), params.len())));
         }
         if results.len() != result_types.len() {
-            return Err(Error::misuse(format!("results: room for {}, the function gives {}", results.len(), result_types.len())));
+            return Err(Error::misuse(format!(
+                "results: room for {}, the function gives {}",
+                results.len(),
+                result_types.len()
+            )));
         }
         let cells = params.len().max(result_types.len());
         let mut on_stack = [RawVal::default(); STACK_CELLS];
@@ -99,7 +102,13 @@ impl Func {
     }
 
     /// As `call`; traps with `TrapCode::Deadline` when `timeout` has passed.
-    pub fn call_with_timeout(self, store: &mut Store, args: &[Val], results: &mut [Val], timeout: Duration) -> Result<()> {
+    pub fn call_with_timeout(
+        self,
+        store: &mut Store,
+        args: &[Val],
+        results: &mut [Val],
+        timeout: Duration,
+    ) -> Result<()> {
         if !store.engine().config().interrupts {
             return Err(Error::misuse("timeout: the engine was made without interrupts"));
         }
@@ -169,13 +178,21 @@ impl StoreInner {
     /// # Safety
     /// - `funcref` is a live function of this store, whose type `trampoline` was made for.
     /// - `values` holds arguments of the parameter types and has room for the results.
-    pub(super) unsafe fn enter(&mut self, funcref: *const VmFuncRef, trampoline: usize, values: *mut RawVal) -> Result<()> {
+    pub(super) unsafe fn enter(
+        &mut self,
+        funcref: *const VmFuncRef,
+        trampoline: usize,
+        values: *mut RawVal,
+    ) -> Result<()> {
         let sp = stack_pointer();
         let vm = self.vm();
         // SAFETY: this thread owns the store.
         let (prev, prev_exit_fp) = unsafe {
             // Activations that lie below the stack pointer were jumped over by a host's longjmp.
-            while !(*vm).activation.is_null() && ((*vm).activation as usize) < sp && on_same_stack((*vm).activation as usize, sp) {
+            while !(*vm).activation.is_null()
+                && ((*vm).activation as usize) < sp
+                && on_same_stack((*vm).activation as usize, sp)
+            {
                 (*vm).exit_fp = (*(*vm).activation).prev_exit_fp;
                 (*vm).activation = (*(*vm).activation).prev;
             }
@@ -183,10 +200,10 @@ impl StoreInner {
         };
         let outer_limit = self.stack_limit;
         self.place_stack_limit(sp, prev)?;
-        if self.shared.is_requested() {
-            if let Some(code) = self.shared.take(self.stack_limit) {
-                return Err(code.into());
-            }
+        if self.shared.is_requested()
+            && let Some(code) = self.shared.take(self.stack_limit)
+        {
+            return Err(code.into());
         }
         let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
         // SAFETY: the function is alive; the activation outlives the call; the caller vouches for the rest.
@@ -255,4 +272,3 @@ impl StoreInner {
 fn on_same_stack(a: usize, b: usize) -> bool {
     threads::stack_bounds().is_ok_and(|bounds| bounds.contains(a) == bounds.contains(b))
 }
-

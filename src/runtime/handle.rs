@@ -94,10 +94,10 @@ impl StoreId {
     pub(super) fn take() -> Result<StoreId> {
         let mut ids = STORE_IDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let fresh_left = ids.1 < 1 << STORE_BITS;
-        if ids.0.len() > IDS_KEPT_BACK || !fresh_left {
-            if let Some(id) = ids.0.pop_front() {
-                return Ok(StoreId(id));
-            }
+        if (ids.0.len() > IDS_KEPT_BACK || !fresh_left)
+            && let Some(id) = ids.0.pop_front()
+        {
+            return Ok(StoreId(id));
         }
         if !fresh_left {
             return Err(Error::Limit { what: "stores alive", asked: 1 << STORE_BITS, limit: (1 << STORE_BITS) - 1 });
@@ -183,7 +183,11 @@ impl<T> Slab<T> {
             return Err(Error::misuse(format!("handle {:#x}: expected a {}, got {got}", handle.0, self.kind.name())));
         }
         if handle.store() != self.store.0 {
-            return Err(Error::misuse(format!("handle {:#x}: the {} belongs to another store", handle.0, self.kind.name())));
+            return Err(Error::misuse(format!(
+                "handle {:#x}: the {} belongs to another store",
+                handle.0,
+                self.kind.name()
+            )));
         }
         let index = handle.index();
         match self.entries.get(index as usize) {
@@ -247,7 +251,11 @@ impl<T> Slab<T> {
 
     /// Indices of all objects that the host holds.
     pub(super) fn roots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.entries.iter().enumerate().filter(|(_, entry)| entry.roots > 0 && entry.value.is_some()).map(|(i, _)| i as u32)
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.roots > 0 && entry.value.is_some())
+            .map(|(i, _)| i as u32)
     }
 
     /// Clears all marks and returns the indices of live objects that had none.

@@ -127,7 +127,12 @@ const STACK_VALUES: usize = 16;
 
 /// # Safety
 /// `cells` are the cells of a call of this type.
-unsafe fn call_checked(caller: &mut Caller<'_>, callback: &HostCallback, ty: &FuncType, cells: *mut RawVal) -> Result<()> {
+unsafe fn call_checked(
+    caller: &mut Caller<'_>,
+    callback: &HostCallback,
+    ty: &FuncType,
+    cells: *mut RawVal,
+) -> Result<()> {
     let (params, result_types) = (ty.params(), ty.results());
     let count = params.len() + result_types.len();
     let mut on_stack = [Val::I32(0); STACK_VALUES];
@@ -156,7 +161,10 @@ unsafe fn call_checked(caller: &mut Caller<'_>, callback: &HostCallback, ty: &Fu
     outcome?;
     for (i, (result, ty)) in results.iter().zip(result_types).enumerate() {
         if result.ty() != *ty {
-            return Err(Error::misuse(format!("results[{i}]: the host function gave a {}, its type says {ty}", result.ty())));
+            return Err(Error::misuse(format!(
+                "results[{i}]: the host function gave a {}, its type says {ty}",
+                result.ty()
+            )));
         }
         let raw = caller.store.to_raw(result)?;
         // SAFETY: the caller's contract.

@@ -206,4 +206,3 @@ impl StoreInner {
         Ok(Global(self.globals.handle(index)))
     }
 }
-

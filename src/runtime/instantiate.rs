@@ -38,7 +38,8 @@ impl StoreInner {
             self.check_import(module, import, *item)?;
         }
         let index = self.make_object(module)?;
-        let outcome = self.fill(index, imports).and_then(|()| self.run_segments(index)).and_then(|()| self.run_start(index));
+        let outcome =
+            self.fill(index, imports).and_then(|()| self.run_segments(index)).and_then(|()| self.run_start(index));
         if let Err(error) = outcome {
             let handle = self.instances.handle(index);
             self.release_quietly(handle);
@@ -79,7 +80,9 @@ impl StoreInner {
             ExternType::Global(ty) => format!("{ty:?}"),
         };
         let (module, name) = (&import.module, &import.name);
-        Err(Error::Link { reason: format!("incompatible import type for {module:?} {name:?}: expected {want}, got {got}").into() })
+        Err(Error::Link {
+            reason: format!("incompatible import type for {module:?} {name:?}: expected {want}, got {got}").into(),
+        })
     }
 
     /// The object, with a block that machine code could run in but whose imports are still missing.
@@ -153,7 +156,8 @@ impl StoreInner {
                         FuncOwner::Host(_) => (Kind::Func, self.funcs.resolve(func.0)?),
                     };
                     let instance = self.instances.at_mut(index);
-                    let record: *mut VmFuncImport = instance.block.at(instance.module.layout().func_import(FuncIndex(funcs)));
+                    let record: *mut VmFuncImport =
+                        instance.block.at(instance.module.layout().func_import(FuncIndex(funcs)));
                     // SAFETY: the record is part of the live block; the reference is alive, and the edge keeps it so.
                     unsafe { *record = VmFuncImport { slot: (*funcref).slot, vmctx: (*funcref).vmctx, funcref } };
                     instance.imported_funcs.push(edge);

@@ -141,7 +141,8 @@ impl Shared {
             guard = match deadline {
                 None => self.wake.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner()),
                 Some(deadline) => {
-                    let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                    let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+                    else {
                         return Parked::TimedOut;
                     };
                     self.wake.wait_timeout(guard, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0

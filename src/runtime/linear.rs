@@ -80,7 +80,7 @@ impl LinearMemory {
             room,
             max,
             moves,
-            };
+        };
         memory.commit(len)?;
         if let Some(image) = image {
             memory.map_image(image)?;
@@ -96,8 +96,11 @@ impl LinearMemory {
         max: usize,
     ) -> Result<LinearMemory> {
         let guarded = ty.index == IndexType::I32 && engine.memories_are_guarded();
-        let (room, guard) =
-            if guarded { (MEMORY_RESERVATION as usize, MEMORY_GUARD as usize) } else { (max.min(room_for(len, max)), 0) };
+        let (room, guard) = if guarded {
+            (MEMORY_RESERVATION as usize, MEMORY_GUARD as usize)
+        } else {
+            (max.min(room_for(len, max)), 0)
+        };
         let host = creator.create(ty, len, room, guard)?;
         let base = host.base();
         if base.is_null() || !(base as usize).is_multiple_of(page_size()) {
@@ -138,7 +141,10 @@ impl LinearMemory {
             Backing::Mapped(_) => {}
             Backing::Host(host) => {
                 if !host.grow(new_len) {
-                    return Err(Error::System { what: "grow a host memory", source: std::io::ErrorKind::OutOfMemory.into() });
+                    return Err(Error::System {
+                        what: "grow a host memory",
+                        source: std::io::ErrorKind::OutOfMemory.into(),
+                    });
                 }
             }
         }
@@ -169,9 +175,7 @@ impl LinearMemory {
         let Backing::Mapped(mapping) = &self.backing else { return Ok(()) };
         assert!(image.offset + image.len <= self.len, "an image lies in its memory");
         // SAFETY: the memory is new: nobody uses it yet.
-        unsafe {
-            mapping.map_file(image.offset, image.len, &image.file, 0, Protection::ReadWrite, Sharing::Private)
-        }
+        unsafe { mapping.map_file(image.offset, image.len, &image.file, 0, Protection::ReadWrite, Sharing::Private) }
     }
 }
 
@@ -185,4 +189,3 @@ impl Drop for LinearMemory {
 fn room_for(len: usize, max: usize) -> usize {
     len.saturating_mul(2).max(SMALLEST_ROOM).min(max).max(len)
 }
-

@@ -72,7 +72,13 @@ impl MemoryObject {
     }
 
     fn of_shared(shared: SharedMemory, owner: Option<u32>) -> MemoryObject {
-        MemoryObject { ty: shared.ty(), definition: shared.definition(), bytes: Bytes::Shared(shared), owner, own: None }
+        MemoryObject {
+            ty: shared.ty(),
+            definition: shared.definition(),
+            bytes: Bytes::Shared(shared),
+            owner,
+            own: None,
+        }
     }
 
     /// Tells machine code where the bytes are.
@@ -199,17 +205,20 @@ impl Memory {
 }
 
 fn checked_range(offset: u64, count: usize, len: usize) -> Result<usize> {
-    usize::try_from(offset)
-        .ok()
-        .filter(|start| start.checked_add(count).is_some_and(|end| end <= len))
-        .ok_or_else(|| Error::misuse(format!("offset: {count} bytes at {offset:#x} are outside of the memory of {len:#x} bytes")))
+    usize::try_from(offset).ok().filter(|start| start.checked_add(count).is_some_and(|end| end <= len)).ok_or_else(
+        || Error::misuse(format!("offset: {count} bytes at {offset:#x} are outside of the memory of {len:#x} bytes")),
+    )
 }
 
 /// Checks a type that the host made up.
 pub(super) fn check_type(ty: MemoryType) -> Result<()> {
     let most = super::linear::max_pages(MemoryType { max: None, ..ty });
     if ty.min > most || ty.max.is_some_and(|max| max > most) {
-        return Err(Error::Limit { what: "pages of a memory", asked: ty.max.unwrap_or(ty.min).max(ty.min), limit: most });
+        return Err(Error::Limit {
+            what: "pages of a memory",
+            asked: ty.max.unwrap_or(ty.min).max(ty.min),
+            limit: most,
+        });
     }
     if ty.max.is_some_and(|max| max < ty.min) {
         return Err(Error::misuse("type: the maximum is below the minimum"));

@@ -93,11 +93,11 @@ impl StoreInner {
         // A function object of a live instance that nobody holds: forget it in its reference.
         for index in self.funcs.take_unmarked() {
             let func = self.funcs.remove(index).expect("unmarked objects are live");
-            if let FuncOwner::Instance(owner) = func.owner {
-                if self.instances.find(owner).is_some() {
-                    // SAFETY: the instance, and with it the reference, is still there: instances go below.
-                    unsafe { (*func.funcref.cast_mut()).handle = 0 };
-                }
+            if let FuncOwner::Instance(owner) = func.owner
+                && self.instances.find(owner).is_some()
+            {
+                // SAFETY: the instance, and with it the reference, is still there: instances go below.
+                unsafe { (*func.funcref.cast_mut()).handle = 0 };
             }
             gone += 1;
         }

@@ -19,8 +19,8 @@ use std::time::Instant;
 use super::extern_ref::ExternRef;
 use super::func::{Func, FuncObject};
 use super::global::{Global, GlobalObject};
-use super::handle::{Slab, StoreId};
 pub use super::handle::{Handle, Kind};
+use super::handle::{Slab, StoreId};
 use super::instance::{Instance, InstanceObject};
 use super::interrupt::{InterruptHandle, Shared};
 use super::memory::{Memory, MemoryObject};
@@ -245,7 +245,11 @@ impl StoreInner {
     fn with_slab(&mut self, handle: Handle, task: SlabTask) -> Result<()> {
         fn run<T>(slab: &mut Slab<T>, handle: Handle, task: SlabTask) -> Result<()> {
             match task {
-                SlabTask::Retain => slab.resolve(handle).map(|index| drop(slab.retain(index))),
+                SlabTask::Retain => {
+                    let index = slab.resolve(handle)?;
+                    slab.retain(index);
+                    Ok(())
+                }
                 SlabTask::Release => slab.release(handle),
             }
         }
