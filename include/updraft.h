@@ -2089,7 +2089,7 @@ updraft_status_t updraft_func_to_raw(struct updraft_store_t *store,
 /**
  * Writes to `out` a handle, owned by the caller, for a function reference from a raw cell; 0 for null.
  *
- * `raw` must be 0 or a live function reference of this store: this is not checked. Fails with MISUSE, BUSY and BUG.
+ * `raw` must be 0 or a live function reference of this store: this is not checked. Fails with MISUSE, LIMIT, BUSY and BUG.
  * The store's thread. Since 0.1.
  */
 updraft_status_t updraft_func_from_raw(struct updraft_store_t *store,

@@ -4,7 +4,7 @@
 //!
 //!     ;;! explicit, signals off     what differs from the defaults (`Setup::parse`)
 //!     (module ...)
-//!     ;; function 0:                the recorded code, one function after the other
+//!     ;; function 0:                behind an empty line: the recorded code, one function after the other
 //!     ;;   ...
 //!
 //! `UPDRAFT_BLESS=1` records what the compiler gives now. The code is made for a machine with x86-64-v2
@@ -20,7 +20,9 @@ use std::{env, fs};
 
 use updraft::abi::vmctx::VmLayout;
 use updraft::config::Config;
+use updraft::error::Result;
 use updraft::module::{Features, decode};
+use updraft::tier::compiled::CompiledCode;
 use updraft::tier::top::{Bounds, CallLinkage, Scratch, TopCompiler};
 use updraft::types::DefinedFunc;
 
@@ -29,19 +31,29 @@ struct Setup {
     config: Config,
     bounds: Bounds,
     linkage: CallLinkage,
+    subject: Subject,
+}
+
+/// What is recorded.
+enum Subject {
+    Functions,
+    /// The bridges between the host and WebAssembly, for each type of the module.
+    Trampolines,
 }
 
 impl Setup {
     /// Reads the `;;!` lines of a file.
     fn parse(text: &str) -> Setup {
         let config = Config { avx: false, interrupts: false, ..Config::default() };
-        let mut setup = Setup { config, bounds: Bounds::Guarded, linkage: CallLinkage::Direct };
+        let mut setup =
+            Setup { config, bounds: Bounds::Guarded, linkage: CallLinkage::Direct, subject: Subject::Functions };
         let words = text.lines().filter_map(|line| line.strip_prefix(";;!")).flat_map(|line| line.split(','));
         for word in words {
             match word.trim() {
                 "explicit" => setup.bounds = Bounds::Explicit,
                 "signals off" => (setup.config.signals, setup.bounds) = (false, Bounds::Explicit),
                 "interrupts" => setup.config.interrupts = true,
+                "trampolines" => setup.subject = Subject::Trampolines,
                 "lazy" => setup.linkage = CallLinkage::Slot,
                 other => panic!("unknown setting: {other}"),
             }
@@ -50,27 +62,38 @@ impl Setup {
     }
 }
 
-/// The code of all functions of a module.
+/// The code that a file is about.
 fn compile(name: &str, source: &str, setup: &Setup) -> String {
     let wasm = wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
     let module = decode::load(&wasm, Features::ALL, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
     let compiler = TopCompiler::new(&setup.config, setup.bounds).expect("the machine has x86-64-v2");
-    let layout = VmLayout::new(&module);
     let mut scratch = Scratch::new();
     let mut text = String::new();
-    for func in 0..module.defined_func_count() as u32 {
-        let code = compiler
-            .compile_function(&mut scratch, &module, &layout, DefinedFunc(func), setup.linkage)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let _ = writeln!(text, "function {}:", module.func_index(DefinedFunc(func)).0);
-        text.push_str(&listing::listing(&code));
+    let mut list = |title: String, code: Result<CompiledCode>| {
+        let code = code.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let _ = writeln!(text, "{title}:\n{}", listing::listing(&code).trim_end());
+    };
+    match setup.subject {
+        Subject::Functions => {
+            let layout = VmLayout::new(&module);
+            for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
+                let code = compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage);
+                list(format!("function {}", module.func_index(func).0), code);
+            }
+        }
+        Subject::Trampolines => {
+            for (index, ty) in module.types().iter().enumerate() {
+                list(format!("entry into type {index}"), compiler.compile_entry_trampoline(&mut scratch, ty));
+                list(format!("host function of type {index}"), compiler.compile_host_trampoline(&mut scratch, ty));
+            }
+        }
     }
     text
 }
 
 /// The part of a file before the recorded code.
 fn source(text: &str) -> &str {
-    let end = text.find("\n;; function ").map_or(text.len(), |position| position + 1);
+    let end = text.find("\n\n;; ").unwrap_or(text.len());
     text[..end].trim_end()
 }
 

@@ -323,7 +323,7 @@ pub unsafe extern "C" fn updraft_func_to_raw(
 
 /// Writes to `out` a handle, owned by the caller, for a function reference from a raw cell; 0 for null.
 ///
-/// `raw` must be 0 or a live function reference of this store: this is not checked. Fails with MISUSE, BUSY and BUG.
+/// `raw` must be 0 or a live function reference of this store: this is not checked. Fails with MISUSE, LIMIT, BUSY and BUG.
 /// The store's thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_func_from_raw(
@@ -335,7 +335,7 @@ pub unsafe extern "C" fn updraft_func_from_raw(
     enter(error, || {
         let out = super::out(out, "out")?;
         // SAFETY: the C contract of this function.
-        let func = with_store(store, |store| Ok(unsafe { Func::from_raw(store, raw) }))?;
+        let func = with_store(store, |store| Ok(unsafe { Func::from_raw(store, raw) }?))?;
         out.write(func.map_or(0, |func| func.0.0));
         Ok(())
     })

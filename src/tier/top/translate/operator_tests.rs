@@ -221,9 +221,22 @@ enum Machine {
     V3,
 }
 
-fn target(machine: Machine) -> OwnedTargetIsa {
+/// What happens to NaN results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nans {
+    Any,
+    Canonical,
+}
+
+fn target(machine: Machine, nans: Nans) -> OwnedTargetIsa {
     let mut flags = settings::builder();
-    for (name, value) in [("enable_verifier", "true"), ("opt_level", "speed"), ("is_pic", "true")] {
+    let canonical = if nans == Nans::Canonical { "true" } else { "false" };
+    for (name, value) in [
+        ("enable_verifier", "true"),
+        ("opt_level", "speed"),
+        ("is_pic", "true"),
+        ("enable_nan_canonicalization", canonical),
+    ] {
         flags.set(name, value).expect("a setting of Cranelift");
     }
     let mut target = isa::lookup_by_name("x86_64-unknown-linux-gnu").expect("the target is compiled in");
@@ -332,7 +345,7 @@ fn every_operator_compiles_for_every_machine_and_check() {
     let module = module();
     let mut context = Context::new();
     for machine in [Machine::V2, Machine::V3] {
-        let isa = target(machine);
+        let isa = target(machine, Nans::Any);
         for options in &all_options() {
             for (memory, address) in [(MEMORY32, types::I32), (MEMORY64, types::I64), (SHARED, types::I32)] {
                 for offset in [0, 3, 16, MEMORY_GUARD - 16, MEMORY_GUARD, u64::from(u32::MAX)] {
@@ -348,12 +361,24 @@ fn every_operator_compiles_for_every_machine_and_check() {
     }
 }
 
+#[test]
+fn every_operator_compiles_with_canonical_nans() {
+    let module = module();
+    let mut context = Context::new();
+    for machine in [Machine::V2, Machine::V3] {
+        let isa = target(machine, Nans::Canonical);
+        for sample in Samples::new(memarg(MEMORY32, 0)).all() {
+            compile(&mut context, &*isa, &module, &all_options()[0], sample, types::I32, Results::Returned);
+        }
+    }
+}
+
 /// Offsets that no access can be in bounds with, and one that wraps around together with the index.
 #[test]
 fn offsets_of_64_bits_compile() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V2);
+    let isa = target(Machine::V2, Nans::Any);
     for options in &all_options() {
         for offset in [u64::MAX, u64::MAX - 15, 1 << 63, 1 << 32] {
             for sample in Samples::new(memarg(MEMORY64, offset)).all() {
@@ -369,7 +394,7 @@ fn offsets_of_64_bits_compile() {
 fn relaxed_operators_round_twice() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V3);
+    let isa = target(Machine::V3, Nans::Any);
     for sample in Samples::new(memarg(MEMORY32, 0)).relaxed.iter().filter(|sample| sample.name.ends_with("madd")) {
         let options = &all_options()[0];
         let text = compile(&mut context, &*isa, &module, options, sample, types::I32, Results::Returned);
@@ -382,7 +407,7 @@ fn relaxed_operators_round_twice() {
 fn atomic_accesses_check_their_alignment() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V2);
+    let isa = target(Machine::V2, Nans::Any);
     let code = super::env::clif_trap(crate::trap::TrapCode::UnalignedAtomic).to_string();
     for options in all_options().iter().filter(|options| options.signals == Signals::On) {
         for sample in &Samples::new(memarg(SHARED, 3)).threads {
