@@ -46,8 +46,10 @@ def run(host):
 
     size_out = js.call("wasm_malloc", 4)
     for name, script in SCRIPTS.items():
-        source, file = place(script.encode()), place(name.encode() + b".js")
-        value = js.call("qjs_eval", source, len(script.encode()), file, 0)
+        # A block, so that scripts do not see each other's names.
+        script = f"{{ {script} }}".encode()
+        source, file = place(script), place(name.encode() + b".js")
+        value = js.call("qjs_eval", source, len(script), file, 0)
         assert not js.call("qjs_is_exception", value), name
         text = string_of(value)
         js.transcript.append([name, text])
