@@ -38,7 +38,7 @@ function encode(value) {
   if (value === undefined) return [];
   if (Array.isArray(value)) return value.flatMap(encode);
   if (typeof value === 'bigint') return [['i', value.toString()]];
-  if (Number.isInteger(value) && !Object.is(value, -0)) return [['i', value.toString()]];
+  if (Number.isInteger(value) && !Object.is(value, -0)) return [['i', BigInt(value).toString()]];
   const bits = Buffer.alloc(8);
   bits.writeDoubleBE(value);
   return [['f', bits.toString('hex')]];
