@@ -14,13 +14,13 @@ use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::{MemArg, MemArgTarget, Operator, Ordering, V128};
 
-use super::state::{Buffers, Reach};
-use super::{Translator, atomic, relaxed, vector, wide};
+use super::state::Buffers;
+use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
-use crate::tier::top::{Bounds, Options, Signals};
-use crate::types::{IndexType, MemoryType};
+use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
+use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
 struct Sample {
@@ -221,9 +221,22 @@ enum Machine {
     V3,
 }
 
-fn target(machine: Machine) -> OwnedTargetIsa {
+/// What happens to NaN results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nans {
+    Any,
+    Canonical,
+}
+
+fn target(machine: Machine, nans: Nans) -> OwnedTargetIsa {
     let mut flags = settings::builder();
-    for (name, value) in [("enable_verifier", "true"), ("opt_level", "speed"), ("is_pic", "true")] {
+    let canonical = if nans == Nans::Canonical { "true" } else { "false" };
+    for (name, value) in [
+        ("enable_verifier", "true"),
+        ("opt_level", "speed"),
+        ("is_pic", "true"),
+        ("enable_nan_canonicalization", canonical),
+    ] {
         flags.set(name, value).expect("a setting of Cranelift");
     }
     let mut target = isa::lookup_by_name("x86_64-unknown-linux-gnu").expect("the target is compiled in");
@@ -269,7 +282,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let mut t = Translator { b, module, layout: &layout, options, buf: &mut buf, vmctx: params[0], reach: Reach::Live };
+    let job = Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct };
+    let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];
     let takers = groups.iter().filter(|translate| translate(&mut t, &sample.op)).count();
@@ -331,7 +345,7 @@ fn every_operator_compiles_for_every_machine_and_check() {
     let module = module();
     let mut context = Context::new();
     for machine in [Machine::V2, Machine::V3] {
-        let isa = target(machine);
+        let isa = target(machine, Nans::Any);
         for options in &all_options() {
             for (memory, address) in [(MEMORY32, types::I32), (MEMORY64, types::I64), (SHARED, types::I32)] {
                 for offset in [0, 3, 16, MEMORY_GUARD - 16, MEMORY_GUARD, u64::from(u32::MAX)] {
@@ -347,12 +361,24 @@ fn every_operator_compiles_for_every_machine_and_check() {
     }
 }
 
+#[test]
+fn every_operator_compiles_with_canonical_nans() {
+    let module = module();
+    let mut context = Context::new();
+    for machine in [Machine::V2, Machine::V3] {
+        let isa = target(machine, Nans::Canonical);
+        for sample in Samples::new(memarg(MEMORY32, 0)).all() {
+            compile(&mut context, &*isa, &module, &all_options()[0], sample, types::I32, Results::Returned);
+        }
+    }
+}
+
 /// Offsets that no access can be in bounds with, and one that wraps around together with the index.
 #[test]
 fn offsets_of_64_bits_compile() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V2);
+    let isa = target(Machine::V2, Nans::Any);
     for options in &all_options() {
         for offset in [u64::MAX, u64::MAX - 15, 1 << 63, 1 << 32] {
             for sample in Samples::new(memarg(MEMORY64, offset)).all() {
@@ -368,7 +394,7 @@ fn offsets_of_64_bits_compile() {
 fn relaxed_operators_round_twice() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V3);
+    let isa = target(Machine::V3, Nans::Any);
     for sample in Samples::new(memarg(MEMORY32, 0)).relaxed.iter().filter(|sample| sample.name.ends_with("madd")) {
         let options = &all_options()[0];
         let text = compile(&mut context, &*isa, &module, options, sample, types::I32, Results::Returned);
@@ -381,7 +407,7 @@ fn relaxed_operators_round_twice() {
 fn atomic_accesses_check_their_alignment() {
     let module = module();
     let mut context = Context::new();
-    let isa = target(Machine::V2);
+    let isa = target(Machine::V2, Nans::Any);
     let code = super::env::clif_trap(crate::trap::TrapCode::UnalignedAtomic).to_string();
     for options in all_options().iter().filter(|options| options.signals == Signals::On) {
         for sample in &Samples::new(memarg(SHARED, 3)).threads {
