@@ -20,6 +20,8 @@ foreach(test ${rust_tests})
   get_filename_component(name "${test}" NAME_WE)
   add_rust_test("${name}" --test "${name}")
 endforeach()
+add_test(NAME rust.loom COMMAND ${cargo_loom} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+set_tests_properties(rust.loom PROPERTIES LABELS rust PROCESSORS 2)
 add_test(NAME rust.format COMMAND "${CARGO}" fmt --check WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 set_tests_properties(rust.format PROPERTIES LABELS rust)
 

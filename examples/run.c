@@ -5,6 +5,7 @@
  * Exit codes: the program's own; 134 if it trapped, 124 if it ran out of time, 2 for a wrong command line,
  * 1 for everything else (no such file, not a module, missing imports).
  */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -91,7 +92,7 @@ static void *allocate(size_t count, size_t size) {
 
 static double now(void) {
     struct timespec time = {0, 0};
-    timespec_get(&time, TIME_UTC);
+    clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
@@ -292,27 +293,30 @@ static const char *base_name(const char *path) {
 }
 
 static updraft_status_t define_wasi(session_t *session, const options_t *options) {
+    updraft_wasi_config_t *config = NULL;
     updraft_wasi_t *wasi = NULL;
     updraft_error_t **error = &session->error;
     const char *self = base_name(options->file);
-    updraft_status_t status = updraft_wasi_new(&wasi, error);
-    if (!status) status = updraft_wasi_inherit_stdio(wasi, error);
-    if (!status) status = updraft_wasi_add_arg(wasi, self, strlen(self), error);
+    updraft_status_t status = updraft_wasi_config_new(&config, error);
+    if (!status) status = updraft_wasi_config_inherit_stdio(config, error);
+    if (!status) status = updraft_wasi_config_add_arg(config, self, strlen(self), error);
     for (size_t i = 0; !status && i < options->arg_count; i++)
-        status = updraft_wasi_add_arg(wasi, options->args[i], strlen(options->args[i]), error);
+        status = updraft_wasi_config_add_arg(config, options->args[i], strlen(options->args[i]), error);
     for (size_t i = 0; !status && i < options->env_count; i++) {
         const char *name = options->env[i], *equals = strchr(name, '=');
         size_t len = equals ? (size_t)(equals - name) : strlen(name);
         const char *value = equals ? equals + 1 : getenv(name);
-        if (value != NULL) status = updraft_wasi_add_env(wasi, name, len, value, strlen(value), error);
+        if (value != NULL) status = updraft_wasi_config_set_env(config, name, len, value, strlen(value), error);
     }
     for (size_t i = 0; !status && i < options->dir_count; i++) {
         const dir_t *dir = &options->dirs[i];
-        status = updraft_wasi_preopen(wasi, dir->host, dir->host_len, dir->guest, dir->guest_len,
-                                      dir->writable ? UPDRAFT_WASI_READ_WRITE : UPDRAFT_WASI_READ, error);
+        status = updraft_wasi_config_add_dir(config, dir->host, dir->host_len, dir->guest, dir->guest_len,
+                                             dir->writable ? UPDRAFT_WASI_READ_WRITE : UPDRAFT_WASI_READ_ONLY, error);
     }
+    if (!status) status = updraft_wasi_new(config, &wasi, error);
     if (!status) status = updraft_linker_define_wasi(session->linker, wasi, error);
     updraft_wasi_delete(wasi);
+    updraft_wasi_config_delete(config);
     return status;
 }
 
