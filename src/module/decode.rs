@@ -18,7 +18,7 @@ use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, Module, text,
+    Features, Import, ImportCounts, Module, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -129,8 +129,10 @@ impl Builder {
                 }
             }
             Payload::ImportSection(imports) => {
-                for import in imports.into_imports() {
-                    self.import(import?);
+                for import in imports.into_imports_with_offsets() {
+                    let (offset, import) = import?;
+                    self.uses(encoding::import(&self.module.bytes[offset as usize..]));
+                    self.import(import);
                 }
             }
             Payload::FunctionSection(functions) => {
@@ -139,8 +141,9 @@ impl Builder {
                 }
             }
             Payload::TableSection(tables) => {
-                for table in tables {
-                    let table = table?;
+                for table in tables.into_iter_with_offsets() {
+                    let (offset, table) = table?;
+                    self.uses(encoding::table(&self.module.bytes[offset as usize..]));
                     self.table(table.ty);
                     let init = match &table.init {
                         TableInit::RefNull => None,
@@ -150,8 +153,10 @@ impl Builder {
                 }
             }
             Payload::MemorySection(memories) => {
-                for memory in memories {
-                    self.memory(memory?);
+                for memory in memories.into_iter_with_offsets() {
+                    let (offset, memory) = memory?;
+                    self.uses(encoding::limits(&self.module.bytes[offset as usize..]));
+                    self.memory(memory);
                 }
             }
             Payload::GlobalSection(globals) => {
@@ -179,10 +184,10 @@ impl Builder {
                     self.data(segment?)?;
                 }
             }
-            Payload::CustomSection(section) => self.module.custom_sections.push(CustomSection {
-                name: section.name().into(),
-                bytes: range(section.data_range()),
-            }),
+            Payload::CustomSection(section) => self
+                .module
+                .custom_sections
+                .push(CustomSection { name: section.name().into(), bytes: range(section.data_range()) }),
             // The rest carries nothing that a module keeps, or has been refused.
             _ => {}
         }
@@ -237,7 +242,8 @@ impl Builder {
         if element != ValType::FuncRef || !self.module.tables.is_empty() {
             self.uses(Features::REFERENCE_TYPES);
         }
-        let ty = TableType { element, min: ty.initial, max: ty.maximum, index: self.index_type(ty.table64) };
+        let index = if ty.table64 { self.wide() } else { IndexType::I32 };
+        let ty = TableType { element, min: ty.initial, max: ty.maximum, index };
         self.module.tables.push(ty);
         ty
     }
@@ -249,19 +255,16 @@ impl Builder {
         if ty.shared {
             self.uses(Features::THREADS);
         }
-        let index = self.index_type(ty.memory64);
+        let index = if ty.memory64 { self.wide() } else { IndexType::I32 };
         let ty = MemoryType { min: ty.initial, max: ty.maximum, index, shared: ty.shared };
         self.module.memories.push(ty);
         ty
     }
 
-    fn index_type(&mut self, wide: bool) -> IndexType {
-        if wide {
-            self.uses(Features::MEMORY64);
-            IndexType::I64
-        } else {
-            IndexType::I32
-        }
+    /// The index type of a wide memory or table.
+    fn wide(&mut self) -> IndexType {
+        self.uses(Features::MEMORY64);
+        IndexType::I64
     }
 
     fn global(&mut self, ty: wasmparser::GlobalType) -> GlobalType {

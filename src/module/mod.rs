@@ -5,6 +5,7 @@
 //! Not here: compilation (`compile`), instances (`runtime`).
 
 pub mod decode;
+mod encoding;
 pub mod names;
 pub mod registry;
 pub mod text;

@@ -83,3 +83,64 @@ impl Index {
         Index { module, functions: functions.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::module::{Features, Module, decode::load};
+    use crate::types::FuncIndex;
+
+    /// A module with these contents of its name section and three functions.
+    fn module(sections: &[&[u8]]) -> Module {
+        let mut bytes = wat::parse_str("(module (func) (func) (func))").unwrap();
+        for contents in sections {
+            bytes.extend([0, contents.len() as u8 + 5, 4]);
+            bytes.extend(b"name");
+            bytes.extend(*contents);
+        }
+        load(&bytes, Features::ALL, 1).expect("names never make a module invalid")
+    }
+
+    fn names(sections: &[&[u8]]) -> [Option<String>; 4] {
+        let module = module(sections);
+        let function = |func| module.names().function(FuncIndex(func)).map(|name| name.to_string());
+        [module.names().module().map(|name| name.to_string()), function(0), function(1), function(2)]
+    }
+
+    fn some(name: &str) -> Option<String> {
+        Some(name.into())
+    }
+
+    #[test]
+    fn of_the_module_and_its_functions() {
+        assert_eq!(names(&[]), [None, None, None, None]);
+        let contents = b"\x00\x02\x01m\x01\x0b\x02\x00\x02f0\x02\x04\xc3\xa4f2";
+        assert_eq!(names(&[contents]), [some("m"), some("f0"), None, some("\u{e4}f2")]);
+    }
+
+    #[test]
+    fn by_name_in_the_text() {
+        let bytes = wat::parse_str(r#"(module $m (import "" "" (func $i)) (func $a (local $l i32)) (func) (func $c))"#);
+        let module = load(&bytes.unwrap(), Features::ALL, 1).unwrap();
+        let name = |func| module.names().function(FuncIndex(func)).map(|name| name.to_string());
+        assert_eq!([name(0), name(1), name(2), name(3), name(4)], [some("i"), some("a"), None, some("c"), None]);
+    }
+
+    #[test]
+    fn before_a_fault_are_kept() {
+        // Cut off in the second name.
+        assert_eq!(names(&[b"\x01\x08\x02\x00\x02f0\x02\x05f2"]), [None, some("f0"), None, None]);
+        // Out of order, and twice.
+        assert_eq!(names(&[b"\x01\x09\x02\x02\x02f2\x00\x02f0"]), [None, None, None, some("f2")]);
+        assert_eq!(names(&[b"\x01\x09\x02\x02\x02f2\x02\x02f3"]), [None, None, None, some("f2")]);
+        // Not UTF-8.
+        assert_eq!(names(&[b"\x01\x09\x02\x00\x02f0\x01\x02\xff\xfe"]), [None, some("f0"), None, None]);
+        // A subsection longer than the section.
+        assert_eq!(names(&[b"\x00\x02\x01m\x01\x7f\x01\x00\x02f0"]), [some("m"), None, None, None]);
+        assert_eq!(names(&[b"\xff"]), [None, None, None, None]);
+    }
+
+    #[test]
+    fn come_from_the_first_section() {
+        assert_eq!(names(&[b"\x00\x02\x01m", b"\x00\x02\x01n"]), [some("m"), None, None, None]);
+    }
+}

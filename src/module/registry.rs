@@ -137,3 +137,95 @@ impl<T> Drop for TypeHandle<T> {
         drop(removed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::types::ValType;
+
+    fn ty(params: usize) -> FuncType {
+        FuncType::new(vec![ValType::I32; params], [])
+    }
+
+    #[test]
+    fn equal_types_share_number_and_data() {
+        let registry = TypeRegistry::<OnceLock<u32>>::default();
+        let one = registry.register(&ty(1));
+        let two = registry.register(&ty(2));
+        let again = registry.clone().register(&ty(1));
+        assert_eq!(one.id(), again.id());
+        assert_ne!(one.id(), two.id());
+        one.data().set(7).unwrap();
+        assert_eq!(again.data().get(), Some(&7));
+        assert_eq!(two.data().get(), None);
+        assert_eq!((again.ty(), registry.lookup(one.id())), (&ty(1), Some(ty(1))));
+        // The split between parameters and results is part of the type.
+        let results = registry.register(&FuncType::new([], [ValType::I32]));
+        assert_ne!(results.id(), one.id());
+        assert_eq!(registry.len(), 3);
+    }
+
+    #[test]
+    fn the_last_handle_frees_the_number() {
+        let registry = TypeRegistry::<Arc<()>>::default();
+        let one = registry.register(&ty(1));
+        let (id, data) = (one.id(), one.data().clone());
+        let clone = one.clone();
+        drop(one);
+        assert_eq!(registry.lookup(id), Some(ty(1)));
+        drop(clone);
+        assert!(registry.is_empty());
+        assert_eq!(registry.lookup(id), None);
+        assert_eq!(Arc::strong_count(&data), 1, "the entry's data were dropped");
+        assert_eq!(registry.register(&ty(5)).id(), id, "the number is used again");
+    }
+
+    #[test]
+    fn a_handle_may_be_the_last_to_know_the_registry() {
+        let handle = TypeRegistry::<()>::default().register(&ty(1));
+        assert_eq!(handle.clone().id(), handle.id());
+    }
+
+    /// Threads that register, clone and drop few types at a high rate. While a thread holds a handle its number
+    /// must mean its type, and the data must be those of every other holder of the type.
+    #[test]
+    fn numbers_keep_their_meaning_under_threads() {
+        let registry = TypeRegistry::<AtomicU64>::default();
+        let rounds = if std::env::var_os("UPDRAFT_PROVE").is_some() { 2_000_000 } else { 50_000 };
+        std::thread::scope(|scope| {
+            for thread in 0..4usize {
+                let registry = &registry;
+                scope.spawn(move || {
+                    let mut random = thread as u64 + 1;
+                    let mut held: Vec<TypeHandle<AtomicU64>> = Vec::new();
+                    for _ in 0..rounds {
+                        random ^= random << 13;
+                        random ^= random >> 7;
+                        random ^= random << 17;
+                        let wanted = ty((random >> 8) as usize % 3);
+                        let handle = registry.register(&wanted);
+                        assert_eq!(handle.ty(), &wanted);
+                        assert_eq!(registry.lookup(handle.id()), Some(wanted.clone()));
+                        let tag = 1 + wanted.params().len() as u64;
+                        assert!([0, tag].contains(&handle.data().swap(tag, Ordering::Relaxed)));
+                        for other in &held {
+                            assert_eq!(other.id() == handle.id(), other.ty() == handle.ty());
+                        }
+                        match random >> 60 {
+                            0..4 => held.push(handle.clone()),
+                            4 => held.clear(),
+                            _ => {}
+                        }
+                    }
+                });
+            }
+        });
+        assert!(registry.is_empty());
+        let table = registry.lock();
+        assert_eq!(table.free.len(), table.entries.len(), "every number is free, once");
+        assert!(table.entries.len() <= 3, "never more numbers than types at a time");
+    }
+}

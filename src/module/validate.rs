@@ -12,7 +12,7 @@ use wasmparser::{
 
 use crate::error::Result;
 use crate::module::decode::value_features;
-use crate::module::{Features, Module, unsupported};
+use crate::module::{Features, Module, encoding, unsupported};
 use crate::types::DefinedFunc;
 
 /// Bodies that a thread takes at once.
@@ -41,8 +41,7 @@ pub struct Scratch(FuncValidatorAllocations);
 
 /// Validates one body and returns the features that it uses.
 pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
-    check(bodies, module, func, scratch)
-        .map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+    check(bodies, module, func, scratch).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
 }
 
 /// Validates all bodies on up to `threads` threads, the calling one included, and returns the features that
@@ -107,7 +106,10 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
 }
 
 fn check(
-    bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch,
+    bodies: &Bodies,
+    module: &Module,
+    func: DefinedFunc,
+    scratch: &mut Scratch,
 ) -> Result<Features, wasmparser::Error> {
     let index = module.func_index(func);
     let body = module.body(func);
@@ -118,7 +120,8 @@ fn check(
         features: bodies.flags,
     };
     let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.0));
-    let mut reader = BinaryReader::new_features(&module.bytes[body.clone()], body.start as u64, bodies.flags);
+    let bytes = &module.bytes[body.clone()];
+    let mut reader = BinaryReader::new_features(bytes, body.start as u64, bodies.flags);
     let mut used = Features::default();
     for _ in 0..reader.read_var_u32()? {
         let offset = reader.original_position();
@@ -129,7 +132,8 @@ fn check(
     }
     while !reader.eof() {
         let offset = reader.original_position();
-        let mut scan = Scan { inner: validator.visitor(offset), used: &mut used };
+        let from_here = &bytes[offset as usize - body.start..];
+        let mut scan = Scan { inner: validator.visitor(offset), used: &mut used, bytes: from_here };
         reader.visit_operator(&mut scan)??;
     }
     reader.finish_expression(&validator.visitor(reader.original_position()))?;
@@ -137,16 +141,23 @@ fn check(
     Ok(used)
 }
 
-/// Validates an operator and notes the feature that it belongs to. Features that only an overlong encoding
-/// needs (of a table index, a memory index or an offset) are not counted.
+/// Validates an operator and notes the feature that it belongs to.
 struct Scan<'u, V> {
     inner: V,
     used: &'u mut Features,
+    /// The body from the operator on.
+    bytes: &'u [u8],
 }
 
 impl<V> Scan<'_, V> {
     fn uses(&mut self, features: Features) {
         *self.used = *self.used | features;
+    }
+
+    fn memory_index(&mut self) {
+        if encoding::has_index(self.bytes, 0) {
+            self.uses(Features::MULTI_MEMORY);
+        }
     }
 
     fn block(&mut self, ty: BlockType) {
@@ -165,20 +176,63 @@ impl<V: FrameStack> FrameStack for Scan<'_, V> {
 }
 
 macro_rules! note {
-    ($self:ident, mvp, visit_block, $ty:ident) => { $self.block($ty) };
-    ($self:ident, mvp, visit_loop, $ty:ident) => { $self.block($ty) };
-    ($self:ident, mvp, visit_if, $ty:ident) => { $self.block($ty) };
-    ($self:ident, sign_extension, $($rest:tt)*) => { $self.uses(Features::SIGN_EXTENSION) };
-    ($self:ident, saturating_float_to_int, $($rest:tt)*) => { $self.uses(Features::SATURATING_FLOAT_TO_INT) };
-    ($self:ident, bulk_memory, $($rest:tt)*) => { $self.uses(Features::BULK_MEMORY) };
-    ($self:ident, reference_types, $($rest:tt)*) => { $self.uses(Features::REFERENCE_TYPES) };
-    ($self:ident, tail_call, $($rest:tt)*) => { $self.uses(Features::TAIL_CALL) };
-    ($self:ident, threads, $($rest:tt)*) => { $self.uses(Features::THREADS) };
-    ($self:ident, simd, $($rest:tt)*) => { $self.uses(Features::SIMD) };
-    ($self:ident, relaxed_simd, $($rest:tt)*) => { $self.uses(Features::RELAXED_SIMD) };
-    ($self:ident, wide_arithmetic, $($rest:tt)*) => { $self.uses(Features::WIDE_ARITHMETIC) };
+    ($self:ident, mvp, visit_block, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, mvp, visit_loop, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, mvp, visit_if, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, sign_extension, $($rest:tt)*) => {
+        $self.uses(Features::SIGN_EXTENSION)
+    };
+    ($self:ident, saturating_float_to_int, $($rest:tt)*) => {
+        $self.uses(Features::SATURATING_FLOAT_TO_INT)
+    };
+    ($self:ident, bulk_memory, $($rest:tt)*) => {
+        $self.uses(Features::BULK_MEMORY)
+    };
+    ($self:ident, reference_types, $($rest:tt)*) => {
+        $self.uses(Features::REFERENCE_TYPES)
+    };
+    ($self:ident, tail_call, $($rest:tt)*) => {
+        $self.uses(Features::TAIL_CALL)
+    };
+    ($self:ident, threads, $($rest:tt)*) => {
+        $self.uses(Features::THREADS)
+    };
+    ($self:ident, simd, $($rest:tt)*) => {
+        $self.uses(Features::SIMD)
+    };
+    ($self:ident, relaxed_simd, $($rest:tt)*) => {
+        $self.uses(Features::RELAXED_SIMD)
+    };
+    ($self:ident, wide_arithmetic, $($rest:tt)*) => {
+        $self.uses(Features::WIDE_ARITHMETIC)
+    };
     // WebAssembly 1.0, and proposals that the validator refuses.
     ($self:ident, $proposal:ident, $($rest:tt)*) => {};
+}
+
+/// Notes the features that the encoding of an operator's operands needs.
+macro_rules! encoding {
+    ($self:ident, $visit:ident, memarg $($rest:tt)*) => {
+        $self.uses(encoding::memory_argument($self.bytes))
+    };
+    ($self:ident, visit_call_indirect, $($rest:tt)*) => {
+        if encoding::has_index($self.bytes, 1) {
+            $self.uses(Features::REFERENCE_TYPES);
+        }
+    };
+    ($self:ident, visit_memory_size, $($rest:tt)*) => {
+        $self.memory_index()
+    };
+    ($self:ident, visit_memory_grow, $($rest:tt)*) => {
+        $self.memory_index()
+    };
+    ($self:ident, $visit:ident, $($rest:tt)*) => {};
 }
 
 macro_rules! scan {
@@ -186,6 +240,7 @@ macro_rules! scan {
         #[inline]
         fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
             note!(self, $proposal, $visit, $($($arg),*)?);
+            encoding!(self, $visit, $($($arg),*)?);
             self.inner.$visit($($($arg),*)?)
         }
     )* };
@@ -195,6 +250,7 @@ macro_rules! scan_simd {
     ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => { $(
         fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
             note!(self, $proposal, $visit, $($($arg),*)?);
+            encoding!(self, $visit, $($($arg),*)?);
             self.inner.simd_visitor().expect("wasmparser's simd feature is on").$visit($($($arg),*)?)
         }
     )* };

@@ -14,11 +14,13 @@ use crate::trap::TrapCode;
 
 /// Flags of loads of what never changes while an instance lives: they may be shared and hoisted.
 pub(super) const CONSTANT: MemFlagsData = MemFlagsData::trusted().with_readonly().with_can_move();
+/// As [`CONSTANT`], but loaded where it is used.
+const IN_PLACE: MemFlagsData = MemFlagsData::trusted().with_readonly();
 /// Flags of accesses to the runtime's structures that may change.
 pub(super) const MUTABLE: MemFlagsData = MemFlagsData::trusted();
 
 /// Cranelift's name for one of our trap codes: the same number.
-pub(super) fn clif_trap(code: TrapCode) -> ir::TrapCode {
+pub(in crate::tier::top) fn clif_trap(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::user(code as u8).expect("trap codes are small and never 0")
 }
 
@@ -45,7 +47,10 @@ impl Translator<'_> {
             AbiType::I32 => types::I32,
             AbiType::I64 => types::I64,
         };
-        let mut signature = Signature::new(CallConv::SystemV);
+        let mut signature = Signature::new(match builtin.preserves_registers() {
+            true => CallConv::PreserveAll,
+            false => CallConv::SystemV,
+        });
         signature.params.push(AbiParam::new(types::I64));
         signature.params.extend(builtin.params().iter().map(|&ty| AbiParam::new(clif(ty))));
         signature.returns.extend(builtin.result().map(|ty| AbiParam::new(clif(ty))));
@@ -56,9 +61,12 @@ impl Translator<'_> {
 
     /// Calls a helper; the arguments follow the vmctx, in the types of `Builtin::params`.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
         let signature = self.builtin_signature(builtin);
-        let table = self.vmctx_constant(types::I64, vmctx::VMCTX_BUILTINS);
-        let callee = self.b.ins().load(types::I64, CONSTANT, table, builtin.offset());
+        // Not hoisted: most helpers are called where little else runs, and a register that a loop keeps
+        // for its poll is dearer than two loads when that is taken.
+        let table = self.b.ins().load(types::I64, IN_PLACE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, IN_PLACE, table, builtin.offset());
         let mut all = [self.vmctx; 8];
         all[1..=args.len()].copy_from_slice(args);
         let call = self.b.ins().call_indirect(signature, callee, &all[..=args.len()]);

@@ -3,11 +3,11 @@
 //! All of it lives in [`Buffers`], which a thread reuses from function to function.
 
 use cranelift_codegen::entity::{EntityRef, packed_option::ReservedValue};
-use cranelift_codegen::ir::{Block, FuncRef, Inst, SigRef, Value};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, FuncRef, SigRef, Value};
 use cranelift_frontend::Variable;
+use wasmparser::{BlockType, OperatorsReaderAllocations};
 
 use crate::abi::builtin::Builtin;
-use crate::types::ValType;
 
 /// Whether the operators that follow can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,26 +25,28 @@ pub(super) enum FrameKind {
     Block,
     /// `loop`, with its header.
     Loop { header: Block },
-    /// `if` whose `else` has not been met: the branch that leads to it.
-    If { branch: Inst, otherwise: Block },
-    /// `if` after its `else`; `then_reach` tells how its first arm ended.
+    /// `if` whose `else` has not been met, with the block that the condition leads to if it is zero.
+    If { otherwise: Block },
+    /// `if` behind its `else`.
     Else,
-    /// A frame of dead code; nothing was emitted for it.
+    /// Any frame that starts in dead code; nothing is emitted for it.
     Dead,
 }
 
 /// A control frame.
+///
+/// The operands of a frame start at `height`. An `if` with parameters keeps a second copy of them right
+/// below, from which the other arm starts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     pub(super) kind: FrameKind,
-    /// Where the code behind `end` starts; its parameters are the results.
-    pub(super) end: Block,
-    /// Number of operands under the frame's parameters.
+    pub(super) ty: BlockType,
+    /// Height of the operand stack without the frame's parameters and without their copy.
+    pub(super) outer_height: usize,
+    /// Height of the operand stack below the frame's own operands.
     pub(super) height: usize,
-    pub(super) param_count: usize,
-    pub(super) result_count: usize,
-    /// Whether anything jumps to `end`.
-    pub(super) end_used: Reach,
+    /// Where the code behind `end` starts, once something jumps there; its parameters are the results.
+    pub(super) end: Option<Block>,
 }
 
 /// A map from small numbers to entities, emptied in the time that filling it took.
@@ -73,7 +75,18 @@ impl<T: Copy + ReservedValue> SparseMap<T> {
         self.used.push(key);
     }
 
-    fn clear(&mut self) {
+    /// Number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.used.len()
+    }
+
+    /// The key that was inserted at this position, and its entity.
+    pub(super) fn entry(&self, position: usize) -> (u32, T) {
+        let key = self.used[position];
+        (key, self.slots[key as usize])
+    }
+
+    pub(super) fn clear(&mut self) {
         for key in self.used.drain(..) {
             self.slots[key as usize] = T::reserved_value();
         }
@@ -81,33 +94,42 @@ impl<T: Copy + ReservedValue> SparseMap<T> {
 }
 
 /// The buffers of a translation, reused by the thread that owns them.
-pub(super) struct Buffers {
+pub(in crate::tier::top) struct Buffers {
     /// Operand stack. Vectors are `I8X16`, always.
     pub(super) stack: Vec<Value>,
     /// Control frames, outermost first.
     pub(super) frames: Vec<Frame>,
-    /// Types of parameters and locals.
-    pub(super) locals: Vec<ValType>,
     /// Declared callees, by function index.
     pub(super) callees: SparseMap<FuncRef>,
     /// Declared signatures, by type index.
     pub(super) signatures: SparseMap<SigRef>,
     /// Declared signatures of helpers, by number.
     pub(super) builtins: SparseMap<SigRef>,
+    /// Of the `br_table` that is being emitted: blocks that pass operands on, by depth.
+    pub(super) forwards: SparseMap<Block>,
+    /// Arguments of the jump that is being emitted.
+    pub(super) block_args: Vec<BlockArg>,
+    /// Targets of the `br_table` that is being emitted.
+    pub(super) block_calls: Vec<BlockCall>,
     /// Arguments of the call that is being emitted.
     pub(super) arguments: Vec<Value>,
+    /// The reader's own stack of frames.
+    pub(super) reader: OperatorsReaderAllocations,
 }
 
 impl Buffers {
-    pub(super) fn new() -> Buffers {
+    pub(in crate::tier::top) fn new() -> Buffers {
         Buffers {
             stack: Vec::new(),
             frames: Vec::new(),
-            locals: Vec::new(),
+            forwards: SparseMap::new(),
+            block_args: Vec::new(),
+            block_calls: Vec::new(),
             callees: SparseMap::new(),
             signatures: SparseMap::new(),
             builtins: SparseMap::new(),
             arguments: Vec::new(),
+            reader: OperatorsReaderAllocations::default(),
         }
     }
 
@@ -115,7 +137,9 @@ impl Buffers {
     pub(super) fn clear(&mut self) {
         self.stack.clear();
         self.frames.clear();
-        self.locals.clear();
+        self.forwards.clear();
+        self.block_args.clear();
+        self.block_calls.clear();
         self.callees.clear();
         self.signatures.clear();
         self.builtins.clear();
