@@ -97,7 +97,8 @@ fn in_parallel(
 fn keep(name: &str, wasm: &[u8], mismatch: &str) -> String {
     let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "target", "differential"].iter().collect();
     std::fs::create_dir_all(&folder).expect("a folder for reports");
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
     let file = folder.join(&name).with_extension("wasm");
     std::fs::write(&file, wasm).expect("a report");
     std::fs::write(file.with_extension("txt"), mismatch).expect("a report");
@@ -187,7 +188,8 @@ fn run_rest(engines: &Engines) -> (Coverage, Vec<String>) {
     let wasm = parse(include_str!("differential/rest.wat"));
     in_parallel(0..MODES.len() as u64, |number, coverage| {
         let mode = number as usize;
-        let module = updraft::engine::CompiledModule::new(&engines.ours[mode], &wasm).map_err(|error| error.to_string())?;
+        let module =
+            updraft::engine::CompiledModule::new(&engines.ours[mode], &wasm).map_err(|error| error.to_string())?;
         let mut rng = Rng::new(number);
         let mut cases = Vec::new();
         for _ in 0..60 {
@@ -265,7 +267,8 @@ fn nans_are_canonical_on_request() {
         let instance = updraft::runtime::instance::Instance::new(&mut store, &module, &[]).expect("an instance");
         for case in &cases {
             let func = common::exported_func(&mut store, instance, &case.export);
-            let results = common::call(&mut store, func, &case.args).map_err(|error| format!("{}: {error}", op.text))?;
+            let results =
+                common::call(&mut store, func, &case.args).map_err(|error| format!("{}: {error}", op.text))?;
             store.release(func.0).expect("a live handle");
             if !results.iter().all(|value| is_canonical(value, op.nans)) {
                 return Err(format!("{} {:x?} gives {results:x?}", op.text, case.args));

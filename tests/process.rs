@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use common::{Fixture, MODES, Mode, compile, exported_func};
 use updraft::config::{Config, MemoryMode};
 use updraft::engine::Engine;
-use updraft::runtime::func::Func;
+use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
@@ -105,7 +105,7 @@ const TRAPS: &str = "(module
 fn fixture(config: Config, host: fn()) -> Fixture {
     let engine = Engine::new(config).expect("an engine");
     Fixture::with_imports(&engine, TRAPS, |store| {
-        let callback = Arc::new(move |_: &mut _, _: &[Val], _: &mut [Val]| {
+        let callback = Arc::new(move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
             host();
             Ok(())
         });

@@ -141,7 +141,12 @@ fn folders_import_only_what_they_may() {
             let grants = |grant: &str| import == grant || import.starts_with(&format!("{grant}::"));
             let excepted = IMPORT_EXCEPTIONS.iter().any(|(path, grant, _)| *path == file.path && grants(grant));
             let is_macro = import.ends_with('!') || import.starts_with("for_each");
-            if target != own && !LEAVES.contains(&target) && !allowed.iter().any(|g| grants(g)) && !excepted && !is_macro {
+            if target != own
+                && !LEAVES.contains(&target)
+                && !allowed.iter().any(|g| grants(g))
+                && !excepted
+                && !is_macro
+            {
                 findings.push(format!("{}:{line}: {own} may not import {import}", file.path));
             }
         }
@@ -216,7 +221,8 @@ fn files_and_functions_are_short() {
                 line.len() > indent && line[indent..].starts_with('}') && line[..indent].trim().is_empty()
             });
             let len = end.map_or(0, |end| end + 1);
-            let declared = lines[start..].iter().position(|line| line.trim_end().ends_with([';', '{', '}'])).unwrap_or(0);
+            let declared =
+                lines[start..].iter().position(|line| line.trim_end().ends_with([';', '{', '}'])).unwrap_or(0);
             let has_body = !lines[start + declared].trim_end().ends_with(';');
             let excepted = LONG_FUNCTIONS.iter().any(|(path, long, _)| *path == file.path && *long == name);
             if has_body && len > FUNCTION_LINES && !excepted {
@@ -310,7 +316,10 @@ fn files_name_no_machine_and_no_registry() {
                 // A path may go on to the left, and then it is relative.
                 let absolute = |at: usize| {
                     !banned.starts_with('/')
-                        || !text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "._-*}>)/".contains(c))
+                        || !text[..at]
+                            .chars()
+                            .next_back()
+                            .is_some_and(|c| c.is_alphanumeric() || "._-*}>)/".contains(c))
                 };
                 if text.match_indices(banned.as_str()).any(|(at, _)| absolute(at)) {
                     findings.push(format!("{}:{}: {banned}", file.path, line + 1));

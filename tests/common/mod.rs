@@ -2,8 +2,8 @@
 //!
 //! Not here: anything that knows a particular test.
 
-// Each test program compiles its own copy of this module and uses a part of it.
-#![allow(dead_code)]
+// Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
+#![allow(dead_code, unreachable_pub)]
 
 use updraft::config::{Compilation, Config, MemoryMode};
 use updraft::engine::{CompiledModule, Engine};

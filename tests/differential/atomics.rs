@@ -159,7 +159,8 @@ fn check_access(engine: &Engine, access: &Access, memory: &str, coverage: &mut C
                     first = u64::from_le_bytes(bytes);
                 }
                 let operands = [first, rng.next()];
-                let value = |value: u64| if access.ty == Type::I32 { Val::I32(value as i32) } else { Val::I64(value as i64) };
+                let value =
+                    |value: u64| if access.ty == Type::I32 { Val::I32(value as i32) } else { Val::I64(value as i64) };
                 let mut args = vec![if index == "i64" { Val::I64(address as i64) } else { Val::I32(address as i32) }];
                 let count = params.matches(ty).count();
                 args.extend(operands[..count].iter().map(|operand| value(*operand)));
@@ -185,7 +186,9 @@ fn check_access(engine: &Engine, access: &Access, memory: &str, coverage: &mut C
 
 /// `notify` wakes nobody, `wait` sees another value or times out, and both check their address.
 fn check_wait_and_fence(engine: &Engine, memory: &str, coverage: &mut Coverage) -> Result<u64, String> {
-    let (index, address) = if memory.starts_with("i64") { ("i64", Val::I64 as fn(i64) -> Val) } else {
+    let (index, address) = if memory.starts_with("i64") {
+        ("i64", Val::I64 as fn(i64) -> Val)
+    } else {
         ("i32", (|value| Val::I32(value as i32)) as fn(i64) -> Val)
     };
     let text = format!(
@@ -245,7 +248,12 @@ impl Machine {
         Ok(Machine { store, module, instance })
     }
 
-    fn call(&mut self, name: &str, args: &[Val], coverage: &mut Coverage) -> Result<Result<Vec<Val>, TrapCode>, String> {
+    fn call(
+        &mut self,
+        name: &str,
+        args: &[Val],
+        coverage: &mut Coverage,
+    ) -> Result<Result<Vec<Val>, TrapCode>, String> {
         let func = exported_func(&mut self.store, self.instance, name);
         let outcome = call(&mut self.store, func, args);
         self.store.release(func.0).map_err(|error| error.to_string())?;

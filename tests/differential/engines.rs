@@ -333,11 +333,7 @@ fn our_import(store: &mut Store, log: &Arc<Mutex<HostLog>>, index: usize, ty: &E
     made.map_err(|error| Mismatch(format!("updraft, import {index}: {error}")))
 }
 
-fn their_import(
-    store: &mut wasmi::Store<HostLog>,
-    index: usize,
-    ty: &ExternType,
-) -> Result<wasmi::Extern, Mismatch> {
+fn their_import(store: &mut wasmi::Store<HostLog>, index: usize, ty: &ExternType) -> Result<wasmi::Extern, Mismatch> {
     let failed = |error: &dyn std::fmt::Display| Mismatch(format!("the reference, import {index}: {error}"));
     Ok(match ty {
         ExternType::Func(ty) => {
@@ -425,11 +421,13 @@ fn same_value(ours: &Val, theirs: &Val, nans: Nans) -> bool {
         (Val::F32(a), Val::F32(b), Nans::AnyScalar) => both_nan32(*a, *b),
         (Val::F64(a), Val::F64(b), Nans::AnyScalar) => both_nan64(*a, *b),
         (Val::V128(a), Val::V128(b), Nans::AnyF32x4) => {
-            let lanes = |bytes: &[u8; 16]| bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect::<Vec<_>>();
+            let lanes =
+                |bytes: &[u8; 16]| bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect::<Vec<_>>();
             lanes(a).iter().zip(lanes(b)).all(|(a, b)| *a == b || both_nan32(*a, b))
         }
         (Val::V128(a), Val::V128(b), Nans::AnyF64x2) => {
-            let lanes = |bytes: &[u8; 16]| bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect::<Vec<_>>();
+            let lanes =
+                |bytes: &[u8; 16]| bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect::<Vec<_>>();
             lanes(a).iter().zip(lanes(b)).all(|(a, b)| *a == b || both_nan64(*a, b))
         }
         _ => false,

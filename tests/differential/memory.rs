@@ -19,12 +19,48 @@ const STORES: &str = "i32.store8 i32.store16 i32.store i64.store8 i64.store16 i6
     v128.store";
 const LANE_ACCESSES: &[(&str, u32)] = &[("8_lane", 16), ("16_lane", 8), ("32_lane", 4), ("64_lane", 2)];
 
-const OFFSETS: &[u64] =
-    &[0, 1, 15, 255, 65535, 65536, 0x1ff_ffff, 0x200_0000, 0x200_0001, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff];
+const OFFSETS: &[u64] = &[
+    0,
+    1,
+    15,
+    255,
+    65535,
+    65536,
+    0x1ff_ffff,
+    0x200_0000,
+    0x200_0001,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_fff8,
+    0xffff_ffff,
+];
 const OFFSETS_64: &[u64] = &[1 << 32, 1 << 47, 1 << 63, u64::MAX - 15, u64::MAX];
 const ADDRESSES: &[u64] = &[
-    0, 1, 7, 16, 33, 4095, 65519, 65520, 65521, 65527, 65528, 65529, 65531, 65532, 65533, 65534, 65535, 65536, 131_072,
-    0x7fff_ffff, 0x8000_0000, 0xffff_0000, 0xffff_fff0, 0xffff_fffc, 0xffff_ffff,
+    0,
+    1,
+    7,
+    16,
+    33,
+    4095,
+    65519,
+    65520,
+    65521,
+    65527,
+    65528,
+    65529,
+    65531,
+    65532,
+    65533,
+    65534,
+    65535,
+    65536,
+    131_072,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_0000,
+    0xffff_fff0,
+    0xffff_fffc,
+    0xffff_ffff,
 ];
 const ADDRESSES_64: &[u64] = &[1 << 32, (1 << 32) + 8, 1 << 48, 1 << 63, u64::MAX - 16, u64::MAX - 7, u64::MAX];
 

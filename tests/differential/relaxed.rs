@@ -36,9 +36,8 @@ pub fn operators() -> Vec<Operator> {
     let small = small.map(f64::from);
     add(&["f64x2.relaxed_madd", "f64x2.relaxed_nmadd"], vec![floats64(&small); 3]);
     let masks = |width: usize| {
-        let mask = |pattern: usize| {
-            Val::V128(std::array::from_fn(|i| if pattern >> (i / width) & 1 == 1 { 0xff } else { 0 }))
-        };
+        let mask =
+            |pattern: usize| Val::V128(std::array::from_fn(|i| if pattern >> (i / width) & 1 == 1 { 0xff } else { 0 }));
         [0, 1, 0x5555, 0xaaaa, 0xffff, 0x0ff0].into_iter().map(mask).collect::<Values>()
     };
     for (name, width) in [("i8x16", 1), ("i16x8", 2), ("i32x4", 4), ("i64x2", 8)] {

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use updraft::engine::Engine;
-use updraft::runtime::func::Func;
+use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
 use updraft::trap::TrapCode;
@@ -44,7 +44,7 @@ const EXPORTS: &[&str] = &["loop", "counting", "nested", "table-loop", "calls", 
 fn endless(mode: Mode, started: impl Fn() + Send + Sync + 'static) -> Fixture {
     let engine = Engine::new(mode.config()).expect("an engine");
     Fixture::with_imports(&engine, ENDLESS, |store| {
-        let callback = Arc::new(move |_: &mut _, _: &[Val], _: &mut [Val]| {
+        let callback = Arc::new(move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
             started();
             Ok(())
         });
@@ -144,10 +144,13 @@ fn interrupts_are_delivered_after_host_functions() {
         let engine = Engine::new(mode.config()).expect("an engine");
         let mut fixture = Fixture::with_imports(&engine, ENDLESS, |store| {
             let handle = store.interrupt_handle();
-            vec![Extern::Func(host(store, Arc::new(move |_, _, _| {
-                handle.interrupt();
-                Ok(())
-            })))]
+            vec![Extern::Func(host(
+                store,
+                Arc::new(move |_, _, _| {
+                    handle.interrupt();
+                    Ok(())
+                }),
+            ))]
         });
         for name in EXPORTS {
             assert_eq!(fixture.trap(name, &args(name)), TrapCode::Interrupt, "{} {name}", mode.name);
@@ -170,8 +173,11 @@ fn handles_of_a_dead_store_do_nothing() {
 fn interrupts_can_be_compiled_out() {
     let mut config = Mode::named("eager").config();
     config.interrupts = false;
-    let mut fixture = Fixture::with_config(config, "(module (func (export \"f\") (param i32) (result i32)
-      (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)))");
+    let mut fixture = Fixture::with_config(
+        config,
+        "(module (func (export \"f\") (param i32) (result i32)
+      (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)))",
+    );
     let func = fixture.func("f");
     assert_eq!(call(&mut fixture.store, func, &[Val::I32(1000)]).expect("a call"), [Val::I32(0)]);
 }

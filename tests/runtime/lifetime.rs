@@ -144,7 +144,10 @@ fn what_is_reachable_stays() {
     for mode in MODES {
         let engine = Engine::new(mode.config()).expect("an engine");
         let mut store = Store::new(&engine).expect("a store");
-        let module = compile(&engine, "(module (global $g i32 (i32.const 7)) (func (export \"f\") (result i32) (global.get $g)))");
+        let module = compile(
+            &engine,
+            "(module (global $g i32 (i32.const 7)) (func (export \"f\") (result i32) (global.get $g)))",
+        );
         let table = TableType { element: ValType::FuncRef, min: 2, max: None, index: IndexType::I32 };
         let table = Table::new(&mut store, table, Val::FuncRef(None)).expect("a table");
         {
@@ -213,7 +216,7 @@ fn external_references_come_and_go_in_constant_memory() {
     let text = "(module (func (export \"f\") (param externref) (result externref) (local.get 0)))";
     let mut fixture = Fixture::new(Mode::named("eager"), text);
     let func = fixture.func("f");
-    let mut turn = |fixture: &mut Fixture| {
+    let turn = |fixture: &mut Fixture| {
         let object = ExternRef::new(&mut fixture.store, Box::new([0u8; 256])).expect("a reference");
         let results = call(&mut fixture.store, func, &[Val::ExternRef(Some(object))]).expect("a call");
         fixture.store.release(object.0).expect("a live handle");

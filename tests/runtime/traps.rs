@@ -31,10 +31,7 @@ const BODIES: &[(&str, TrapCode)] = &[
     ("(call_indirect $t (param i64) (i64.const 0) (i32.const 0))", TrapCode::IndirectCallTypeMismatch),
     ("(drop (i32.div_s (i32.const 1) (i32.xor (local.get 0) (local.get 0))))", TrapCode::IntegerDivideByZero),
     ("(drop (i64.rem_u (i64.const 1) (i64.extend_i32_u (local.get 0))))", TrapCode::IntegerDivideByZero),
-    (
-        "(drop (i32.div_s (i32.const 0x80000000) (i32.sub (local.get 0) (i32.const 1))))",
-        TrapCode::IntegerOverflow,
-    ),
+    ("(drop (i32.div_s (i32.const 0x80000000) (i32.sub (local.get 0) (i32.const 1))))", TrapCode::IntegerOverflow),
     ("(drop (i32.trunc_f32_s (f32.const 3e9)))", TrapCode::IntegerOverflow),
     ("(drop (i64.trunc_f64_u (f64.const -1)))", TrapCode::IntegerOverflow),
     ("(drop (i32.trunc_f64_u (f64.const nan)))", TrapCode::InvalidConversionToInteger),
