@@ -7,8 +7,12 @@
 //! Unsafe perimeter: `code`, `runtime`, `sys`, `capi` (each folder says why it may); `module`, `compile`,
 //! `tier` and `abi` contain none.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod abi;
+pub mod capi;
 pub mod code;
+pub mod compile;
 pub mod config;
 pub mod engine;
 pub mod error;

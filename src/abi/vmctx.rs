@@ -276,7 +276,8 @@ impl VmLayout {
     /// The definition of a shared memory lives with the memory, so that all threads see one length: the
     /// cell of an own one holds a pointer to it.
     pub fn memory(&self, index: MemoryIndex) -> Place {
-        let place = Self::place(index.0, self.imported_memories, self.own_memories, size_of::<VmMemory>(), self.memory_imports);
+        let place =
+            Self::place(index.0, self.imported_memories, self.own_memories, size_of::<VmMemory>(), self.memory_imports);
         match place {
             Place::Own(offset) if self.shared_memories >> index.0 & 1 == 1 => Place::Imported(offset),
             place => place,

@@ -11,6 +11,7 @@ compile_error!("updraft supports x86-64 Linux only so far");
 
 pub mod fork;
 pub mod mmap;
+pub mod regions;
 pub mod signals;
 pub mod threads;
 

@@ -295,3 +295,193 @@ fn settings_change_code_only_where_they_should() {
     let narrow = compiler_with(MODES[0], |config| (config.avx, config.canonicalize_nans) = (false, true));
     compile(&narrow, &module, CallLinkage::Direct);
 }
+
+/// The only function of this body in a module with a memory and a table.
+fn one(mode: (Bounds, Signals), func: &str) -> (Module, CompiledCode) {
+    let module = module(&format!(
+        "(module (type $t (func (result i32))) (memory 1) (memory $large i64 1) (table 4 funcref) (func {func}))"
+    ));
+    let mut codes = compile(&compiler(mode), &module, CallLinkage::Direct);
+    (module, codes.remove(0))
+}
+
+/// Offset in the module of the operator at this position of the only body.
+fn operator_offset(module: &Module, position: usize) -> u32 {
+    let range = module.body(DefinedFunc(0));
+    let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
+    let mut operators = body.get_operators_reader().unwrap();
+    for _ in 0..position {
+        operators.read().unwrap();
+    }
+    operators.original_position() as u32
+}
+
+/// Function bodies, the position of the operator that may trap, and its codes.
+const TRAPPING: &[(&str, usize, &[TrapCode])] = &[
+    ("nop unreachable", 1, &[TrapCode::Unreachable]),
+    ("(param i32) local.get 0 i32.load drop", 1, &[TrapCode::MemoryOutOfBounds]),
+    ("(param i32) local.get 0 i32.load offset=0xffffffff drop", 1, &[TrapCode::MemoryOutOfBounds]),
+    ("(param i32) local.get 0 local.get 0 i32.store8", 2, &[TrapCode::MemoryOutOfBounds]),
+    ("(param i64) local.get 0 f64.load $large drop", 1, &[TrapCode::MemoryOutOfBounds]),
+    ("(param i64) local.get 0 i64.load $large offset=0xfffffffffffffffc drop", 1, &[TrapCode::MemoryOutOfBounds]),
+    ("(param i32) local.get 0 table.get 0 drop", 1, &[TrapCode::TableOutOfBounds]),
+    ("(param i32) local.get 0 ref.null func table.set 0", 2, &[TrapCode::TableOutOfBounds]),
+    (
+        "(param i32) local.get 0 call_indirect (type $t) drop",
+        1,
+        &[TrapCode::UndefinedElement, TrapCode::UninitializedElement, TrapCode::IndirectCallTypeMismatch],
+    ),
+    (
+        "(param i32 i32) local.get 0 local.get 1 i32.div_s drop",
+        2,
+        &[TrapCode::IntegerOverflow, TrapCode::IntegerDivideByZero],
+    ),
+    ("(param i64 i64) local.get 0 local.get 1 i64.rem_u drop", 2, &[TrapCode::IntegerDivideByZero]),
+    (
+        "(param f32) local.get 0 i32.trunc_f32_u drop",
+        1,
+        &[TrapCode::IntegerOverflow, TrapCode::InvalidConversionToInteger],
+    ),
+];
+
+#[test]
+fn trap_sites_name_the_operator_and_the_reason() {
+    for &(func, position, expected) in TRAPPING {
+        for mode in MODES {
+            let (module, code) = one(mode, func);
+            let offset = operator_offset(&module, position);
+            assert!(code.trap_sites.iter().all(|site| site.wasm_offset == offset), "{func} {mode:?}");
+            let codes: BTreeSet<u8> = code.trap_sites.iter().map(|site| site.code as u8).collect();
+            let expected: BTreeSet<u8> = expected.iter().map(|&code| code as u8).collect();
+            assert_eq!(codes, expected, "{func} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn without_signals_helpers_raise_and_nothing_faults() {
+    const UD2: [u8; 2] = [0x0f, 0x0b];
+    for &(func, position, expected) in TRAPPING {
+        let (module, code) = one((Bounds::Explicit, Signals::Off), func);
+        let offset = operator_offset(&module, position);
+        // Cranelift's own checks follow ours in divisions and conversions, and are never met.
+        let arithmetic =
+            expected.contains(&TrapCode::IntegerOverflow) || expected.contains(&TrapCode::IntegerDivideByZero);
+        for site in &code.trap_sites {
+            assert!(arithmetic || code.bytes[site.offset as usize..].starts_with(&UD2), "{func}: {site:?}");
+        }
+        // Every reason has a call of `raise`, which returns to an instruction that is never reached.
+        let raises = code
+            .call_sites
+            .iter()
+            .filter(|call| call.wasm_offset == offset && code.bytes[call.return_offset as usize..].starts_with(&UD2));
+        assert_eq!(raises.count(), expected.len(), "{func}");
+    }
+}
+
+#[test]
+fn constant_addresses_below_the_smallest_length_need_no_check() {
+    for mode in MODES {
+        let (_, inside) = one(mode, "i32.const 65528 i32.load offset=4 drop");
+        assert_eq!((inside.trap_sites.len(), inside.call_sites.len()), (0, 0), "{mode:?}");
+        let (_, outside) = one(mode, "i32.const 65529 i32.load offset=4 drop");
+        assert!(!outside.trap_sites.is_empty(), "{mode:?}");
+    }
+}
+
+#[test]
+fn calls_within_a_module_are_linked_as_asked() {
+    let module = module(
+        r#"(module (import "m" "f" (func $imported))
+            (func $first) (func $second call $first call $imported return_call $first))"#,
+    );
+    for (linkage, target) in [
+        (CallLinkage::Direct, RelocationTarget::Function(DefinedFunc(0))),
+        (CallLinkage::Slot, RelocationTarget::Slot(DefinedFunc(0))),
+    ] {
+        let codes = compile(&compiler(MODES[0]), &module, linkage);
+        let targets: Vec<_> = codes[1].relocations.iter().map(|relocation| relocation.target).collect();
+        assert_eq!(targets, [target, target]);
+        // The stack check and the calls; Cranelift lists tail calls too, though nothing returns to them.
+        assert_eq!(codes[1].call_sites.len(), 4);
+    }
+}
+
+#[test]
+fn only_functions_that_call_check_the_stack() {
+    let checks = |func: &str| one(MODES[0], func).1.entry_offset != one(MODES[0], func).1.body_offset;
+    assert!(!checks("(param i32) (result i32) local.get 0"));
+    assert!(!checks("(loop br 0)"), "the poll of a loop is not a call");
+    assert!(checks("call 0"));
+    assert!(checks("return_call 0"), "tail calls can go on for ever, and must be interruptible");
+    assert!(checks("i32.const 1 memory.grow drop"), "helpers may need more stack than the headroom of a leaf");
+}
+
+#[test]
+fn huge_branch_tables_compile() {
+    let labels = "0 1 2 ".repeat(7000);
+    one(MODES[0], &format!("(param i32) (block (block local.get 0 br_table {labels} 1))"));
+    let blocks = "(block (result i32) (block (result i32) i32.const 5 local.get 0 br_table";
+    let (_, code) = one(MODES[0], &format!("(param i32) (result i32) {blocks} {labels} 1))"));
+    // One block per depth passes the operand on: about four bytes an entry, not a jump each.
+    assert!(code.bytes.len() < 21_000 * 5, "{}", code.bytes.len());
+}
+
+#[test]
+fn dead_code_is_skipped() {
+    let (_, code) =
+        one(MODES[0], "(result i32) i32.const 1 return (block (result i32) (loop br 0) unreachable) i32.div_s");
+    assert!(code.trap_sites.is_empty() && code.call_sites.is_empty());
+}
+
+#[test]
+fn trampolines_of_all_shapes_compile() {
+    use ValType::*;
+    let all = [I32, I64, F32, F64, V128, FuncRef, ExternRef];
+    let many: Vec<ValType> = all.iter().copied().cycle().take(300).collect();
+    let types = [
+        FuncType::new([], []),
+        FuncType::new(all, all),
+        FuncType::new([I64; 8], [I64; 8]),
+        FuncType::new([F64; 9], [F32; 9]),
+        FuncType::new([], many.clone()),
+        FuncType::new(many, []),
+    ];
+    let compiler = compiler(MODES[0]);
+    let mut scratch = Scratch::new();
+    for ty in &types {
+        let entry = compiler.compile_entry_trampoline(&mut scratch, ty).unwrap();
+        assert_eq!(entry.entry_offset, entry.body_offset, "{ty}");
+        assert_eq!(entry.call_sites.len(), 1, "{ty}");
+        let host = compiler.compile_host_trampoline(&mut scratch, ty).unwrap();
+        let large = host.frame_size >= crate::limits::UNCHECKED_FRAME;
+        assert_eq!(host.entry_offset != host.body_offset, large, "{ty}");
+        assert_eq!(large, ty.params().len().max(ty.results().len()) == 300, "{ty}");
+    }
+}
+
+#[test]
+fn a_failure_harms_only_its_unit() {
+    let module = module("(module (func) (func))");
+    let layout = VmLayout::new(&module);
+    let compiler = compiler_with(MODES[0], |config| config.fail_function = Some(1));
+    let mut scratch = Scratch::new();
+    let mut compile = |func| compiler.compile_function(&mut scratch, &module, &layout, func, CallLinkage::Direct);
+    assert!(compile(DefinedFunc(0)).is_ok());
+    assert!(matches!(compile(DefinedFunc(1)), Err(Error::Compile { func: FuncIndex(1), .. })));
+    assert!(compile(DefinedFunc(0)).is_ok());
+
+    let panicked = compiler.guarded(&mut scratch, FuncIndex(7), |_| panic!("on purpose"));
+    let Err(Error::Compile { func: FuncIndex(7), reason }) = panicked else { panic!("{panicked:?}") };
+    assert_eq!(&*reason, "the compiler panicked: on purpose");
+    assert!(compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(0), CallLinkage::Direct).is_ok());
+}
+
+#[test]
+fn without_avx_nothing_beyond_the_baseline_is_used() {
+    let compiler = compiler_with(MODES[0], |config| config.avx = false);
+    for flag in compiler.isa.isa_flags() {
+        let baseline = REQUIRED.contains(&flag.name) || flag.name == "has_cmpxchg16b" || !flag.name.starts_with("has_");
+        assert!(baseline || flag.as_bool() != Some(true), "{}", flag.name);
+    }
+}

@@ -385,3 +385,49 @@ impl Translator<'_> {
         self.call_builtin(Builtin::memory_init, &[number, segment, dst, src, len]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(min: u64, index: IndexType) -> MemoryType {
+        MemoryType { min, max: None, index, shared: false }
+    }
+
+    #[test]
+    fn checks_are_left_out_only_where_something_else_keeps_the_bound() {
+        use Bounds::{Explicit, Guarded};
+        use IndexType::{I32, I64};
+        let end = |end, wrap| Check::EndAgainstLength { end, wrap };
+        let page = PAGE_SIZE;
+        for (ty, bounds, index, offset, size, expected) in [
+            // Guarded: up to the end of the guard.
+            (memory(0, I32), Guarded, None, 0, 4, Check::Guarded),
+            (memory(0, I32), Guarded, None, MEMORY_GUARD - 4, 4, Check::Guarded),
+            (memory(0, I32), Guarded, None, MEMORY_GUARD - 3, 4, end(MEMORY_GUARD + 1, Wrap::Impossible)),
+            (memory(1024, I32), Guarded, None, MEMORY_GUARD - 3, 4, Check::BelowLength { end: MEMORY_GUARD + 1 }),
+            (memory(0, I32), Guarded, None, u64::from(u32::MAX), 16, end((1 << 32) + 15, Wrap::Impossible)),
+            // Explicit.
+            (memory(1, I32), Explicit, None, page - 4, 4, Check::BelowLength { end: page }),
+            (memory(1, I32), Explicit, None, page - 3, 4, end(page + 1, Wrap::Impossible)),
+            (memory(0, I32), Explicit, None, 0, 1, end(1, Wrap::Impossible)),
+            // 64-bit memories are never guarded.
+            (memory(1, I64), Guarded, None, page - 8, 8, Check::BelowLength { end: page }),
+            (memory(1, I64), Guarded, None, page - 7, 8, end(page + 1, Wrap::Possible)),
+            (memory(1, I64), Explicit, None, u64::MAX - 8, 8, end(u64::MAX, Wrap::Possible)),
+            (memory(1, I64), Explicit, None, u64::MAX - 7, 8, Check::Never),
+            (memory(u64::MAX, I64), Explicit, None, u64::MAX - 8, 8, Check::BelowLength { end: u64::MAX }),
+            // Constant indices.
+            (memory(1, I32), Explicit, Some(page - 4), 0, 4, Check::InBounds),
+            (memory(1, I32), Explicit, Some(page - 3), 0, 4, Check::BelowLength { end: 4 }),
+            (memory(1, I32), Guarded, Some(page - 3), 0, 4, Check::Guarded),
+            (memory(1, I64), Explicit, Some(u64::MAX), 1, 8, Check::BelowLength { end: 9 }),
+        ] {
+            assert_eq!(
+                decide(&ty, bounds, index, offset, size),
+                expected,
+                "{ty:?} {bounds:?} {index:?} {offset} {size}"
+            );
+        }
+    }
+}

@@ -25,9 +25,7 @@ mod wide;
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, SourceLoc, StackSlot, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
-use wasmparser::{
-    BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader, OperatorsReaderAllocations,
-};
+use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader};
 
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
