@@ -17,3 +17,5 @@ pub mod runtime;
 pub mod tier;
 pub mod trap;
 pub mod types;
+#[cfg(feature = "wasi")]
+pub mod wasi;

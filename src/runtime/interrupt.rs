@@ -20,6 +20,10 @@ impl InterruptHandle {
     pub fn fd(&self) -> crate::error::Result<i32> {
         todo!()
     }
+    /// As `fd`, borrowed from the handle, for callers without unsafe code.
+    pub fn as_fd(&self) -> crate::error::Result<std::os::fd::BorrowedFd<'_>> {
+        todo!()
+    }
     /// Whether an interrupt or a passed deadline is pending.
     pub fn is_pending(&self) -> bool {
         todo!()
