@@ -1,62 +1,239 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
-use crate::config::Config;
-use crate::error::Result;
-use crate::module::Module;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Configuration, code space and type registry, shared by modules and stores. Any thread.
+use crate::abi::vmctx::{CodeSlot, VmLayout};
+use crate::code::arena::CodeSpace;
+use crate::code::publish::{Lazy, ModuleCode};
+use crate::compile::trampoline::{self, TypeEntry, Types};
+use crate::compile::{self, LazyUnits};
+use crate::config::{Compilation, Config, MemoryMode};
+use crate::error::{Error, Result};
+use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
+use crate::module::{ExportItem, Features, Module, decode};
+use crate::runtime::image::{Images, MemoryImage};
+use crate::runtime::timer::Timer;
+use crate::sys::mmap::Mapping;
+use crate::sys::{signals, threads};
+use crate::tier::top::{Bounds, TopCompiler};
+use crate::types::{DefinedFunc, FuncType, MemoryIndex};
+
+/// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]
 pub struct Engine(Arc<EngineInner>);
+
 struct EngineInner {
     config: Config,
+    bounds: Bounds,
+    top: TopCompiler,
+    types: Types,
+    space: Arc<CodeSpace>,
+    timer: Timer,
+    compile_stacks: Mutex<Vec<Mapping>>,
+    /// The wish for faults, if signals are on.
+    _faults: Option<signals::Active>,
 }
 
 impl Engine {
+    /// An engine with these settings. Fails if the machine or the process cannot give what they ask for.
     pub fn new(config: Config) -> Result<Engine> {
-        todo!()
+        let features = config.features;
+        if !Features::ALL.contains(features) {
+            return Err(Error::misuse(format!("features: unknown bits {:#x}", features.0 & !Features::ALL.0)));
+        }
+        let bounds = bounds(&config)?;
+        let top = TopCompiler::new(&config, bounds)?;
+        let space = CodeSpace::new(config.code_reservation)?;
+        let faults = if config.signals { Some(signals::install(crate::runtime::fault::on_fault)?) } else { None };
+        Ok(Engine(Arc::new(EngineInner {
+            config,
+            bounds,
+            top,
+            types: Types::default(),
+            space,
+            timer: Timer::default(),
+            compile_stacks: Mutex::default(),
+            _faults: faults,
+        })))
     }
+
+    /// The settings.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
+
     /// Whether 32-bit memories are kept in bounds by unmapped pages.
     pub fn memories_are_guarded(&self) -> bool {
-        todo!()
+        self.0.bounds == Bounds::Guarded
     }
+
+    /// Whether two handles are one engine.
     pub fn same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Threads that may compile at once.
+    pub fn compile_threads(&self) -> usize {
+        match self.0.config.compile_threads {
+            0 => threads::usable_cores(),
+            count => count,
+        }
+    }
+
+    pub(crate) fn register_type(&self, ty: &FuncType) -> TypeEntry {
+        self.0.types.register(ty)
+    }
+
+    pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
+        trampoline::entry(ty, &self.0.top, &self.0.space)
+    }
+
+    pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
+        trampoline::host(ty, &self.0.top, &self.0.space)
+    }
+
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.0.timer
+    }
+
+    /// A stack to compile on, for callers whose own may be nearly used up.
+    pub(crate) fn take_compile_stack(&self) -> Result<Mapping> {
+        let kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.map_or_else(crate::runtime::lazy::new_compile_stack, Ok)
+    }
+
+    pub(crate) fn give_back_compile_stack(&self, stack: Mapping) {
+        let mut kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < self.compile_threads() {
+            kept.push(stack);
+        }
+    }
+}
+
+/// Decides how 32-bit memories are kept in bounds, by a probe of what the process may reserve.
+fn bounds(config: &Config) -> Result<Bounds> {
+    let probe = || Mapping::reserve((MEMORY_RESERVATION + MEMORY_GUARD) as usize);
+    match (config.signals, config.memory_mode) {
+        (false, MemoryMode::Guarded) => Err(Error::misuse("memory mode: guarded memories need signals")),
+        (false, _) | (true, MemoryMode::Explicit) => Ok(Bounds::Explicit),
+        (true, MemoryMode::Guarded) => probe().map(|_| Bounds::Guarded),
+        (true, MemoryMode::Auto) => Ok(probe().map_or(Bounds::Explicit, |_| Bounds::Guarded)),
     }
 }
 
 /// A module with its machine code. Any thread; reference-counted.
 #[derive(Clone)]
 pub struct CompiledModule(Arc<CompiledModuleInner>);
+
 struct CompiledModuleInner {
+    /// Before `engine`: code goes before its space.
+    code: ModuleCode,
     module: Arc<Module>,
+    layout: VmLayout,
+    lazy: Option<LazyUnits>,
+    types: Vec<TypeEntry>,
+    type_ids: Box<[u32]>,
+    exports: HashMap<Box<str>, ExportItem>,
+    images: OnceLock<Images>,
     engine: Engine,
 }
 
 impl CompiledModule {
     /// Decodes, validates and (eager) compiles. Text is accepted when the `wat` feature is compiled in.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
-        todo!()
+        let module = Arc::new(decode::load(bytes, engine.config().features, engine.compile_threads())?);
+        let layout = VmLayout::new(&module);
+        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
+        let (code, lazy) = match engine.config().compilation {
+            Compilation::Eager => {
+                let units = compile::compile_all(&engine.0.top, &module, &layout, engine.compile_threads())?;
+                let code = ModuleCode::new(&engine.0.space, module.clone(), Lazy::NoStubs)?;
+                code.publish(units)?;
+                (code, None)
+            }
+            Compilation::Lazy => {
+                (ModuleCode::new(&engine.0.space, module.clone(), Lazy::Stubs)?, Some(LazyUnits::new(&module)))
+            }
+        };
+        Ok(CompiledModule(Arc::new(CompiledModuleInner {
+            code,
+            layout,
+            lazy,
+            type_ids: types.iter().map(TypeEntry::id).collect(),
+            types,
+            exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
+            images: OnceLock::new(),
+            module,
+            engine: engine.clone(),
+        })))
     }
+
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        todo!()
+        decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop)
     }
+
+    /// The decoded module.
     pub fn module(&self) -> &Arc<Module> {
         &self.0.module
     }
+
+    /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
+
     /// How many functions have machine code.
     pub fn compiled_count(&self) -> usize {
-        todo!()
+        self.0.code.published_count()
     }
+
     /// Bytes of machine code.
     pub fn code_size(&self) -> usize {
-        todo!()
+        self.0.code.code_size()
+    }
+
+    /// The export of this name.
+    pub fn find_export(&self, name: &str) -> Option<ExportItem> {
+        self.0.exports.get(name).copied()
+    }
+
+    pub(crate) fn layout(&self) -> &VmLayout {
+        &self.0.layout
+    }
+
+    pub(crate) fn type_ids(&self) -> &[u32] {
+        &self.0.type_ids
+    }
+
+    /// The engine-wide number of one of the module's types.
+    pub(crate) fn type_id_of(&self, ty: &FuncType) -> u32 {
+        let position = self.0.module.types().iter().position(|own| own == ty).expect("a type of the module");
+        self.0.type_ids[position]
+    }
+
+    /// The type of the module with this engine-wide number.
+    pub(crate) fn type_by_id(&self, id: u32) -> TypeEntry {
+        let position = self.0.type_ids.iter().position(|own| *own == id).expect("a type of the module");
+        self.0.types[position].clone()
+    }
+
+    pub(crate) fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
+        self.0.code.slot(func)
+    }
+
+    /// Initial contents of a memory that can be mapped, if they can.
+    pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
+        self.0.images.get_or_init(|| Images::new(self.engine(), &self.0.module)).of(memory)
+    }
+
+    /// Compiles and publishes a function of a lazy module, once; its entry.
+    pub(crate) fn compile_now(&self, func: DefinedFunc) -> Result<usize> {
+        let inner = &*self.0;
+        if let Some(lazy) = &inner.lazy {
+            lazy.compile(&inner.engine.0.top, &inner.module, &inner.layout, &inner.code, func)?;
+        }
+        Ok(inner.code.entry(func))
     }
 }

@@ -7,13 +7,20 @@
 //! Unsafe perimeter: `code`, `runtime`, `sys`, `capi` (each folder says why it may); `module`, `compile`,
 //! `tier` and `abi` contain none.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod abi;
+pub mod capi;
+pub mod code;
+pub mod compile;
 pub mod config;
 pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod module;
 pub mod runtime;
+pub(crate) mod sync;
+pub mod sys;
 pub mod tier;
 pub mod trap;
 pub mod types;

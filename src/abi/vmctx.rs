@@ -205,6 +205,8 @@ pub struct VmLayout {
     imported_memories: u32,
     imported_tables: u32,
     imported_globals: u32,
+    /// Bit per memory: set if shared. (A module has at most 100 memories.)
+    shared_memories: u128,
 }
 
 /// Where a definition is found: in the vmctx itself, or behind a pointer in it.
@@ -253,6 +255,7 @@ impl VmLayout {
             imported_memories: imports.memories as u32,
             imported_tables: imports.tables as u32,
             imported_globals: imports.globals as u32,
+            shared_memories: module.memories().iter().rev().fold(0, |bits, ty| bits << 1 | u128::from(ty.shared)),
         }
     }
 
@@ -269,8 +272,16 @@ impl VmLayout {
     }
 
     /// The [`VmMemory`] of a memory.
+    ///
+    /// The definition of a shared memory lives with the memory, so that all threads see one length: the
+    /// cell of an own one holds a pointer to it.
     pub fn memory(&self, index: MemoryIndex) -> Place {
-        Self::place(index.0, self.imported_memories, self.own_memories, size_of::<VmMemory>(), self.memory_imports)
+        let place =
+            Self::place(index.0, self.imported_memories, self.own_memories, size_of::<VmMemory>(), self.memory_imports);
+        match place {
+            Place::Own(offset) if self.shared_memories >> index.0 & 1 == 1 => Place::Imported(offset),
+            place => place,
+        }
     }
 
     /// The [`VmTable`] of a table.

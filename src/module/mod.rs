@@ -5,8 +5,11 @@
 //! Not here: compilation (`compile`), instances (`runtime`).
 
 pub mod decode;
+mod encoding;
 pub mod names;
 pub mod registry;
+pub mod text;
+mod unsupported;
 pub mod validate;
 
 use std::ops::Range;
@@ -38,8 +41,9 @@ pub struct Module {
     pub(crate) start: Option<FuncIndex>,
     /// Bodies of the defined functions, as ranges of `bytes` (locals included, size prefix not).
     pub(crate) bodies: Vec<Range<u32>>,
-    /// Functions that can be called through a reference: exported, in an element segment, in a
-    /// `ref.func` of a constant expression or of a body. Sorted.
+    /// Functions that the module defines and that can be called through a reference: exported, in an
+    /// element segment or in a `ref.func` of a constant expression. Sorted. (A `ref.func` in a body is
+    /// valid only for functions, imported ones aside, that are among these.)
     pub(crate) escaping: Vec<FuncIndex>,
     pub(crate) custom_sections: Vec<CustomSection>,
     pub(crate) features: Features,
@@ -210,6 +214,12 @@ impl Features {
     pub fn contains(self, other: Features) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// The features for wasmparser. Floats and `externref` have flags there and are always on.
+    pub(crate) fn flags(self) -> wasmparser::WasmFeatures {
+        let on = Features::LIST.iter().filter(|(feature, ..)| self.contains(*feature));
+        on.fold(wasmparser::WasmFeatures::MVP, |flags, (.., flag)| flags | *flag)
+    }
 }
 
 impl std::ops::BitOr for Features {
@@ -331,3 +341,6 @@ impl Module {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

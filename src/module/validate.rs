@@ -1,1 +1,271 @@
+//! Validation of bodies: any body, on any thread, in any order; one pass that also finds the features used.
+//!
+//! The error is that of the invalid body with the lowest index, whatever the threads do.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wasmparser::{
+    BinaryReader, BlockType, FrameKind, FrameStack, FuncToValidate, FuncValidatorAllocations, ValidatorResources,
+    VisitOperator, VisitSimdOperator, WasmFeatures,
+};
+
+use crate::error::Result;
+use crate::module::decode::value_features;
+use crate::module::{Features, Module, encoding, unsupported};
+use crate::types::DefinedFunc;
+
+/// Bodies that a thread takes at once.
+const CHUNK: usize = 16;
+
+/// Bytes of bodies below which another thread costs more than it brings (validation runs at some
+/// 100 MB/s, a thread takes about 50 us to start).
+const BYTES_PER_THREAD: usize = 64 << 10;
+
+/// What validation of the bodies needs besides the module.
+pub struct Bodies {
+    /// The module as wasmparser sees it; `None` if there are no bodies.
+    pub(super) resources: Option<ValidatorResources>,
+    pub(super) flags: WasmFeatures,
+}
+
+impl Default for Bodies {
+    fn default() -> Bodies {
+        Bodies { resources: None, flags: WasmFeatures::empty() }
+    }
+}
+
+/// Memory that validations share, one after the other.
+#[derive(Default)]
+pub struct Scratch(FuncValidatorAllocations);
+
+/// Validates one body and returns the features that it uses.
+pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
+    check(bodies, module, func, scratch).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+}
+
+/// Validates all bodies on up to `threads` threads, the calling one included, and returns the features that
+/// the module uses, sections and bodies together.
+pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+    let bytes: usize = module.bodies.iter().map(|body| body.len()).sum();
+    let threads = threads.min(bytes / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1);
+    validate_on(bodies, module, threads)
+}
+
+/// The first invalid body so far, and the features of the others.
+struct Outcome {
+    error: Option<(usize, wasmparser::Error)>,
+    used: Features,
+}
+
+fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+    let next = AtomicUsize::new(0);
+    // Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it
+    // have been taken by somebody, who finishes them: the final value is the lowest of all.
+    let invalid = AtomicUsize::new(usize::MAX);
+    let outcome = Mutex::new(Outcome { error: None, used: module.features });
+    let work = || {
+        let mut scratch = Scratch::default();
+        let mut used = Features::default();
+        loop {
+            // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
+            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
+            let end = module.bodies.len().min(start + CHUNK);
+            if start >= end || start > invalid.load(Ordering::Relaxed) {
+                break;
+            }
+            for index in start..end {
+                match check(bodies, module, DefinedFunc(index as u32), &mut scratch) {
+                    Ok(features) => used = used | features,
+                    Err(error) => {
+                        invalid.fetch_min(index, Ordering::Relaxed);
+                        let mut outcome = outcome.lock().unwrap();
+                        if outcome.error.as_ref().is_none_or(|(lowest, _)| index < *lowest) {
+                            outcome.error = Some((index, error));
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+        let mut outcome = outcome.lock().unwrap();
+        outcome.used = outcome.used | used;
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Without the thread the others do its share.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let outcome = outcome.into_inner().unwrap();
+    match outcome.error {
+        None => Ok(outcome.used),
+        Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
+    }
+}
+
+fn check(
+    bodies: &Bodies,
+    module: &Module,
+    func: DefinedFunc,
+    scratch: &mut Scratch,
+) -> Result<Features, wasmparser::Error> {
+    let index = module.func_index(func);
+    let body = module.body(func);
+    let to_validate = FuncToValidate {
+        resources: bodies.resources.clone().expect("a module with bodies has resources"),
+        index: index.0,
+        ty: module.functions[index.index()].0,
+        features: bodies.flags,
+    };
+    let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.0));
+    let bytes = &module.bytes[body.clone()];
+    let mut reader = BinaryReader::new_features(bytes, body.start as u64, bodies.flags);
+    let mut used = Features::default();
+    for _ in 0..reader.read_var_u32()? {
+        let offset = reader.original_position();
+        let count = reader.read()?;
+        let ty = reader.read()?;
+        validator.define_locals(offset, count, ty)?;
+        used = used | value_features(ty);
+    }
+    while !reader.eof() {
+        let offset = reader.original_position();
+        let from_here = &bytes[offset as usize - body.start..];
+        let mut scan = Scan { inner: validator.visitor(offset), used: &mut used, bytes: from_here };
+        reader.visit_operator(&mut scan)??;
+    }
+    reader.finish_expression(&validator.visitor(reader.original_position()))?;
+    scratch.0 = validator.into_allocations();
+    Ok(used)
+}
+
+/// Validates an operator and notes the feature that it belongs to.
+struct Scan<'u, V> {
+    inner: V,
+    used: &'u mut Features,
+    /// The body from the operator on.
+    bytes: &'u [u8],
+}
+
+impl<V> Scan<'_, V> {
+    fn uses(&mut self, features: Features) {
+        *self.used = *self.used | features;
+    }
+
+    fn memory_index(&mut self) {
+        if encoding::has_index(self.bytes, 0) {
+            self.uses(Features::MULTI_MEMORY);
+        }
+    }
+
+    fn block(&mut self, ty: BlockType) {
+        match ty {
+            BlockType::Empty => {}
+            BlockType::Type(ty) => self.uses(value_features(ty)),
+            BlockType::FuncType(_) => self.uses(Features::MULTI_VALUE),
+        }
+    }
+}
+
+impl<V: FrameStack> FrameStack for Scan<'_, V> {
+    fn current_frame(&self) -> Option<FrameKind> {
+        self.inner.current_frame()
+    }
+}
+
+macro_rules! note {
+    ($self:ident, mvp, visit_block, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, mvp, visit_loop, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, mvp, visit_if, $ty:ident) => {
+        $self.block($ty)
+    };
+    ($self:ident, sign_extension, $($rest:tt)*) => {
+        $self.uses(Features::SIGN_EXTENSION)
+    };
+    ($self:ident, saturating_float_to_int, $($rest:tt)*) => {
+        $self.uses(Features::SATURATING_FLOAT_TO_INT)
+    };
+    ($self:ident, bulk_memory, $($rest:tt)*) => {
+        $self.uses(Features::BULK_MEMORY)
+    };
+    ($self:ident, reference_types, $($rest:tt)*) => {
+        $self.uses(Features::REFERENCE_TYPES)
+    };
+    ($self:ident, tail_call, $($rest:tt)*) => {
+        $self.uses(Features::TAIL_CALL)
+    };
+    ($self:ident, threads, $($rest:tt)*) => {
+        $self.uses(Features::THREADS)
+    };
+    ($self:ident, simd, $($rest:tt)*) => {
+        $self.uses(Features::SIMD)
+    };
+    ($self:ident, relaxed_simd, $($rest:tt)*) => {
+        $self.uses(Features::RELAXED_SIMD)
+    };
+    ($self:ident, wide_arithmetic, $($rest:tt)*) => {
+        $self.uses(Features::WIDE_ARITHMETIC)
+    };
+    // WebAssembly 1.0, and proposals that the validator refuses.
+    ($self:ident, $proposal:ident, $($rest:tt)*) => {};
+}
+
+/// Notes the features that the encoding of an operator's operands needs.
+macro_rules! encoding {
+    ($self:ident, $visit:ident, memarg $($rest:tt)*) => {
+        $self.uses(encoding::memory_argument($self.bytes))
+    };
+    ($self:ident, visit_call_indirect, $($rest:tt)*) => {
+        if encoding::has_index($self.bytes, 1) {
+            $self.uses(Features::REFERENCE_TYPES);
+        }
+    };
+    ($self:ident, visit_memory_size, $($rest:tt)*) => {
+        $self.memory_index()
+    };
+    ($self:ident, visit_memory_grow, $($rest:tt)*) => {
+        $self.memory_index()
+    };
+    ($self:ident, $visit:ident, $($rest:tt)*) => {};
+}
+
+macro_rules! scan {
+    ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => { $(
+        #[inline]
+        fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
+            note!(self, $proposal, $visit, $($($arg),*)?);
+            encoding!(self, $visit, $($($arg),*)?);
+            self.inner.$visit($($($arg),*)?)
+        }
+    )* };
+}
+
+macro_rules! scan_simd {
+    ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => { $(
+        fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
+            note!(self, $proposal, $visit, $($($arg),*)?);
+            encoding!(self, $visit, $($($arg),*)?);
+            self.inner.simd_visitor().expect("wasmparser's simd feature is on").$visit($($($arg),*)?)
+        }
+    )* };
+}
+
+impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitOperator<'a> for Scan<'_, V> {
+    type Output = wasmparser::Result<()>;
+
+    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = Self::Output>> {
+        Some(self)
+    }
+
+    wasmparser::for_each_visit_operator!(scan);
+}
+
+impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitSimdOperator<'a> for Scan<'_, V> {
+    wasmparser::for_each_visit_simd_operator!(scan_simd);
+}

@@ -5,13 +5,26 @@
 //!
 //! Not here: compilers; the runtime asks `compile` for code and sees slots only.
 
+mod backtrace;
+mod builtins;
+mod enter;
 pub mod extern_ref;
+pub(crate) mod fault;
 pub mod func;
 pub mod global;
+mod handle;
+pub mod host;
+pub(crate) mod image;
 pub mod instance;
+mod instantiate;
 pub mod interrupt;
+pub(crate) mod lazy;
+mod linear;
 pub mod linker;
 pub mod memory;
+mod reclaim;
+mod shared_memory;
 pub mod store;
 pub mod table;
+pub(crate) mod timer;
 pub mod value;

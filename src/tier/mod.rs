@@ -3,7 +3,7 @@
 //! Not here: when a unit is compiled (`compile`), where its bytes go (`code`).
 
 pub mod compiled;
-// pub mod top;
+pub mod top;
 
 /// A compiler level. A function's code only ever moves up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

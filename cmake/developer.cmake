@@ -1,0 +1,27 @@
+# Targets for people who change the engine; each has a build preset of the same name.
+
+set(cargo_test "${CARGO}" test --locked --target-dir "${UPDRAFT_TARGET_DIR}")
+
+add_custom_target(check
+  COMMAND "${CARGO}" fmt --check
+  COMMAND "${CARGO}" clippy --locked --all-targets --target-dir "${UPDRAFT_TARGET_DIR}" -- -D warnings
+  COMMAND ${cargo_test} --test tidy
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Format, lints, house rules" USES_TERMINAL VERBATIM)
+
+add_custom_target(header
+  COMMAND tools/header.sh
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating include/updraft.h" USES_TERMINAL VERBATIM)
+
+add_custom_target(bless
+  COMMAND "${CMAKE_COMMAND}" -E env UPDRAFT_BLESS=1 ${cargo_test} --test disas
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Recording the machine code of today" USES_TERMINAL VERBATIM)
+
+# Everything is compiled again under --cfg loom, hence the target directory of its own.
+set(cargo_loom "${CMAKE_COMMAND}" -E env "RUSTFLAGS=--cfg loom"
+  "${CARGO}" test --locked --lib --target-dir "${UPDRAFT_TARGET_DIR}/loom" loom)
+add_custom_target(loom COMMAND ${cargo_loom}
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Models of the protocols" USES_TERMINAL VERBATIM)
+
+add_custom_target(rust-tests
+  COMMAND ${cargo_test} --no-run
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Building the Rust tests" USES_TERMINAL VERBATIM)

@@ -1,0 +1,481 @@
+/* Runs WebAssembly from the command line: a WASI command, or one function of a library module.
+ *
+ *     run [options] FILE.wasm [arguments...]
+ *
+ * Exit codes: the program's own; 134 if it trapped, 124 if it ran out of time, 2 for a wrong command line,
+ * 1 for everything else (no such file, not a module, missing imports).
+ */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <updraft.h>
+
+enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_TIMEOUT = 124, EXIT_TRAP = 134 };
+
+static const char usage_text[] =
+    "usage: run [options] FILE.wasm [arguments...]\n"
+    "\n"
+    "Runs the WASI command in FILE.wasm (text format works, too). It sees nothing of this machine but\n"
+    "standard input, output and error, and what these options give to it:\n"
+    "\n"
+    "  --dir HOST[::GUEST]      directory HOST, as GUEST (default: HOST), for reading and writing\n"
+    "  --ro-dir HOST[::GUEST]   the same for reading only\n"
+    "  --env NAME[=VALUE]       environment variable; without VALUE the one of this process\n"
+    "\n"
+    "What is run, and how:\n"
+    "\n"
+    "  --invoke NAME            call the export NAME with the arguments, print its results\n"
+    "  --lazy                   compile each function at its first call instead of all at the start\n"
+    "  --signals=off            no signal handlers: every check is an explicit branch\n"
+    "  --explicit-bounds        check memory accesses by branches instead of guard pages\n"
+    "  --timeout SECONDS        stop after this time (exit code 124)\n"
+    "  --max-memory BYTES       limit of each memory; K, M and G are understood\n"
+    "  --max-stack BYTES        limit of the stack\n"
+    "\n"
+    "  -v, --stats              say on standard error how long each step took\n"
+    "  --version                print the version\n"
+    "  -h, --help               print this text\n"
+    "\n"
+    "Exit codes: the program's own; 134 trap, 124 timeout, 2 wrong command line, 1 other errors.\n";
+
+typedef struct {
+    const char *host, *guest;
+    size_t host_len, guest_len;
+    bool writable;
+} dir_t;
+
+typedef struct {
+    const char *file, *invoke;
+    dir_t *dirs;
+    size_t dir_count;
+    const char **env;
+    size_t env_count;
+    char **args;
+    size_t arg_count;
+    bool lazy, explicit_bounds, signals_off, stats;
+    double timeout;
+    uint64_t max_memory, max_stack;
+} options_t;
+
+/* What was made so far, so that one place frees it. */
+typedef struct {
+    updraft_engine_t *engine;
+    updraft_module_t *module;
+    updraft_store_t *store;
+    updraft_linker_t *linker;
+    updraft_error_t *error;
+    const char *name;
+} session_t;
+
+static int fail(int code, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    fputs("run: ", stderr);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+    va_end(list);
+    return code;
+}
+
+static void *allocate(size_t count, size_t size) {
+    void *memory = calloc(count ? count : 1, size);
+    if (memory == NULL) exit(fail(EXIT_ERROR, "out of memory"));
+    return memory;
+}
+
+static double now(void) {
+    struct timespec time = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* --- The command line ----------------------------------------------------------------------------- */
+
+/* The value of `--name VALUE` or `--name=VALUE` at argv[*i], NULL if argv[*i] is another option. */
+static const char *option_value(int argc, char **argv, int *i, const char *name) {
+    size_t len = strlen(name);
+    if (strncmp(argv[*i], name, len) != 0) return NULL;
+    if (argv[*i][len] == '=') return argv[*i] + len + 1;
+    if (argv[*i][len] != '\0') return NULL;
+    if (*i + 1 >= argc) exit(fail(EXIT_USAGE, "%s needs a value", name));
+    return argv[++*i];
+}
+
+static uint64_t parse_bytes(const char *text, const char *option) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (shift != 0) end++;
+    if (errno != 0 || end == text || *text == '-' || *end != '\0' || number > (UINT64_MAX >> shift))
+        exit(fail(EXIT_USAGE, "%s: '%s' is not a size", option, text));
+    return (uint64_t)number << shift;
+}
+
+static double parse_seconds(const char *text) {
+    char *end = NULL;
+    double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds > 0.0) || seconds > 1e9)
+        exit(fail(EXIT_USAGE, "--timeout: '%s' is not a time in seconds", text));
+    return seconds;
+}
+
+static void add_dir(options_t *options, const char *text, bool writable) {
+    const char *split = strstr(text, "::");
+    size_t host_len = split ? (size_t)(split - text) : strlen(text);
+    const char *guest = split ? split + 2 : text;
+    if (host_len == 0 || *guest == '\0') exit(fail(EXIT_USAGE, "--dir: '%s' is not HOST or HOST::GUEST", text));
+    dir_t dir = {text, guest, host_len, strlen(guest), writable};
+    options->dirs[options->dir_count++] = dir;
+}
+
+static options_t parse(int argc, char **argv) {
+    options_t options;
+    memset(&options, 0, sizeof options);
+    options.dirs = allocate((size_t)argc, sizeof *options.dirs);
+    options.env = allocate((size_t)argc, sizeof *options.env);
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        const char *value;
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage_text, stdout);
+            exit(0);
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("run (updraft %s, interface %" PRIu32 ", %s)\n", updraft_version_string(), updraft_abi_version(),
+                   updraft_target_string());
+            exit(0);
+        } else if (strcmp(argv[i], "--lazy") == 0) {
+            options.lazy = true;
+        } else if (strcmp(argv[i], "--explicit-bounds") == 0) {
+            options.explicit_bounds = true;
+        } else if (strcmp(argv[i], "--stats") == 0 || strcmp(argv[i], "-v") == 0) {
+            options.stats = true;
+        } else if ((value = option_value(argc, argv, &i, "--signals")) != NULL) {
+            options.signals_off = strcmp(value, "off") == 0;
+            if (!options.signals_off && strcmp(value, "on") != 0)
+                exit(fail(EXIT_USAGE, "--signals is 'on' or 'off', not '%s'", value));
+        } else if ((value = option_value(argc, argv, &i, "--dir")) != NULL) {
+            add_dir(&options, value, true);
+        } else if ((value = option_value(argc, argv, &i, "--ro-dir")) != NULL) {
+            add_dir(&options, value, false);
+        } else if ((value = option_value(argc, argv, &i, "--env")) != NULL) {
+            if (*value == '\0' || *value == '=') exit(fail(EXIT_USAGE, "--env: '%s' has no name", value));
+            options.env[options.env_count++] = value;
+        } else if ((value = option_value(argc, argv, &i, "--invoke")) != NULL) {
+            options.invoke = value;
+        } else if ((value = option_value(argc, argv, &i, "--timeout")) != NULL) {
+            options.timeout = parse_seconds(value);
+        } else if ((value = option_value(argc, argv, &i, "--max-memory")) != NULL) {
+            options.max_memory = parse_bytes(value, "--max-memory");
+        } else if ((value = option_value(argc, argv, &i, "--max-stack")) != NULL) {
+            options.max_stack = parse_bytes(value, "--max-stack");
+        } else {
+            exit(fail(EXIT_USAGE, "unknown option '%s'; --help lists them", argv[i]));
+        }
+    }
+    if (i >= argc) exit(fail(EXIT_USAGE, "no file; --help explains the use"));
+    options.file = argv[i++];
+    options.args = argv + i;
+    options.arg_count = (size_t)(argc - i);
+    return options;
+}
+
+/* --- Errors --------------------------------------------------------------------------------------- */
+
+static void print_name(const char *name, size_t len) {
+    /* Names come from the module: control characters must not reach the terminal. */
+    for (size_t i = 0; i < len; i++) fputc((unsigned char)name[i] < 32 || name[i] == 127 ? '?' : name[i], stderr);
+}
+
+static void print_frames(const updraft_error_t *error) {
+    size_t count = updraft_error_frame_count(error);
+    for (size_t i = 0; i < count; i++) {
+        updraft_frame_t frame;
+        memset(&frame, 0, sizeof frame);
+        frame.struct_size = sizeof frame;
+        if (updraft_error_frame(error, i, &frame, NULL) != UPDRAFT_STATUS_OK) break;
+        fprintf(stderr, "  %3zu: ", i);
+        if (frame.module_name_len != 0) {
+            print_name(frame.module_name, frame.module_name_len);
+            fputc('!', stderr);
+        }
+        if (frame.func_name_len != 0) {
+            print_name(frame.func_name, frame.func_name_len);
+        } else {
+            fputs("(no name)", stderr);
+        }
+        fprintf(stderr, "  function %" PRIu32 ", at 0x%" PRIx64 "\n", frame.func_index, frame.module_offset);
+    }
+}
+
+/* Reports the error of the session, and gives the exit code. */
+static int report(session_t *session, const char *doing) {
+    const updraft_error_t *error = session->error;
+    int32_t status = 0;
+    if (updraft_error_exit_status(error, &status)) return status & 255;
+
+    size_t len = 0;
+    const char *message = updraft_error_message(error, &len);
+    updraft_trap_code_t code = updraft_error_trap_code(error);
+    if (code == UPDRAFT_TRAP_NONE) return fail(EXIT_ERROR, "%s %s: %s", doing, session->name, message);
+
+    /* The first line says what happened; the frames follow with more than the message has. */
+    const char *end = memchr(message, '\n', len);
+    fflush(stdout);
+    fail(0, "%s: %.*s", session->name, (int)(end ? (size_t)(end - message) : len), message);
+    print_frames(error);
+    return code == UPDRAFT_TRAP_DEADLINE ? EXIT_TIMEOUT : EXIT_TRAP;
+}
+
+/* --- Steps ---------------------------------------------------------------------------------------- */
+
+static uint8_t *read_file(const char *path, size_t *len) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) exit(fail(EXIT_ERROR, "%s: %s", path, strerror(errno)));
+    size_t capacity = 1 << 16, used = 0;
+    uint8_t *bytes = malloc(capacity);
+    while (bytes != NULL) {
+        used += fread(bytes + used, 1, capacity - used, file);
+        if (used < capacity) break;
+        uint8_t *larger = realloc(bytes, capacity *= 2);
+        if (larger == NULL) free(bytes);
+        bytes = larger;
+    }
+    if (bytes == NULL) exit(fail(EXIT_ERROR, "%s: no memory for it", path));
+    if (ferror(file)) exit(fail(EXIT_ERROR, "%s: %s", path, strerror(errno)));
+    fclose(file);
+    *len = used;
+    return bytes;
+}
+
+static updraft_status_t make_engine(session_t *session, const options_t *options) {
+    updraft_config_t *config = NULL;
+    updraft_error_t **error = &session->error;
+    updraft_status_t status = updraft_config_new(&config, error);
+    if (!status && options->lazy) status = updraft_config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, error);
+    if (!status && options->signals_off) status = updraft_config_set_signals(config, 0, error);
+    if (!status && options->explicit_bounds)
+        status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);
+    if (!status && options->max_stack)
+        status = updraft_config_set_max_stack(config, (size_t)options->max_stack, error);
+    if (!status) status = updraft_engine_new(config, &session->engine, error);
+    updraft_config_delete(config);
+    return status;
+}
+
+static updraft_status_t make_store(session_t *session, const options_t *options) {
+    updraft_status_t status = updraft_store_new(session->engine, &session->store, &session->error);
+    if (!status && options->max_memory) {
+        updraft_store_limits_t limits;
+        memset(&limits, 0, sizeof limits);
+        limits.struct_size = sizeof limits;
+        status = updraft_store_limits(session->store, &limits, &session->error);
+        limits.memory_bytes = options->max_memory;
+        if (!status) status = updraft_store_set_limits(session->store, &limits, &session->error);
+    }
+    return status;
+}
+
+/* The name that the program sees as its own: the file without its directory. */
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static updraft_status_t define_wasi(session_t *session, const options_t *options) {
+    updraft_wasi_config_t *config = NULL;
+    updraft_wasi_t *wasi = NULL;
+    updraft_error_t **error = &session->error;
+    const char *self = base_name(options->file);
+    updraft_status_t status = updraft_wasi_config_new(&config, error);
+    if (!status) status = updraft_wasi_config_inherit_stdio(config, error);
+    if (!status) status = updraft_wasi_config_add_arg(config, self, strlen(self), error);
+    for (size_t i = 0; !status && i < options->arg_count; i++)
+        status = updraft_wasi_config_add_arg(config, options->args[i], strlen(options->args[i]), error);
+    for (size_t i = 0; !status && i < options->env_count; i++) {
+        const char *name = options->env[i], *equals = strchr(name, '=');
+        size_t len = equals ? (size_t)(equals - name) : strlen(name);
+        const char *value = equals ? equals + 1 : getenv(name);
+        if (value != NULL) status = updraft_wasi_config_set_env(config, name, len, value, strlen(value), error);
+    }
+    for (size_t i = 0; !status && i < options->dir_count; i++) {
+        const dir_t *dir = &options->dirs[i];
+        status = updraft_wasi_config_add_dir(config, dir->host, dir->host_len, dir->guest, dir->guest_len,
+                                             dir->writable ? UPDRAFT_WASI_READ_WRITE : UPDRAFT_WASI_READ_ONLY, error);
+    }
+    if (!status) status = updraft_wasi_new(config, &wasi, error);
+    if (!status) status = updraft_linker_define_wasi(session->linker, wasi, error);
+    updraft_wasi_delete(wasi);
+    updraft_wasi_config_delete(config);
+    return status;
+}
+
+/* --- Calling -------------------------------------------------------------------------------------- */
+
+static updraft_val_t parse_value(const char *text, updraft_valtype_t kind) {
+    updraft_val_t value;
+    memset(&value, 0, sizeof value);
+    value.kind = kind;
+    char *end = NULL;
+    errno = 0;
+    if (kind == UPDRAFT_VAL_I32 || kind == UPDRAFT_VAL_I64) {
+        /* Unsigned numbers are welcome: 0xffffffff is the i32 -1. */
+        int bits = kind == UPDRAFT_VAL_I32 ? 32 : 64;
+        if (*text == '-') {
+            value.of.i64 = strtoll(text, &end, 0);
+            if (bits == 32 && value.of.i64 < INT32_MIN) errno = ERANGE;
+        } else {
+            unsigned long long number = strtoull(text, &end, 0);
+            if (bits == 32 && number > UINT32_MAX) errno = ERANGE;
+            value.of.i64 = (int64_t)number;
+        }
+        if (bits == 32) value.of.i32 = (int32_t)(uint32_t)value.of.i64;
+    } else if (kind == UPDRAFT_VAL_F32) {
+        value.of.f32 = strtof(text, &end);
+    } else if (kind == UPDRAFT_VAL_F64) {
+        value.of.f64 = strtod(text, &end);
+    } else if (kind != UPDRAFT_VAL_V128 && strcmp(text, "null") == 0) {
+        return value;
+    }
+    bool is_float = kind == UPDRAFT_VAL_F32 || kind == UPDRAFT_VAL_F64;
+    if (end == NULL || end == text || *end != '\0' || (errno != 0 && !is_float))
+        exit(fail(EXIT_USAGE, "'%s' is not a value of the parameter's type", text));
+    return value;
+}
+
+static void print_value(const updraft_val_t *value) {
+    switch (value->kind) {
+    case UPDRAFT_VAL_I32: printf("i32 %" PRId32 "\n", value->of.i32); break;
+    case UPDRAFT_VAL_I64: printf("i64 %" PRId64 "\n", value->of.i64); break;
+    case UPDRAFT_VAL_F32: printf("f32 %.9g\n", (double)value->of.f32); break;
+    case UPDRAFT_VAL_F64: printf("f64 %.17g\n", value->of.f64); break;
+    case UPDRAFT_VAL_V128:
+        fputs("v128 0x", stdout);
+        for (int i = 15; i >= 0; i--) printf("%02x", value->of.v128[i]);
+        putchar('\n');
+        break;
+    default:
+        printf("%s %s\n", value->kind == UPDRAFT_VAL_FUNCREF ? "funcref" : "externref",
+               value->of.handle ? "(not null)" : "null");
+    }
+}
+
+static updraft_status_t call(session_t *session, const options_t *options, updraft_func_t func,
+                             const updraft_val_t *args, size_t arg_count, updraft_val_t *results, size_t result_count) {
+    if (options->timeout > 0.0)
+        return updraft_func_call_with_timeout(session->store, func, args, arg_count, results, result_count,
+                                              (uint64_t)(options->timeout * 1e9), &session->error);
+    return updraft_func_call(session->store, func, args, arg_count, results, result_count, &session->error);
+}
+
+/* Calls the export that --invoke names, and prints its results. */
+static int invoke(session_t *session, const options_t *options, updraft_func_t func) {
+    updraft_functype_t *type = NULL;
+    const updraft_valtype_t *params = NULL, *kinds = NULL;
+    size_t param_count = 0, result_count = 0;
+    if (updraft_func_type(session->store, func, &type, &session->error) ||
+        updraft_functype_params(type, &params, &param_count, &session->error) ||
+        updraft_functype_results(type, &kinds, &result_count, &session->error)) {
+        updraft_functype_delete(type);
+        return report(session, "asking for the type in");
+    }
+    if (param_count != options->arg_count) {
+        updraft_functype_delete(type);
+        return fail(EXIT_USAGE, "%s takes %zu arguments, not %zu", options->invoke, param_count, options->arg_count);
+    }
+    updraft_val_t *args = allocate(param_count, sizeof *args);
+    updraft_val_t *results = allocate(result_count, sizeof *results);
+    for (size_t i = 0; i < param_count; i++) args[i] = parse_value(options->args[i], params[i]);
+    int code = 0;
+    if (call(session, options, func, args, param_count, results, result_count)) {
+        code = report(session, "calling");
+    } else {
+        for (size_t i = 0; i < result_count; i++) print_value(&results[i]);
+    }
+    free(args);
+    free(results);
+    updraft_functype_delete(type);
+    return code;
+}
+
+static int run(session_t *session, const options_t *options) {
+    size_t len = 0;
+    double start = now();
+    uint8_t *bytes = read_file(options->file, &len);
+    if (make_engine(session, options)) return free(bytes), report(session, "making an engine for");
+    updraft_status_t status = updraft_module_new(session->engine, bytes, len, &session->module, &session->error);
+    free(bytes);
+    if (status) return report(session, "cannot load");
+    double compiled = now();
+
+    updraft_instance_t instance = 0;
+    if (make_store(session, options) || updraft_linker_new(session->engine, &session->linker, &session->error) ||
+        define_wasi(session, options))
+        return report(session, "preparing");
+    if (updraft_linker_instantiate(session->linker, session->store, session->module, &instance, &session->error))
+        return report(session, "cannot instantiate");
+    double ready = now();
+
+    updraft_extern_t item;
+    memset(&item, 0, sizeof item);
+    const char *name = options->invoke ? options->invoke : "_start";
+    status = updraft_instance_export(session->store, instance, name, strlen(name), &item, &session->error);
+    if (status == UPDRAFT_STATUS_NOT_FOUND && !options->invoke)
+        return fail(EXIT_ERROR, "%s is not a command (no export _start); --invoke calls another export", session->name);
+    if (status) return report(session, "looking into");
+    if (item.kind != UPDRAFT_KIND_FUNC) return fail(EXIT_ERROR, "%s: the export %s is not a function", session->name, name);
+
+    int code = 0;
+    updraft_extern_t init;
+    if (options->invoke && strcmp(name, "_initialize") != 0 &&
+        updraft_instance_export(session->store, instance, "_initialize", 11, &init, NULL) == UPDRAFT_STATUS_OK &&
+        init.kind == UPDRAFT_KIND_FUNC) {
+        /* A WASI reactor: to be called once, before anything else. */
+        if (call(session, options, init.handle, NULL, 0, NULL, 0)) code = report(session, "initialising");
+    }
+    if (code == 0) {
+        if (options->invoke) {
+            code = invoke(session, options, item.handle);
+        } else if (call(session, options, item.handle, NULL, 0, NULL, 0)) {
+            code = report(session, "running");
+        }
+    }
+    fflush(stdout);
+    if (options->stats) {
+        size_t compiled_count = 0, func_count = 0, code_size = 0;
+        updraft_module_compiled_count(session->module, &compiled_count, NULL);
+        updraft_module_func_count(session->module, &func_count, NULL);
+        updraft_module_code_size(session->module, &code_size, NULL);
+        fprintf(stderr, "run: load and compile %.3f s, instantiate %.6f s, run %.3f s\n", compiled - start,
+                ready - compiled, now() - ready);
+        fprintf(stderr, "run: %zu bytes of WebAssembly, %zu functions, %zu of them compiled to %zu bytes\n", len,
+                func_count, compiled_count, code_size);
+    }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    options_t options = parse(argc, argv);
+    session_t session;
+    memset(&session, 0, sizeof session);
+    session.name = options.file;
+    int code = run(&session, &options);
+    updraft_error_delete(session.error);
+    updraft_linker_delete(session.linker);
+    updraft_store_delete(session.store, NULL);
+    updraft_module_delete(session.module);
+    updraft_engine_delete(session.engine);
+    free(options.dirs);
+    free(options.env);
+    return code;
+}

@@ -1,0 +1,303 @@
+//! Makes compiled code reachable: the only writer of slots.
+//!
+//! # Publication protocol
+//!
+//!     publisher (one per module at a time)         | running thread
+//!     ---------------------------------------------+------------------------------------------
+//!     1. take a range of executable memory         |
+//!     2. write and relocate the code               |
+//!     3. make its records visible (`map`)          |
+//!     4. store the entries into the slots, Release | a. machine code loads the slot, jumps
+//!                                                  | b. on a fault: fence (Acquire), `map::find`
+//!
+//! - 3 before 4: no thread may run code whose trap sites cannot be found.
+//! - All of a batch is written before the first slot is stored: functions of a batch may call each other
+//!   directly, and direct calls go to code that is complete.
+//! - A thread may keep using the old entry for any time. Right, because tiers agree; safe, because code is
+//!   freed with its module, never earlier.
+//! - Publishers of one module wait for each other. They copy and link, they never compile.
+//!
+//! Not here: compilation, and the choice of what to compile (`compile`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::arena::{CodeRange, CodeSpace, SlotRange, TRAP};
+use super::link::link;
+use super::map::{Batch, Installed};
+use super::slot::{self, Version};
+use crate::abi::vmctx::CodeSlot;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::sys::fork::Pass;
+use crate::tier::Tier;
+use crate::tier::compiled::{CodeKind, CompiledCode, RelocationTarget};
+use crate::types::DefinedFunc;
+
+/// What slots hold before the first publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lazy {
+    /// Stubs that have the function compiled at its first call.
+    Stubs,
+    /// Nothing (0): all functions are published before the first instance exists.
+    NoStubs,
+}
+
+/// The machine code of a module, and its slots. Dropping it frees both: by then no instance of the
+/// module may exist, and no other module may refer to its slots.
+pub struct ModuleCode {
+    space: Arc<CodeSpace>,
+    module: Arc<Module>,
+    slots: SlotRange,
+    state: Mutex<State>,
+}
+
+/// Guarded by the publication lock.
+struct State {
+    /// What each slot holds.
+    versions: Box<[Option<Version>]>,
+    batches: Vec<Placed>,
+    published: usize,
+    code_size: usize,
+}
+
+/// A batch in executable memory.
+struct Placed {
+    range: CodeRange,
+    /// From `Box::into_raw`: the map has the same pointer.
+    batch: *const Batch,
+    /// Address where callers of each unit enter, in the order in which the units were given.
+    entries: Box<[usize]>,
+}
+
+// SAFETY: the pointer stands for a `Box<Batch>` that is only read until `Placed::free`.
+unsafe impl Send for Placed {}
+// SAFETY: as above.
+unsafe impl Sync for Placed {}
+
+/// A unit to be placed.
+struct Unit {
+    kind: CodeKind,
+    tier: Option<Tier>,
+    code: CompiledCode,
+}
+
+impl ModuleCode {
+    /// Makes a slot for every function that the module defines.
+    pub fn new(space: &Arc<CodeSpace>, module: Arc<Module>, lazy: Lazy) -> Result<ModuleCode> {
+        let count = module.defined_func_count();
+        let pass = space.enter();
+        let stubs = match lazy {
+            Lazy::Stubs => Some(space.stubs(&pass, count)?),
+            Lazy::NoStubs => None,
+        };
+        let slots = space.allocate_slots(&pass, count)?;
+        for (index, stubs) in (0..count).zip(std::iter::repeat(&stubs)) {
+            slot::init(slots.get(index), stubs.as_ref().map_or(0, |stubs| stubs.get(index)));
+        }
+        drop(pass);
+        let state = State { versions: vec![None; count].into(), batches: Vec::new(), published: 0, code_size: 0 };
+        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: Mutex::new(state) })
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// The slot of a function; valid while this value lives.
+    pub fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
+        self.slots.get(func.index())
+    }
+
+    /// Where callers enter a function now: its code, its stub, or 0.
+    pub fn entry(&self, func: DefinedFunc) -> usize {
+        slot::load(self.slots.get(func.index()))
+    }
+
+    /// Whether a function has code.
+    pub fn is_published(&self, func: DefinedFunc) -> bool {
+        self.lock().versions[func.index()].is_some()
+    }
+
+    /// How many functions have code.
+    pub fn published_count(&self) -> usize {
+        self.lock().published
+    }
+
+    /// Bytes of machine code, including code that was replaced and gaps between functions.
+    pub fn code_size(&self) -> usize {
+        self.lock().code_size
+    }
+
+    /// Makes functions reachable, all of them or, on failure, none.
+    ///
+    /// A function that has code at least as good already is left out. Functions that the code calls directly
+    /// ([`RelocationTarget::Function`]) are in the same batch, or published before.
+    pub fn publish(&self, batch: Vec<(DefinedFunc, Tier, CompiledCode)>) -> Result<()> {
+        let pass = self.space.enter();
+        let mut state = self.lock();
+        let mut funcs = Vec::with_capacity(batch.len());
+        let mut units = Vec::with_capacity(batch.len());
+        let mut positions = HashMap::with_capacity(batch.len());
+        for (func, tier, code) in batch {
+            let known = state.versions.get(func.index()).ok_or_else(|| bug(func, "does not exist"))?;
+            if *known >= Some(Version::first(tier)) {
+                continue;
+            }
+            if positions.insert(func, units.len()).is_some() {
+                return Err(bug(func, "is given twice"));
+            }
+            funcs.push((func, tier));
+            units.push(Unit { kind: CodeKind::Function(self.module.func_index(func)), tier: Some(tier), code });
+        }
+        if units.is_empty() {
+            return Ok(());
+        }
+        let resolve = |target: RelocationTarget, entries: &[usize]| match target {
+            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
+            RelocationTarget::Function(func) => match positions.get(&func) {
+                Some(&position) => Ok(entries[position]),
+                None if state.versions.get(func.index()).is_some_and(Option::is_some) => Ok(self.entry(func)),
+                None => Err(bug(func, "is called directly but has no code")),
+            },
+            RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
+        };
+        let placed = Placed::new(&self.space, &pass, Some(Arc::clone(&self.module)), units, resolve)?;
+        let State { versions, batches, published, code_size } = &mut *state;
+        *code_size += placed.range.len();
+        for (&(func, tier), &entry) in funcs.iter().zip(&placed.entries) {
+            let current = &mut versions[func.index()];
+            *published += usize::from(current.is_none());
+            slot::publish(self.slots.get(func.index()), current, Version::first(tier), entry);
+        }
+        batches.push(placed);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ModuleCode {
+    fn drop(&mut self) {
+        let pass = self.space.enter();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for placed in state.batches.drain(..) {
+            placed.free(&self.space, &pass);
+        }
+        self.space.free_slots(&pass, &self.slots);
+    }
+}
+
+fn bug(func: DefinedFunc, what: &str) -> Error {
+    Error::Bug { reason: format!("defined function {} {what}", func.0).into() }
+}
+
+impl Placed {
+    /// Takes memory for the units, links them, and makes them visible to lookups.
+    fn new(
+        space: &CodeSpace,
+        pass: &Pass<'_>,
+        module: Option<Arc<Module>>,
+        units: Vec<Unit>,
+        resolve: impl Fn(RelocationTarget, &[usize]) -> Result<usize>,
+    ) -> Result<Placed> {
+        let mut offsets = Vec::with_capacity(units.len());
+        let (mut len, mut alignment) = (0usize, 1usize);
+        for Unit { code, .. } in &units {
+            let (body, wanted) = (code.body_offset as usize, code.alignment.max(1) as usize);
+            // It is the body that must be aligned, not the stack check before it.
+            let offset = (len + body).next_multiple_of(wanted) - body;
+            offsets.push(offset);
+            len = offset + code.bytes.len();
+            alignment = alignment.max(wanted);
+        }
+        let (range, writer) = space.allocate(pass, len, alignment)?;
+        let start = range.start();
+        let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
+        let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
+        let entries: Box<[usize]> = units.iter().zip(&addresses).map(entry).collect();
+        let written = space.write(pass, &range, writer, |memory| {
+            let mut end = 0;
+            for (Unit { code, .. }, &offset) in units.iter().zip(&offsets) {
+                memory[end..offset].fill(TRAP);
+                end = offset + code.bytes.len();
+                memory[offset..end].copy_from_slice(&code.bytes);
+                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, &entries))?;
+            }
+            memory[end..].fill(TRAP);
+            Ok(())
+        });
+        if let Err(error) = written {
+            space.free(pass, range);
+            return Err(error);
+        }
+        let functions = units.into_iter().zip(addresses).map(|(unit, address)| unit.installed(address)).collect();
+        let batch: *const Batch = Box::into_raw(Box::new(Batch { module, functions }));
+        range.set_record(batch);
+        Ok(Placed { range, batch, entries })
+    }
+
+    /// Frees the code, which nobody runs any more, and its records.
+    fn free(self, space: &CodeSpace, pass: &Pass<'_>) {
+        // The map forgets the record first.
+        space.free(pass, self.range);
+        // SAFETY: from `Box::into_raw`, once. No lookup can hold it: nobody runs the code.
+        drop(unsafe { Box::from_raw(self.batch.cast_mut()) });
+    }
+}
+
+impl Unit {
+    fn installed(self, start: usize) -> Installed {
+        let code = self.code;
+        Installed {
+            kind: self.kind,
+            tier: self.tier,
+            start,
+            len: code.bytes.len(),
+            entry: start + code.entry_offset as usize,
+            body: start + code.body_offset as usize,
+            frame_size: code.frame_size,
+            trap_sites: code.trap_sites.into(),
+            call_sites: code.call_sites.into(),
+        }
+    }
+}
+
+/// Code of the engine itself, which belongs to no module. Freed with this value.
+pub struct CodeHandle {
+    space: Arc<CodeSpace>,
+    placed: Option<Placed>,
+    entry: usize,
+}
+
+impl CodeHandle {
+    /// Where callers enter; valid while this value lives.
+    pub fn entry(&self) -> usize {
+        self.entry
+    }
+}
+
+impl Drop for CodeHandle {
+    fn drop(&mut self) {
+        if let Some(placed) = self.placed.take() {
+            placed.free(&self.space, &self.space.enter());
+        }
+    }
+}
+
+impl CodeSpace {
+    /// Places a trampoline. Whoever hands its entry address to another thread does so in order (a lock, a
+    /// channel, an `Arc`): that is what makes its record visible there.
+    pub fn publish_single(self: &Arc<CodeSpace>, kind: CodeKind, code: CompiledCode) -> Result<CodeHandle> {
+        let pass = self.enter();
+        let resolve = |_: RelocationTarget, _: &[usize]| -> Result<usize> {
+            Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
+        };
+        let placed = Placed::new(self, &pass, None, vec![Unit { kind, tier: None, code }], resolve)?;
+        let entry = placed.entries[0];
+        Ok(CodeHandle { space: Arc::clone(self), placed: Some(placed), entry })
+    }
+}

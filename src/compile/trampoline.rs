@@ -1,0 +1,43 @@
+//! Trampolines between host and WebAssembly: one pair per signature and engine, made when first needed.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::code::arena::CodeSpace;
+use crate::code::publish::CodeHandle;
+use crate::error::Result;
+use crate::module::registry::{TypeHandle, TypeRegistry};
+use crate::tier::compiled::CodeKind;
+use crate::tier::top::{Scratch, TopCompiler};
+
+/// The trampolines of a signature; they go when no module and no function uses the signature any more.
+#[derive(Default)]
+pub struct Trampolines {
+    entry: OnceLock<CodeHandle>,
+    host: OnceLock<CodeHandle>,
+}
+
+/// A registered function type with its trampolines.
+pub type TypeEntry = TypeHandle<Trampolines>;
+/// The function types of an engine.
+pub type Types = TypeRegistry<Trampolines>;
+
+/// The bridge from the host into functions of this type.
+pub fn entry(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
+    if let Some(code) = ty.data().entry.get() {
+        return Ok(code.entry());
+    }
+    let code = top.compile_entry_trampoline(&mut Scratch::new(), ty.ty())?;
+    let code = space.publish_single(CodeKind::EntryTrampoline, code)?;
+    // Of two threads that get here at once, one's code is dropped.
+    Ok(ty.data().entry.get_or_init(|| code).entry())
+}
+
+/// The bridge from WebAssembly to host functions of this type.
+pub fn host(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
+    if let Some(code) = ty.data().host.get() {
+        return Ok(code.entry());
+    }
+    let code = top.compile_host_trampoline(&mut Scratch::new(), ty.ty())?;
+    let code = space.publish_single(CodeKind::HostTrampoline, code)?;
+    Ok(ty.data().host.get_or_init(|| code).entry())
+}

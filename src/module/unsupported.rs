@@ -1,0 +1,60 @@
+//! Which missing feature made wasmparser refuse a module.
+//!
+//! Only runs on modules that have been refused: it words the error and never changes the verdict.
+
+use wasmparser::{Validator, WasmFeatures};
+
+use crate::error::Error;
+use crate::module::Features;
+
+/// Header of a component: the version 0xd of layer 1.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// The error for a module that wasmparser refused with `error` when `flags` were on.
+pub(super) fn explain(error: &wasmparser::Error, bytes: &[u8], flags: WasmFeatures) -> Error {
+    let offset = error.offset();
+    let feature = if bytes.starts_with(COMPONENT) {
+        Some("component-model".into())
+    } else if let Some(missing) = error.missing_wasm_feature() {
+        Some(name(missing.difference(flags)))
+    } else {
+        missing(bytes, flags).map(name)
+    };
+    match feature {
+        Some(feature) => Error::Unsupported { offset, feature: feature.into() },
+        None => Error::Invalid { offset, reason: error.message().into() },
+    }
+}
+
+/// The features without which the module is invalid, if it is valid with all that wasmparser knows.
+///
+/// wasmparser names the feature in most errors, but not where its absence changes how bytes read.
+fn missing(bytes: &[u8], flags: WasmFeatures) -> Option<WasmFeatures> {
+    let valid = |flags| Validator::new_with_features(flags).validate_all(bytes).is_ok();
+    let mut needed = WasmFeatures::all();
+    if !valid(needed) {
+        return None;
+    }
+    for (_, flag) in WasmFeatures::all().difference(flags).iter_names() {
+        let without = needed.difference(flag) | flags;
+        if valid(without) {
+            needed = without;
+        }
+    }
+    Some(needed.difference(flags))
+}
+
+/// The features' names, ours where we have one, wasmparser's otherwise.
+fn name(missing: WasmFeatures) -> String {
+    let mut names = Vec::new();
+    let mut left = missing;
+    for &(_, name, flag) in Features::LIST {
+        // Some of wasmparser's flags are parts of one of our features.
+        if left.intersects(flag) {
+            names.push(name.to_owned());
+            left = left.difference(flag);
+        }
+    }
+    names.extend(left.iter_names().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-")));
+    names.join(", ")
+}

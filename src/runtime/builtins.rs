@@ -1,0 +1,315 @@
+//! Bodies of the helpers that machine code calls (`abi/builtin.rs` lists them).
+//!
+//! Each body runs below a shim of `enter.rs` and returns its result, or has the shim unwind with the trap
+//! that it left in the store. Panics are caught here: they are bugs, and become a pending error.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use super::backtrace::{self, Start};
+use super::enter::{BuiltinResult, shim};
+use super::instance::owner_of;
+use super::instantiate::in_bounds;
+use super::shared_memory::Waited;
+use super::store::{Store, StoreInner};
+use crate::abi::vmctx::VmHeader;
+use crate::code::map;
+use crate::error::{Error, Result};
+use crate::for_each_builtin;
+use crate::trap::{Trap, TrapCode};
+use crate::types::{DefinedFunc, MemoryIndex, TableIndex};
+
+/// Runs a helper's body for the calling instance.
+///
+/// # Safety
+/// `vmctx` is a live instance of a store that is running on this thread.
+unsafe fn run(vmctx: *mut VmHeader, body: impl FnOnce(&mut StoreInner, u32) -> Result<u64>) -> BuiltinResult {
+    // SAFETY: the caller's contract.
+    let (store, instance) = unsafe { (Store::from_vmctx(vmctx), owner_of(vmctx)) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(store, instance)))
+        .unwrap_or_else(|_| Err(Error::Bug { reason: "a helper panicked".into() }));
+    finish(store, outcome, Start::Exit)
+}
+
+/// Turns an outcome into what the shim wants; a trap gets its frames here.
+fn finish(store: &mut StoreInner, outcome: Result<u64>, start: Start) -> BuiltinResult {
+    match outcome {
+        Ok(value) => BuiltinResult { value, raised: 0 },
+        Err(mut error) => {
+            if let Error::Trap(trap) = &mut error {
+                trap.frames = backtrace::capture(store, start);
+            }
+            store.pending = Some(error);
+            BuiltinResult { value: 0, raised: 1 }
+        }
+    }
+}
+
+fn memory_object(store: &StoreInner, instance: u32, memory: u32) -> u32 {
+    store.instances.at(instance).memories[memory as usize]
+}
+
+fn table_object(store: &StoreInner, instance: u32, table: u32) -> u32 {
+    store.instances.at(instance).tables[table as usize]
+}
+
+fn memory_data(store: &StoreInner, instance: u32, memory: u32) -> (*mut u8, usize) {
+    store.memories.at(memory_object(store, instance, memory)).data()
+}
+
+macro_rules! bodies {
+    ($( $(#[$doc:meta])* fn $name:ident($store:ident, $instance:ident $(, $arg:ident: $ty:ty)*) $body:block )*) => { $(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// Called by its shim only.
+        pub(in crate::runtime) unsafe extern "C" fn $name(vmctx: *mut VmHeader $(, $arg: $ty)*) -> BuiltinResult {
+            let body = |$store: &mut StoreInner, $instance: u32| $body;
+            // SAFETY: machine code passes its own vmctx.
+            unsafe { run(vmctx, body) }
+        }
+    )* };
+}
+
+pub(super) mod body {
+    use super::*;
+
+    bodies! {
+    /// `memory.grow`.
+    fn memory_grow(store, instance, memory: u32, delta: u64) {
+        let (object, limit, engine) = (memory_object(store, instance, memory), store.limits.memory_bytes, store.engine.clone());
+        Ok(store.memories.at_mut(object).grow(delta, limit, &engine).map_or(-1i64 as u64, |old| old))
+    }
+
+    /// `memory.fill`.
+    fn memory_fill(store, instance, memory: u32, dst: u64, value: u32, len: u64) {
+        let (base, size) = memory_data(store, instance, memory);
+        let target = in_bounds(dst, len, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        // SAFETY: in bounds. Races on a shared memory are the guest's, and only tear its bytes.
+        unsafe { std::ptr::write_bytes(base.add(target.start), value as u8, target.len()) };
+        Ok(0)
+    }
+
+    /// `memory.copy`.
+    fn memory_copy(store, instance, dst_memory: u32, src_memory: u32, dst: u64, src: u64, len: u64) {
+        let (dst_base, dst_size) = memory_data(store, instance, dst_memory);
+        let (src_base, src_size) = memory_data(store, instance, src_memory);
+        let source = in_bounds(src, len, src_size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let target = in_bounds(dst, len, dst_size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        // SAFETY: both are in bounds; they may overlap. Races as above.
+        unsafe { std::ptr::copy(src_base.add(source.start), dst_base.add(target.start), source.len()) };
+        Ok(0)
+    }
+
+    /// `memory.init`.
+    fn memory_init(store, instance, memory: u32, segment: u32, dst: u64, src: u32, len: u32) {
+        store.init_memory(instance, MemoryIndex(memory), segment, dst, src.into(), len.into())?;
+        Ok(0)
+    }
+
+    /// `data.drop`.
+    fn data_drop(store, instance, segment: u32) {
+        store.drop_data(instance, segment);
+        Ok(0)
+    }
+
+    /// `table.grow`.
+    fn table_grow(store, instance, table: u32, delta: u64, init: u64) {
+        let (object, limits) = (table_object(store, instance, table), store.limits);
+        Ok(store.tables.at_mut(object).grow(delta, init, &limits).map_or(-1i64 as u64, |old| old))
+    }
+
+    /// `table.fill`.
+    fn table_fill(store, instance, table: u32, dst: u64, value: u64, len: u64) {
+        let object = table_object(store, instance, table);
+        let elements = store.tables.at_mut(object).elements_mut();
+        let target = in_bounds(dst, len, elements.len() as u64).ok_or(TrapCode::TableOutOfBounds)?;
+        elements[target].fill(value);
+        Ok(0)
+    }
+
+    /// `table.copy`.
+    fn table_copy(store, instance, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) {
+        let (dst_object, src_object) = (table_object(store, instance, dst_table), table_object(store, instance, src_table));
+        let source = in_bounds(src, len, store.tables.at(src_object).elements().len() as u64);
+        let target = in_bounds(dst, len, store.tables.at(dst_object).elements().len() as u64);
+        let (Some(source), Some(target)) = (source, target) else { return Err(TrapCode::TableOutOfBounds.into()) };
+        if dst_object == src_object {
+            store.tables.at_mut(dst_object).elements_mut().copy_within(source, target.start);
+        } else {
+            let elements: *const [u64] = &store.tables.at(src_object).elements()[source];
+            // SAFETY: another table's elements: writing to the target does not touch them.
+            store.tables.at_mut(dst_object).elements_mut()[target].copy_from_slice(unsafe { &*elements });
+        }
+        Ok(0)
+    }
+
+    /// `table.init`.
+    fn table_init(store, instance, table: u32, segment: u32, dst: u64, src: u32, len: u32) {
+        store.init_table(instance, TableIndex(table), segment, dst, src.into(), len.into())?;
+        Ok(0)
+    }
+
+    /// `elem.drop`.
+    fn elem_drop(store, instance, segment: u32) {
+        store.drop_elements(instance, segment);
+        Ok(0)
+    }
+
+    /// `memory.atomic.notify`.
+    fn memory_notify(store, instance, memory: u32, addr: u64, count: u32) {
+        let (object, address) = atomic_address(store, instance, memory, addr, 4)?;
+        // Nobody can wait on a memory that is not shared.
+        Ok(store.memories.at(object).shared().map_or(0, |shared| shared.notify(address, count)).into())
+    }
+
+    /// `memory.atomic.wait32`.
+    fn memory_wait32(store, instance, memory: u32, addr: u64, expected: u32, timeout: i64) {
+        wait(store, instance, memory, addr, 4, timeout, |cell| {
+            // SAFETY: an aligned address in the memory, which is accessed atomically by whoever shares it.
+            unsafe { AtomicU32::from_ptr(cell.cast()) }.load(SeqCst) == expected
+        })
+    }
+
+    /// `memory.atomic.wait64`.
+    fn memory_wait64(store, instance, memory: u32, addr: u64, expected: u64, timeout: i64) {
+        wait(store, instance, memory, addr, 8, timeout, |cell| {
+            // SAFETY: as above.
+            unsafe { AtomicU64::from_ptr(cell.cast()) }.load(SeqCst) == expected
+        })
+    }
+
+    /// An explicit check failed.
+    fn raise(_store, _instance, code: u32) {
+        let code = u8::try_from(code).ok().and_then(TrapCode::from_number);
+        Err(code.map_or_else(|| Error::Bug { reason: "unknown trap code".into() }, Error::from))
+    }
+
+    /// A loop found the stack limit poisoned.
+    fn interrupt(store, _instance) {
+        let limit = store.stack_limit;
+        store.shared.take(limit).map_or(Ok(0), |code| Err(code.into()))
+    }
+    }
+}
+
+/// Checks the address of an atomic wait or notify; the memory's object and the address in it.
+fn atomic_address(
+    store: &StoreInner,
+    instance: u32,
+    memory: u32,
+    addr: u64,
+    width: u64,
+) -> Result<(u32, usize), TrapCode> {
+    let object = memory_object(store, instance, memory);
+    let (_, size) = store.memories.at(object).data();
+    let range = in_bounds(addr, width, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+    if !addr.is_multiple_of(width) {
+        return Err(TrapCode::UnalignedAtomic);
+    }
+    Ok((object, range.start))
+}
+
+/// Waits while `is_equal`; `timeout` is in nanoseconds, negative = for ever.
+fn wait(
+    store: &mut StoreInner,
+    instance: u32,
+    memory: u32,
+    addr: u64,
+    width: u64,
+    timeout: i64,
+    is_equal: impl Fn(*mut u8) -> bool,
+) -> Result<u64> {
+    let (object, address) = atomic_address(store, instance, memory, addr, width)?;
+    let Some(shared) = store.memories.at(object).shared().cloned() else {
+        return Err(TrapCode::WaitOnUnsharedMemory.into());
+    };
+    // A deadline beyond what the clock can express is never.
+    let deadline =
+        u64::try_from(timeout).ok().and_then(|nanos| Instant::now().checked_add(Duration::from_nanos(nanos)));
+    let cell = shared.data().0.wrapping_add(address);
+    loop {
+        match shared.wait(address, || is_equal(cell), deadline, &store.shared) {
+            Waited::Interrupted => {
+                let limit = store.stack_limit;
+                if let Some(code) = store.shared.take(limit) {
+                    return Err(code.into());
+                }
+                // Taken back meanwhile: wait on.
+            }
+            waited => return Ok(waited as u64),
+        }
+    }
+}
+
+/// Body of the lazy stub: compiles a function; its entry.
+///
+/// # Safety
+/// Called by `enter::lazy_compile` only.
+pub(super) unsafe extern "C" fn lazy_compile_body(vmctx: *mut VmHeader, func: u32) -> BuiltinResult {
+    // SAFETY: only instances have lazy stubs.
+    unsafe {
+        run(vmctx, |store, instance| {
+            let module = store.instances.at(instance).module.clone();
+            super::lazy::compile(&module, DefinedFunc(func)).map(|entry| entry as u64).map_err(|error| {
+                let mut trap = Trap::new(TrapCode::CompilationFailed);
+                trap.message = error.to_string().into();
+                trap.into()
+            })
+        })
+    }
+}
+
+/// Body of the stack check: decides whether the function may run after all. `fp` is the stub's frame.
+///
+/// # Safety
+/// Called by `enter::stack_check` only.
+pub(super) unsafe extern "C" fn stack_check_body(vmctx: *mut VmHeader, fp: usize) -> BuiltinResult {
+    // SAFETY: the function's vmctx, an instance's or a host function's.
+    let store = unsafe { Store::from_vmctx(vmctx) };
+    // SAFETY: the stub's frame: [fp + 8] returns into the function's stack check, [fp + 16] to its caller.
+    let check = unsafe { *((fp + 8) as *const usize) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let limit = store.stack_limit;
+        if let Some(code) = store.shared.take(limit) {
+            return Err(Error::from(code));
+        }
+        // SAFETY: the check belongs to a function that is running.
+        let frame = unsafe { map::find(check) }.map_or(u32::MAX, |found| found.function.frame_size);
+        if fp.saturating_sub(frame as usize) < limit { Err(TrapCode::StackOverflow.into()) } else { Ok(0) }
+    }))
+    .unwrap_or_else(|_| Err(Error::Bug { reason: "the stack check panicked".into() }));
+    finish(store, outcome, Start::StackCheck { fp })
+}
+
+macro_rules! shims_and_table {
+    ($( $(#[$doc:meta])* $name:ident ( $($arg:ident : $ty:ident),* ) $(-> $ret:ident)? ; )*) => {
+        mod shims {
+            use super::shim;
+            $( shim!($name, super::body::$name); )*
+        }
+        /// The addresses that machine code loads, in the order of `Builtin`.
+        pub(super) static TABLE: Table = Table({
+            let mut table = [$( shims::$name as *const () ),*];
+            // The poll preserves all registers: its shim is written out.
+            table[crate::abi::builtin::Builtin::interrupt as usize] = super::enter::interrupt as *const ();
+            table
+        });
+    };
+}
+for_each_builtin!(shims_and_table);
+
+/// A table of code addresses; constant, hence shared by all threads.
+#[repr(transparent)]
+pub(super) struct Table([*const (); crate::abi::builtin::Builtin::ALL.len()]);
+
+// SAFETY: never written, and code belongs to no thread.
+unsafe impl Sync for Table {}
+
+impl Table {
+    /// What vmctx holds.
+    pub(super) fn as_ptr(&self) -> *const usize {
+        self.0.as_ptr().cast()
+    }
+}

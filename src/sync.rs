@@ -1,0 +1,60 @@
+//! Atomics: the standard ones, or loom's when a model explores every execution that the orderings allow.
+//!
+//! Not here: locks and system calls, which the models do not contain.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
+
+pub(crate) use std::sync::atomic::Ordering;
+
+/// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Site {
+    /// The store of an entry address into a slot.
+    SlotStore = 1,
+    /// The fence at the start of a lookup.
+    FindFence = 2,
+    /// The store of a chunk map's length.
+    MapCountStore = 3,
+    /// The load of a chunk map's length.
+    MapCountLoad = 4,
+    /// The store of the head of the list of code spaces.
+    SpacesStore = 5,
+    /// The load of the head of the list of code spaces.
+    SpacesLoad = 6,
+}
+
+/// The ordering of a place: `ordering`, unless a model weakens it.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) const fn order(_site: Site, ordering: Ordering) -> Ordering {
+    ordering
+}
+
+#[cfg(loom)]
+pub(crate) use weaken::{order, weakened};
+
+#[cfg(loom)]
+mod weaken {
+    use super::{Ordering, Site};
+    use std::cell::Cell;
+
+    // loom runs all threads of a model on one real thread.
+    thread_local!(static WEAKENED: Cell<Option<Site>> = const { Cell::new(None) });
+
+    pub(crate) fn order(site: Site, ordering: Ordering) -> Ordering {
+        if WEAKENED.get() == Some(site) { Ordering::Relaxed } else { ordering }
+    }
+
+    /// Runs `body` with one place weakened to Relaxed.
+    pub(crate) fn weakened<T>(site: Site, body: impl FnOnce() -> T) -> T {
+        WEAKENED.set(Some(site));
+        let result = body();
+        WEAKENED.set(None);
+        result
+    }
+}

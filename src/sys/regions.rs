@@ -1,0 +1,123 @@
+//! Which address ranges belong to linear memories: written by anyone, read by the signal handler.
+//!
+//! # Protocol
+//!
+//! The ranges stand in blocks that are linked once and never freed, so that a reader in a signal handler
+//! needs no lock. A cell is `(start, end)`; `end == 0` means free.
+//!
+//!     writer, under the lock               | signal handler
+//!     -------------------------------------+--------------------------------
+//!     1. start.store(s, Relaxed)           | a. end.load(Acquire), skip if 0
+//!     2. end.store(e, Release)             | b. start.load(Relaxed)
+//!
+//! The Release in 2 pairs with the Acquire in (a): who sees an end sees its start, or one of a later owner of
+//! the cell. The handler asks only about memory that its own thread is using, whose cell was written before
+//! and stays until that thread is done; about other cells any answer will do.
+
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::{Mutex, PoisonError};
+
+const CELLS: usize = 64;
+
+struct Block {
+    cells: [Cell; CELLS],
+    next: AtomicPtr<Block>,
+}
+
+struct Cell {
+    start: AtomicUsize,
+    end: AtomicUsize,
+}
+
+static FIRST: Block = new_block();
+/// Free cells that were used before, and how many were handed out ever.
+static FREE: Mutex<(Vec<&'static Cell>, usize)> = Mutex::new((Vec::new(), 0));
+
+const fn new_block() -> Block {
+    Block {
+        cells: [const { Cell { start: AtomicUsize::new(0), end: AtomicUsize::new(0) } }; CELLS],
+        next: AtomicPtr::new(ptr::null_mut()),
+    }
+}
+
+/// A range that counts as ours as long as this value lives.
+pub struct Region(&'static Cell);
+
+impl Region {
+    /// Enters `[start, start + len)`.
+    pub fn new(start: usize, len: usize) -> Region {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = free.0.pop().unwrap_or_else(|| {
+            free.1 += 1;
+            nth_cell(free.1 - 1)
+        });
+        cell.start.store(start, Relaxed);
+        cell.end.store(start.saturating_add(len), Release);
+        Region(cell)
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.0.end.store(0, Release);
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
+    }
+}
+
+/// The n-th cell; links a new block when the last one is full. Called under the lock.
+fn nth_cell(n: usize) -> &'static Cell {
+    let mut block: &'static Block = &FIRST;
+    for _ in 0..n / CELLS {
+        let mut next = block.next.load(Relaxed);
+        if next.is_null() {
+            next = Box::leak(Box::new(new_block()));
+            // Release: pairs with the Acquire in `contains`.
+            block.next.store(next, Release);
+        }
+        // SAFETY: blocks are leaked, hence live for ever.
+        block = unsafe { &*next };
+    }
+    &block.cells[n % CELLS]
+}
+
+/// Whether an address lies in a range of ours. Usable in a signal handler.
+pub fn contains(address: usize) -> bool {
+    let mut block: &Block = &FIRST;
+    loop {
+        for cell in &block.cells {
+            let end = cell.end.load(Acquire);
+            if address < end && address >= cell.start.load(Relaxed) {
+                return true;
+            }
+        }
+        let next = block.next.load(Acquire);
+        if next.is_null() {
+            return false;
+        }
+        // SAFETY: blocks are never freed.
+        block = unsafe { &*next };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ranges are found while they live, also beyond the first block, and cells are reused.
+    #[test]
+    fn regions_come_and_go() {
+        let base = 0x7000_0000_0000;
+        for _ in 0..3 {
+            let regions: Vec<Region> = (0..CELLS * 3).map(|i| Region::new(base + i * 0x2000, 0x1000)).collect();
+            for i in 0..CELLS * 3 {
+                assert!(contains(base + i * 0x2000) && contains(base + i * 0x2000 + 0xfff));
+                assert!(!contains(base + i * 0x2000 + 0x1000));
+            }
+            drop(regions);
+            assert!(!contains(base));
+        }
+        assert!(FREE.lock().unwrap().1 < CELLS * 4);
+    }
+}

@@ -1,0 +1,110 @@
+//! Facts about threads: how many can run at once, where a thread's stack is, and which thread this is.
+//!
+//! Not here: starting threads; whoever needs one uses the standard library.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+
+use crate::error::{Error, Result};
+
+/// How many threads can make progress at the same time: the processor affinity and the quotas of the
+/// control groups (version 1 and 2, with all ancestors) count, at least 1.
+pub fn usable_cores() -> usize {
+    // The standard library reads `sched_getaffinity`, `cpu.max` and `cpu.cfs_quota_us`.
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}
+
+/// Where a thread's stack lies. It grows from `high` down to `low`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackBounds {
+    /// Lowest usable address; guard pages lie below.
+    pub low: usize,
+    /// First address above.
+    pub high: usize,
+}
+
+impl StackBounds {
+    /// Whether `address` is on this stack. (A host that switches stacks by itself runs on none of ours.)
+    pub fn contains(&self, address: usize) -> bool {
+        (self.low..self.high).contains(&address)
+    }
+}
+
+thread_local! {
+    // Const-initialised and without destructor: usable at any time in a thread's life, and no obstacle
+    // to unloading the library.
+    static STACK_BOUNDS: Cell<Option<StackBounds>> = const { Cell::new(None) };
+    static TOKEN: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The bounds of the stack that the system gave to the current thread.
+pub fn stack_bounds() -> Result<StackBounds> {
+    if let Some(bounds) = STACK_BOUNDS.get() {
+        return Ok(bounds);
+    }
+    let bounds = query_stack_bounds()?;
+    STACK_BOUNDS.set(Some(bounds));
+    Ok(bounds)
+}
+
+/// A number that no other living thread has. Never 0.
+pub fn thread_token() -> usize {
+    TOKEN.with(|token| token.as_ptr() as usize)
+}
+
+fn query_stack_bounds() -> Result<StackBounds> {
+    let failed =
+        |code| Error::System { what: "find the stack of a thread", source: std::io::Error::from_raw_os_error(code) };
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the attributes are written before anything reads them.
+    let status = unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) };
+    if status != 0 {
+        return Err(failed(status));
+    }
+    let (mut low, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: initialised above; destroyed exactly once, here.
+    let status = unsafe {
+        let status = libc::pthread_attr_getstack(attributes.as_ptr(), &mut low, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        status
+    };
+    if status != 0 { Err(failed(status)) } else { Ok(StackBounds { low: low as usize, high: low as usize + size }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local_address() -> usize {
+        let local = 0u8;
+        std::ptr::from_ref(std::hint::black_box(&local)) as usize
+    }
+
+    /// Small foreign stacks are where wrong bounds would crash.
+    #[test]
+    fn bounds_hold_the_stack_pointer_and_match_the_size_asked_for() {
+        let size = 256 << 10;
+        let bounds = std::thread::Builder::new()
+            .stack_size(size)
+            .spawn(|| {
+                let bounds = stack_bounds().unwrap();
+                assert!(bounds.contains(local_address()));
+                assert_eq!(bounds, stack_bounds().unwrap());
+                bounds
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+        assert!(bounds.high - bounds.low >= size - 16384 && bounds.high - bounds.low < 4 * size, "{bounds:?}");
+        assert!(!bounds.contains(local_address()));
+    }
+
+    #[test]
+    fn tokens_differ_between_living_threads() {
+        let mine = thread_token();
+        assert_ne!(mine, 0);
+        assert_eq!(mine, thread_token());
+        assert_ne!(mine, std::thread::spawn(thread_token).join().unwrap());
+        assert!(usable_cores() >= 1);
+    }
+}

@@ -1,0 +1,265 @@
+//! Cranelift's output becomes [`CompiledCode`], with the stack check in front.
+//!
+//! # The stack check
+//! Cranelift's own would need signals, so that functions get this prefix, written by hand:
+//!
+//!     check_failed: mov eax, function index        | reached only from below
+//!                   call [rdi + VMCTX_STACK_CHECK] | raises, or returns if the function may run after all
+//!                   jmp body
+//!     entry:        mov r11, [rdi + VMCTX_STORE]
+//!                   cmp rsp, [r11 + STORE_STACK_LIMIT]      (frames above 4 KiB: lea r10, [rsp - frame]
+//!                   jb check_failed                          and r10 is compared)
+//!     body:         Cranelift's bytes
+//!
+//! r10 and r11 carry nothing at an entry: arguments travel in rdi, rsi, rdx, rcx, r8, r9, xmm0-7 and on the
+//! stack. Interrupts poison the stack limit, so that the check is also the poll of entries.
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{self, ExternalName, Function};
+use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
+
+use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
+use crate::limits::UNCHECKED_FRAME;
+use crate::tier::compiled::{CallSite, CompiledCode, Relocation, RelocationTarget, TrapSite};
+use crate::trap::TrapCode;
+use crate::types::DefinedFunc;
+
+/// Frames up to this size are covered by the stack's headroom, and only the stack pointer is compared.
+const COVERED_FRAME: u32 = 4096;
+
+/// Whether a unit checks the stack before its frame exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StackCheck {
+    /// Never: it is entered by the host, which checks for itself.
+    Never,
+    /// If the frame is too large for the headroom: the unit calls nothing that could call on.
+    IfLarge { func: u32 },
+    /// Always.
+    Always { func: u32 },
+}
+
+/// What Cranelift does not know about a unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unit {
+    pub(super) check: StackCheck,
+    /// Stack that the unit uses beyond what Cranelift reports as its frame.
+    pub(super) extra_stack: u32,
+    /// Number of imported functions: names count them, `DefinedFunc` does not.
+    pub(super) imported_functions: u32,
+    /// Where the unit starts in the module, for code that belongs to no operator.
+    pub(super) wasm_start: u32,
+}
+
+/// Converts the code of `func`. An error says what in it the engine cannot link.
+pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<CompiledCode, String> {
+    let buffer = &code.buffer;
+    let frame_size = buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
+    let used = frame_size.saturating_add(unit.extra_stack);
+    let data = buffer.data();
+    let mut out = CompiledCode {
+        bytes: Vec::with_capacity(data.len() + PREFIX_CAPACITY),
+        alignment: buffer.alignment.max(1),
+        frame_size,
+        ..CompiledCode::default()
+    };
+    let checked = match unit.check {
+        StackCheck::Never => None,
+        StackCheck::IfLarge { func } => (used >= UNCHECKED_FRAME).then_some(func),
+        StackCheck::Always { func } => Some(func),
+    };
+    if let Some(func) = checked {
+        let prefix = write_prefix(&mut out.bytes, func, used);
+        out.entry_offset = prefix.entry;
+        out.call_sites.push(call_site(prefix.return_offset, unit.wasm_start));
+    }
+    out.body_offset = out.bytes.len() as u32;
+    out.bytes.extend_from_slice(data);
+
+    for reloc in buffer.relocs() {
+        out.relocations.push(Relocation {
+            offset: out.body_offset + reloc.offset,
+            target: relocation_target(reloc.kind, &reloc.target, func, unit.imported_functions)?,
+            addend: i32::try_from(reloc.addend).map_err(|_| format!("addend {:#x} of a relocation", reloc.addend))?,
+        });
+    }
+
+    let mut places = Places { buffer, next: 0, start: unit.wasm_start };
+    for trap in buffer.traps() {
+        out.trap_sites.push(TrapSite {
+            offset: out.body_offset + trap.offset,
+            wasm_offset: places.of(trap.offset),
+            code: trap_code(trap.code)?,
+        });
+    }
+    out.trap_sites.sort_by_key(|site| site.offset);
+    places.next = 0;
+    for call in buffer.call_sites() {
+        // The call ends where its return address is: it may be the last instruction of its operator.
+        let wasm_offset = places.of(call.ret_addr - 1);
+        out.call_sites.push(call_site(out.body_offset + call.ret_addr, wasm_offset));
+    }
+    out.call_sites.sort_by_key(|site| site.return_offset);
+    Ok(out)
+}
+
+fn call_site(return_offset: u32, wasm_offset: u32) -> CallSite {
+    CallSite { return_offset, wasm_offset, reference_map: CallSite::NONE, handler: CallSite::NONE }
+}
+
+/// Finds the wasm offsets of machine code offsets that mostly ascend.
+struct Places<'a> {
+    buffer: &'a cranelift_codegen::MachBufferFinalized<cranelift_codegen::Final>,
+    next: usize,
+    start: u32,
+}
+
+impl Places<'_> {
+    /// The wasm offset of the operator to which the instruction at `offset` belongs.
+    fn of(&mut self, offset: u32) -> u32 {
+        let places = self.buffer.get_srclocs_sorted();
+        if places.get(self.next).is_none_or(|place| place.start > offset) {
+            self.next = places.partition_point(|place| place.end <= offset);
+        }
+        while places.get(self.next).is_some_and(|place| place.end <= offset) {
+            self.next += 1;
+        }
+        match places.get(self.next) {
+            Some(place) if place.start <= offset && !place.loc.is_default() => place.loc.bits(),
+            _ => self.start,
+        }
+    }
+}
+
+fn relocation_target(
+    kind: Reloc,
+    target: &FinalizedRelocTarget,
+    func: &Function,
+    imported: u32,
+) -> Result<RelocationTarget, String> {
+    let unknown = || format!("relocation {kind:?} to {}", target.display(Some(&func.params)));
+    let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = target else {
+        return Err(unknown());
+    };
+    let index = func.params.user_named_funcs()[*name].index;
+    let defined = DefinedFunc(index.checked_sub(imported).ok_or_else(unknown)?);
+    match kind {
+        Reloc::X86CallPCRel4 => Ok(RelocationTarget::Function(defined)),
+        Reloc::X86GOTPCRel4 => Ok(RelocationTarget::Slot(defined)),
+        _ => Err(unknown()),
+    }
+}
+
+/// Our code for one of Cranelift's: its own names are mapped, others are our numbers.
+fn trap_code(code: ir::TrapCode) -> Result<TrapCode, String> {
+    Ok(match code {
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        other => TrapCode::from_number(other.as_raw().get()).ok_or_else(|| format!("trap code {other}"))?,
+    })
+}
+
+/// Most bytes that [`write_prefix`] writes.
+const PREFIX_CAPACITY: usize = 32;
+
+/// Where things are in a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Prefix {
+    entry: u32,
+    return_offset: u32,
+}
+
+/// Writes the stack check. The body follows directly.
+fn write_prefix(out: &mut Vec<u8>, func: u32, frame: u32) -> Prefix {
+    const { assert!(VMCTX_STACK_CHECK < 128 && VMCTX_STORE < 128 && STORE_STACK_LIMIT < 128) };
+    let check_failed = out.len();
+    out.push(0xb8); // mov eax, func
+    out.extend(func.to_le_bytes());
+    out.extend([0xff, 0x57, VMCTX_STACK_CHECK as u8]); // call [rdi + VMCTX_STACK_CHECK]
+    let return_offset = out.len() as u32;
+    let jump = out.len();
+    out.extend([0xeb, 0]); // jmp body
+    let entry = out.len() as u32;
+    memory_operand(out, &[0x4c, 0x8b], 0x1f, VMCTX_STORE); // mov r11, [rdi + VMCTX_STORE]
+    if frame > COVERED_FRAME {
+        out.extend([0x4c, 0x8d, 0x94, 0x24]); // lea r10, [rsp - frame]
+        out.extend((frame as i32).wrapping_neg().to_le_bytes());
+        memory_operand(out, &[0x4d, 0x3b], 0x13, STORE_STACK_LIMIT); // cmp r10, [r11 + STORE_STACK_LIMIT]
+    } else {
+        memory_operand(out, &[0x49, 0x3b], 0x23, STORE_STACK_LIMIT); // cmp rsp, [r11 + STORE_STACK_LIMIT]
+    }
+    let behind = out.len() + 2;
+    out.extend([0x72, (check_failed as i32 - behind as i32) as u8]); // jb check_failed
+    out[jump + 1] = (behind - (jump + 2)) as u8;
+    Prefix { entry, return_offset }
+}
+
+/// Writes an instruction with an operand in memory: `modrm` without a displacement, which is added if needed.
+/// The base is neither rsp, rbp, r12 nor r13, which are encoded otherwise.
+fn memory_operand(out: &mut Vec<u8>, opcode: &[u8], modrm: u8, displacement: i32) {
+    out.extend_from_slice(opcode);
+    if displacement == 0 {
+        out.push(modrm);
+    } else {
+        out.extend([modrm | 0x40, displacement as u8]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_of_a_small_frame() {
+        let mut out = Vec::new();
+        let prefix = write_prefix(&mut out, 0x0102_0304, COVERED_FRAME);
+        let check = VMCTX_STACK_CHECK as u8;
+        let expected = [
+            0xb8, 4, 3, 2, 1, // mov eax, 0x01020304
+            0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
+            0xeb, 8, // jmp body
+            0x4c, 0x8b, 0x1f, // mov r11, [rdi]
+            0x49, 0x3b, 0x23, // cmp rsp, [r11]
+            0x72, 0xee, // jb check_failed (-18)
+        ];
+        assert_eq!(out, expected);
+        assert_eq!(prefix, Prefix { entry: 10, return_offset: 8 });
+    }
+
+    #[test]
+    fn prefix_of_a_large_frame() {
+        let mut out = Vec::new();
+        let prefix = write_prefix(&mut out, 7, COVERED_FRAME + 16);
+        let check = VMCTX_STACK_CHECK as u8;
+        let expected = [
+            0xb8, 7, 0, 0, 0, // mov eax, 7
+            0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
+            0xeb, 16, // jmp body
+            0x4c, 0x8b, 0x1f, // mov r11, [rdi]
+            0x4c, 0x8d, 0x94, 0x24, 0xf0, 0xef, 0xff, 0xff, // lea r10, [rsp - 0x1010]
+            0x4d, 0x3b, 0x13, // cmp r10, [r11]
+            0x72, 0xe6, // jb check_failed (-26)
+        ];
+        assert_eq!(out, expected);
+        assert_eq!(prefix, Prefix { entry: 10, return_offset: 8 });
+    }
+
+    #[test]
+    fn displacements_are_encoded_where_they_are_not_zero() {
+        let mut out = Vec::new();
+        memory_operand(&mut out, &[0x4c, 0x8b], 0x1f, 0x18);
+        assert_eq!(out, [0x4c, 0x8b, 0x5f, 0x18]); // mov r11, [rdi + 0x18]
+    }
+
+    #[test]
+    fn trap_codes_are_mapped_one_to_one() {
+        for &code in TrapCode::ALL {
+            let clif = crate::tier::top::translate::clif_trap(code);
+            assert_eq!(trap_code(clif), Ok(code));
+        }
+        assert_eq!(trap_code(ir::TrapCode::INTEGER_DIVISION_BY_ZERO), Ok(TrapCode::IntegerDivideByZero));
+        assert!(trap_code(ir::TrapCode::STACK_OVERFLOW).is_err());
+        assert!(trap_code(ir::TrapCode::user(200).unwrap()).is_err());
+    }
+}

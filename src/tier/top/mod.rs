@@ -1,0 +1,263 @@
+//! The optimising tier: Cranelift.
+//!
+//! In: a validated module, the layout of its instances, a function. Out: [`CompiledCode`]. A unit harms
+//! only itself: errors and panics of Cranelift become [`Error::Compile`].
+//!
+//! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
+
+mod convert;
+#[cfg(test)]
+mod tests;
+mod trampoline;
+mod translate;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Signature;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use super::compiled::CompiledCode;
+use crate::abi::vmctx::VmLayout;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::types::{DefinedFunc, FuncIndex, FuncType};
+use convert::{StackCheck, Unit};
+use translate::{Buffers, Job};
+
+/// How 32-bit memories are kept in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// By unmapped pages behind them; they never move.
+    Guarded,
+    /// By explicit checks; they may move when they grow.
+    Explicit,
+}
+
+/// Whether traps may use signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// Faulting instructions are trap sites.
+    On,
+    /// Every check is explicit; no instruction faults.
+    Off,
+}
+
+/// How functions call others of their module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallLinkage {
+    /// Straight to their entries: the module is compiled as a whole.
+    Direct,
+    /// Through their slots: they may not be compiled yet.
+    Slot,
+}
+
+/// What changes the code that is emitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Options {
+    bounds: Bounds,
+    signals: Signals,
+    /// Whether loops poll for interrupts.
+    interrupts: bool,
+}
+
+/// The compiler of one engine. Any thread; each brings its own [`Scratch`].
+pub struct TopCompiler {
+    isa: OwnedTargetIsa,
+    options: Options,
+    fail_function: Option<u32>,
+}
+
+/// What one thread reuses from unit to unit.
+pub struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+    buffers: Buffers,
+}
+
+impl Scratch {
+    /// Empty buffers.
+    pub fn new() -> Scratch {
+        Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), buffers: Buffers::new() }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch::new()
+    }
+}
+
+/// Processor features that every function may use (x86-64-v2).
+const REQUIRED: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
+
+/// Processor features beyond [`REQUIRED`] that Cranelift knows.
+const BEYOND: [&str; 14] = [
+    "has_avx",
+    "has_avx2",
+    "has_fma",
+    "has_bmi1",
+    "has_bmi2",
+    "has_lzcnt",
+    "has_avx_vnni",
+    "has_avx512bitalg",
+    "has_avx512dq",
+    "has_avx512f",
+    "has_avx512vl",
+    "has_avx512vbmi",
+    "has_avx512vnni",
+    "has_avx512ifma",
+];
+
+impl TopCompiler {
+    /// A compiler for this machine. `bounds` is what the engine found out that it can have.
+    ///
+    /// Fails if the processor lacks what x86-64-v2 has.
+    pub fn new(config: &Config, bounds: Bounds) -> Result<TopCompiler> {
+        let unsupported = |feature: &str| Error::Unsupported { offset: 0, feature: feature.into() };
+        let mut machine = cranelift_native::builder().map_err(unsupported)?;
+        if !config.avx {
+            for name in BEYOND {
+                // Names that this version does not know are features that it does not use.
+                let _ = machine.set(name, "false");
+            }
+        }
+        let isa = machine
+            .finish(settings::Flags::new(shared_settings(config)))
+            .map_err(|error| unsupported(&error.to_string()))?;
+        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
+        if let Some(missing) = REQUIRED.into_iter().find(|name| !has(name)) {
+            return Err(unsupported(&format!("a processor without {}", missing.trim_start_matches("has_"))));
+        }
+        let signals = if config.signals { Signals::On } else { Signals::Off };
+        assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
+        let options = Options { bounds, signals, interrupts: config.interrupts };
+        Ok(TopCompiler { isa, options, fail_function: config.fail_function })
+    }
+
+    /// Compiles a function of a validated module.
+    ///
+    /// `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
+    pub fn compile_function(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        linkage: CallLinkage,
+    ) -> Result<CompiledCode> {
+        let index = module.func_index(func);
+        if self.fail_function == Some(func.0) {
+            return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
+        }
+        let job = Job { module, layout, options: &self.options, func, linkage };
+        self.guarded(scratch, index, |scratch| {
+            let signature = translate::signature(module.func_type(index));
+            let builder = start(&mut scratch.context, &mut scratch.builder, signature);
+            let config = self.isa.frontend_config();
+            let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
+                .map_err(|error| error.to_string())?;
+            let func = index.0;
+            let check = if summary.calls { StackCheck::Always { func } } else { StackCheck::IfLarge { func } };
+            self.finish(
+                scratch,
+                Unit {
+                    check,
+                    extra_stack: summary.tail_stack,
+                    imported_functions: module.import_counts().functions as u32,
+                    wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                },
+            )
+        })
+    }
+
+    /// Compiles the bridge from the host into functions of this type.
+    pub fn compile_entry_trampoline(&self, scratch: &mut Scratch, ty: &FuncType) -> Result<CompiledCode> {
+        self.guarded(scratch, NO_FUNCTION, |scratch| {
+            let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
+            trampoline::entry(&mut builder, ty);
+            builder.finalize(self.isa.frontend_config());
+            self.finish(scratch, bridge(StackCheck::Never))
+        })
+    }
+
+    /// Compiles the bridge from WebAssembly to host functions of this type.
+    pub fn compile_host_trampoline(&self, scratch: &mut Scratch, ty: &FuncType) -> Result<CompiledCode> {
+        self.guarded(scratch, NO_FUNCTION, |scratch| {
+            let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
+            trampoline::host(&mut builder, ty);
+            builder.finalize(self.isa.frontend_config());
+            self.finish(scratch, bridge(StackCheck::IfLarge { func: NO_FUNCTION.0 }))
+        })
+    }
+
+    /// Runs Cranelift on `scratch.context.func`.
+    fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
+        scratch
+            .context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| cranelift_codegen::print_errors::pretty_error(error.func, error.inner))?;
+        let code = scratch.context.compiled_code().expect("compiled above");
+        convert::convert(code, &scratch.context.func, unit)
+    }
+
+    /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
+    fn guarded(
+        &self,
+        scratch: &mut Scratch,
+        func: FuncIndex,
+        compile: impl FnOnce(&mut Scratch) -> Result<CompiledCode, String>,
+    ) -> Result<CompiledCode> {
+        // Unwind safe: what the panic may have left inconsistent is replaced below.
+        let outcome = catch_unwind(AssertUnwindSafe(|| compile(scratch))).unwrap_or_else(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            Err(format!("the compiler panicked: {}", text.unwrap_or("without a message")))
+        });
+        outcome.map_err(|reason| {
+            *scratch = Scratch::new();
+            Error::Compile { func, reason: reason.into() }
+        })
+    }
+}
+
+/// What trampolines name as their function.
+const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
+
+fn bridge(check: StackCheck) -> Unit {
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0 }
+}
+
+/// Empties the context for a function of this signature.
+fn start<'a>(
+    context: &'a mut Context,
+    builder: &'a mut FunctionBuilderContext,
+    signature: Signature,
+) -> FunctionBuilder<'a> {
+    context.clear();
+    context.func.signature = signature;
+    FunctionBuilder::new(&mut context.func, builder)
+}
+
+fn shared_settings(config: &Config) -> settings::Builder {
+    let mut shared = settings::builder();
+    let nans = if config.canonicalize_nans { "true" } else { "false" };
+    let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+    for (name, value) in [
+        ("opt_level", "speed"),
+        ("is_pic", "true"),
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "false"),
+        ("unwind_info", "false"),
+        ("machine_code_cfg_info", "false"),
+        ("enable_nan_canonicalization", nans),
+        ("enable_verifier", verifier),
+    ] {
+        shared.set(name, value).expect("a setting that Cranelift has");
+    }
+    shared
+}

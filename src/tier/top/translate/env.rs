@@ -1,0 +1,150 @@
+//! What a body reaches outside of itself: its instance, helpers, traps.
+
+use cranelift_codegen::ir::{
+    self, AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, condcodes::IntCC, types,
+};
+use cranelift_codegen::isa::CallConv;
+
+use super::Translator;
+use super::state::builtin_key;
+use crate::abi::builtin::{AbiType, Builtin};
+use crate::abi::vmctx::{self, Place};
+use crate::tier::top::Signals;
+use crate::trap::TrapCode;
+
+/// Flags of loads of what never changes while an instance lives: they may be shared and hoisted.
+pub(super) const CONSTANT: MemFlagsData = MemFlagsData::trusted().with_readonly().with_can_move();
+/// As [`CONSTANT`], but loaded where it is used.
+const IN_PLACE: MemFlagsData = MemFlagsData::trusted().with_readonly();
+/// Flags of accesses to the runtime's structures that may change.
+pub(super) const MUTABLE: MemFlagsData = MemFlagsData::trusted();
+
+/// Cranelift's name for one of our trap codes: the same number.
+pub(in crate::tier::top) fn clif_trap(code: TrapCode) -> ir::TrapCode {
+    ir::TrapCode::user(code as u8).expect("trap codes are small and never 0")
+}
+
+impl Translator<'_> {
+    /// Loads a field that never changes from the vmctx.
+    pub(super) fn vmctx_constant(&mut self, ty: Type, offset: i32) -> Value {
+        self.b.ins().load(ty, CONSTANT, self.vmctx, offset)
+    }
+
+    /// Where a definition is: base and offset.
+    pub(super) fn place(&mut self, place: Place) -> (Value, i32) {
+        match place {
+            Place::Own(offset) => (self.vmctx, offset),
+            Place::Imported(offset) => (self.vmctx_constant(types::I64, offset), 0),
+        }
+    }
+
+    fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
+        let key = builtin_key(builtin);
+        if let Some(signature) = self.buf.builtins.get(key) {
+            return signature;
+        }
+        let clif = |ty: AbiType| match ty {
+            AbiType::I32 => types::I32,
+            AbiType::I64 => types::I64,
+        };
+        let mut signature = Signature::new(match builtin.preserves_registers() {
+            true => CallConv::PreserveAll,
+            false => CallConv::SystemV,
+        });
+        signature.params.push(AbiParam::new(types::I64));
+        signature.params.extend(builtin.params().iter().map(|&ty| AbiParam::new(clif(ty))));
+        signature.returns.extend(builtin.result().map(|ty| AbiParam::new(clif(ty))));
+        let signature = self.b.import_signature(signature);
+        self.buf.builtins.insert(key, signature);
+        signature
+    }
+
+    /// Calls a helper; the arguments follow the vmctx, in the types of `Builtin::params`.
+    pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
+        let signature = self.builtin_signature(builtin);
+        // Not hoisted: most helpers are called where little else runs, and a register that a loop keeps
+        // for its poll is dearer than two loads when that is taken.
+        let table = self.b.ins().load(types::I64, IN_PLACE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, IN_PLACE, table, builtin.offset());
+        let mut all = [self.vmctx; 8];
+        all[1..=args.len()].copy_from_slice(args);
+        let call = self.b.ins().call_indirect(signature, callee, &all[..=args.len()]);
+        self.b.inst_results(call).first().copied()
+    }
+
+    /// As `call_builtin`, for helpers that have a result.
+    pub(super) fn call_builtin_value(&mut self, builtin: Builtin, args: &[Value]) -> Value {
+        self.call_builtin(builtin, args).expect("the helper has a result")
+    }
+
+    /// A 32-bit constant, as helpers take indices and codes.
+    pub(super) fn index_const(&mut self, index: u32) -> Value {
+        self.b.ins().iconst(types::I32, i64::from(index))
+    }
+
+    /// Traps if `condition` is not zero. What is emitted next runs only if it was zero.
+    pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
+        match self.options.signals {
+            Signals::On => {
+                self.b.ins().trapnz(condition, clif_trap(code));
+            }
+            Signals::Off => {
+                let raise = self.b.create_block();
+                let next = self.b.create_block();
+                self.b.set_cold_block(raise);
+                self.b.ins().brif(condition, raise, &[], next, &[]);
+                self.b.switch_to_block(raise);
+                self.b.seal_block(raise);
+                self.trap(code);
+                self.b.switch_to_block(next);
+                self.b.seal_block(next);
+            }
+        }
+    }
+
+    /// Traps if `condition` is zero.
+    pub(super) fn trap_unless(&mut self, condition: Value, code: TrapCode) {
+        match self.options.signals {
+            Signals::On => {
+                self.b.ins().trapz(condition, clif_trap(code));
+            }
+            Signals::Off => {
+                let inverse = self.b.ins().icmp_imm_u(IntCC::Equal, condition, 0);
+                self.trap_if(inverse, code);
+            }
+        }
+    }
+
+    /// Traps. Ends the block; the caller switches to another one or marks the code behind it dead.
+    pub(super) fn trap(&mut self, code: TrapCode) {
+        if self.options.signals == Signals::Off {
+            let number = self.index_const(code as u32);
+            self.call_builtin(Builtin::raise, &[number]);
+        }
+        // Without signals this is only the end that a block must have: the helper does not return.
+        self.b.ins().trap(clif_trap(code));
+    }
+
+    /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned.
+    pub(super) fn poll(&mut self) {
+        if !self.options.interrupts {
+            return;
+        }
+        let store = self.vmctx_constant(types::I64, vmctx::VMCTX_STORE);
+        let limit = self.b.ins().iadd_imm_s(store, i64::from(vmctx::STORE_STACK_LIMIT));
+        // Atomic, so that neither alias analysis nor code motion merges polls.
+        let limit = self.b.ins().atomic_load(types::I64, MUTABLE, limit);
+        let poisoned = self.b.ins().icmp_imm_s(IntCC::Equal, limit, -1);
+        let attend = self.b.create_block();
+        let next = self.b.create_block();
+        self.b.set_cold_block(attend);
+        self.b.ins().brif(poisoned, attend, &[], next, &[]);
+        self.b.switch_to_block(attend);
+        self.b.seal_block(attend);
+        self.call_builtin(Builtin::interrupt, &[]);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+    }
+}

@@ -1,0 +1,433 @@
+//! Linear memories: addresses, loads, stores, bulk operators.
+
+use cranelift_codegen::ir::{
+    Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, condcodes::IntCC, types,
+};
+use wasmparser::{MemArg, MemArgTarget, Operator};
+
+use super::Translator;
+use super::env::{CONSTANT, MUTABLE, clif_trap};
+use super::table::narrower;
+use crate::abi::builtin::Builtin;
+use crate::abi::vmctx;
+use crate::limits::MEMORY_GUARD;
+use crate::tier::top::{Bounds, Signals};
+use crate::trap::TrapCode;
+use crate::types::{IndexType, MemoryIndex, MemoryType, PAGE_SIZE};
+
+/// Translates the operator if it is one of this group.
+pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
+    if let Some((memarg, load)) = load_of(op) {
+        t.load_operator(memarg, load);
+        return true;
+    }
+    if let Some((memarg, store)) = store_of(op) {
+        t.store_operator(memarg, store);
+        return true;
+    }
+    match *op {
+        Operator::MemorySize { mem } => t.memory_size(MemoryIndex(mem)),
+        Operator::MemoryGrow { mem } => t.memory_grow(MemoryIndex(mem)),
+        Operator::MemoryFill { mem } => t.memory_fill(MemoryIndex(mem)),
+        Operator::MemoryCopy { dst_mem, src_mem } => t.memory_copy(MemoryIndex(dst_mem), MemoryIndex(src_mem)),
+        Operator::MemoryInit { data_index, mem } => t.memory_init(data_index, MemoryIndex(mem)),
+        Operator::DataDrop { data_index } => {
+            let segment = t.index_const(data_index);
+            t.call_builtin(Builtin::data_drop, &[segment]);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What a load makes of the bytes.
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    /// A value of this type, bit by bit.
+    Full(Type),
+    /// Fewer bytes, extended to this type by this instruction.
+    Extend(Opcode, Type),
+}
+
+fn load_of<'a>(op: &'a Operator<'_>) -> Option<(&'a MemArg, Load)> {
+    use types::{F32, F64, I32, I64};
+    Some(match op {
+        Operator::I32Load { memarg } => (memarg, Load::Full(I32)),
+        Operator::I64Load { memarg } => (memarg, Load::Full(I64)),
+        Operator::F32Load { memarg } => (memarg, Load::Full(F32)),
+        Operator::F64Load { memarg } => (memarg, Load::Full(F64)),
+        Operator::I32Load8S { memarg } => (memarg, Load::Extend(Opcode::Sload8, I32)),
+        Operator::I32Load8U { memarg } => (memarg, Load::Extend(Opcode::Uload8, I32)),
+        Operator::I32Load16S { memarg } => (memarg, Load::Extend(Opcode::Sload16, I32)),
+        Operator::I32Load16U { memarg } => (memarg, Load::Extend(Opcode::Uload16, I32)),
+        Operator::I64Load8S { memarg } => (memarg, Load::Extend(Opcode::Sload8, I64)),
+        Operator::I64Load8U { memarg } => (memarg, Load::Extend(Opcode::Uload8, I64)),
+        Operator::I64Load16S { memarg } => (memarg, Load::Extend(Opcode::Sload16, I64)),
+        Operator::I64Load16U { memarg } => (memarg, Load::Extend(Opcode::Uload16, I64)),
+        Operator::I64Load32S { memarg } => (memarg, Load::Extend(Opcode::Sload32, I64)),
+        Operator::I64Load32U { memarg } => (memarg, Load::Extend(Opcode::Uload32, I64)),
+        _ => return None,
+    })
+}
+
+/// Which part of a value a store writes.
+#[derive(Clone, Copy, Debug)]
+enum Store {
+    All,
+    Low8,
+    Low16,
+    Low32,
+}
+
+fn store_of<'a>(op: &'a Operator<'_>) -> Option<(&'a MemArg, Store)> {
+    Some(match op {
+        Operator::I32Store { memarg }
+        | Operator::I64Store { memarg }
+        | Operator::F32Store { memarg }
+        | Operator::F64Store { memarg } => (memarg, Store::All),
+        Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => (memarg, Store::Low8),
+        Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => (memarg, Store::Low16),
+        Operator::I64Store32 { memarg } => (memarg, Store::Low32),
+        _ => return None,
+    })
+}
+
+/// A checked access: the operand of a load or store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Access {
+    /// Native address, to which `offset` is added.
+    pub(super) addr: Value,
+    pub(super) offset: i32,
+    /// Flags for the instruction that makes the access.
+    pub(super) flags: MemFlagsData,
+}
+
+/// What keeps an access in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Nothing is needed: the address is a constant below the smallest length that the memory can have.
+    InBounds,
+    /// Unmapped pages: index, offset and size cannot reach beyond the guard.
+    Guarded,
+    /// A comparison of the index with `length - end`: the memory is never shorter than `end` bytes.
+    BelowLength { end: u64 },
+    /// A comparison of `index + end` with the length.
+    EndAgainstLength { end: u64, wrap: Wrap },
+    /// Every index is out of bounds: offset and size alone exceed 64 bits.
+    Never,
+}
+
+/// Whether `index + end` can exceed 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrap {
+    /// It cannot: the index has 32 bits.
+    Impossible,
+    /// It can, and must be found out.
+    Possible,
+}
+
+/// Decides what keeps an access of `size` bytes at `index + offset` in bounds.
+///
+/// `index` is the index if it is a constant. A memory's length never shrinks.
+pub(super) fn decide(ty: &MemoryType, bounds: Bounds, index: Option<u64>, offset: u64, size: u64) -> Check {
+    let Some(end) = offset.checked_add(size) else {
+        return Check::Never;
+    };
+    let least = ty.min.saturating_mul(PAGE_SIZE);
+    if index.and_then(|index| index.checked_add(end)).is_some_and(|end| end <= least) {
+        return Check::InBounds;
+    }
+    match ty.index {
+        IndexType::I32 if bounds == Bounds::Guarded && end <= MEMORY_GUARD => Check::Guarded,
+        _ if end <= least => Check::BelowLength { end },
+        IndexType::I32 => Check::EndAgainstLength { end, wrap: Wrap::Impossible },
+        IndexType::I64 => Check::EndAgainstLength { end, wrap: Wrap::Possible },
+    }
+}
+
+/// The memory that an operator names.
+pub(super) fn memory_of(memarg: &MemArg) -> MemoryIndex {
+    match memarg.target {
+        MemArgTarget::Memory(index) => MemoryIndex(index),
+        MemArgTarget::Array(_) => unreachable!("validated: arrays are not supported"),
+    }
+}
+
+/// Addresses.
+impl Translator<'_> {
+    /// The type of a memory.
+    pub(super) fn memory_type(&self, memory: MemoryIndex) -> MemoryType {
+        self.module.memories()[memory.index()]
+    }
+
+    /// An index, an address or a count of a memory or table as 64 bits.
+    pub(super) fn widen(&mut self, index: IndexType, value: Value) -> Value {
+        match index {
+            IndexType::I32 => self.b.ins().uextend(types::I64, value),
+            IndexType::I64 => value,
+        }
+    }
+
+    /// A 64-bit count as an operand of the index type.
+    pub(super) fn narrow(&mut self, index: IndexType, value: Value) -> Value {
+        match index {
+            IndexType::I32 => self.b.ins().ireduce(types::I32, value),
+            IndexType::I64 => value,
+        }
+    }
+
+    /// The current length of a memory in bytes.
+    pub(super) fn memory_length(&mut self, memory: MemoryIndex) -> Value {
+        let place = self.layout.memory(memory);
+        let (base, offset) = self.place(place);
+        let offset = offset + vmctx::MEMORY_LENGTH;
+        if self.memory_type(memory).shared {
+            let addr = self.b.ins().iadd_imm_s(base, i64::from(offset));
+            self.b.ins().atomic_load(types::I64, MUTABLE, addr)
+        } else {
+            self.b.ins().load(types::I64, MUTABLE, base, offset)
+        }
+    }
+
+    fn memory_base(&mut self, memory: MemoryIndex) -> Value {
+        let ty = self.memory_type(memory);
+        let never_moves = ty.shared || (self.options.bounds == Bounds::Guarded && ty.index == IndexType::I32);
+        let flags = if never_moves { CONSTANT } else { MUTABLE };
+        let place = self.layout.memory(memory);
+        let (base, offset) = self.place(place);
+        self.b.ins().load(types::I64, flags, base, offset + vmctx::MEMORY_BASE)
+    }
+
+    /// Checks an access of `size` bytes at `index + memarg.offset`, `index` being an operand of the
+    /// memory's index type. The one place that widens indices and forms native addresses.
+    pub(super) fn mem_addr(&mut self, memarg: &MemArg, index: Value, size: u32) -> Access {
+        let memory = memory_of(memarg);
+        let ty = self.memory_type(memory);
+        let known = self.constant(index).map(|value| match ty.index {
+            IndexType::I32 => u64::from(value as u32),
+            IndexType::I64 => value as u64,
+        });
+        let check = decide(&ty, self.options.bounds, known, memarg.offset, u64::from(size));
+        let index = self.widen(ty.index, index);
+        let flags = MemFlagsData::new().with_endianness(Endianness::Little);
+        let faulting = flags.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds)));
+        let checked = match self.options.signals {
+            Signals::On => faulting,
+            Signals::Off => flags.with_notrap(),
+        };
+        let outside = match check {
+            Check::InBounds | Check::Guarded => {
+                let base = self.memory_base(memory);
+                let (addr, offset) = self.fold_offset(base, index, memarg.offset);
+                let flags = if check == Check::InBounds { flags.with_notrap() } else { faulting };
+                return Access { addr, offset, flags };
+            }
+            Check::BelowLength { end } => {
+                let length = self.memory_length(memory);
+                let end = self.b.ins().iconst(types::I64, end as i64);
+                let last = self.b.ins().isub(length, end);
+                self.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last)
+            }
+            Check::EndAgainstLength { end, wrap } => {
+                let length = self.memory_length(memory);
+                let end = self.b.ins().iconst(types::I64, end as i64);
+                match wrap {
+                    Wrap::Impossible => {
+                        let end = self.b.ins().iadd(index, end);
+                        self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length)
+                    }
+                    Wrap::Possible => {
+                        let (end, wrapped) = self.b.ins().uadd_overflow(index, end);
+                        let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+                        self.b.ins().bor(outside, wrapped)
+                    }
+                }
+            }
+            Check::Never => self.b.ins().iconst(types::I8, 1),
+        };
+        if self.options.signals == Signals::Off || check == Check::Never {
+            self.trap_if(outside, TrapCode::MemoryOutOfBounds);
+        }
+        let base = self.memory_base(memory);
+        let addr = self.b.ins().iadd(base, index);
+        let addr = self.b.ins().iadd_imm_s(addr, memarg.offset as i64);
+        // An access out of bounds faults in the null page, mispredicted branches included.
+        let null = self.b.ins().iconst(types::I64, 0);
+        let addr = self.b.ins().select_spectre_guard(outside, null, addr);
+        Access { addr, offset: 0, flags: checked }
+    }
+
+    fn fold_offset(&mut self, base: Value, index: Value, offset: u64) -> (Value, i32) {
+        let addr = self.b.ins().iadd(base, index);
+        match i32::try_from(offset) {
+            Ok(offset) => (addr, offset),
+            Err(_) => (self.b.ins().iadd_imm_s(addr, offset as i64), 0),
+        }
+    }
+
+    /// The value of a constant operand.
+    pub(super) fn constant(&self, value: Value) -> Option<i64> {
+        let dfg = &self.b.func.dfg;
+        let inst = dfg.value_def(value).inst()?;
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
+            _ => None,
+        }
+    }
+
+    /// Pops the index of an access and checks it.
+    pub(super) fn pop_access(&mut self, memarg: &MemArg, size: u32) -> Access {
+        let index = self.pop();
+        self.mem_addr(memarg, index, size)
+    }
+
+    /// The native address of an access, for instructions without an offset.
+    pub(super) fn flat_addr(&mut self, access: Access) -> Value {
+        if access.offset == 0 { access.addr } else { self.b.ins().iadd_imm_s(access.addr, i64::from(access.offset)) }
+    }
+
+    /// Loads a value of this type from the popped index.
+    pub(super) fn load(&mut self, memarg: &MemArg, ty: Type) -> Value {
+        let access = self.pop_access(memarg, ty.bytes());
+        self.b.ins().load(ty, access.flags, access.addr, access.offset)
+    }
+
+    /// Stores a value at the popped index.
+    pub(super) fn store(&mut self, memarg: &MemArg, value: Value) {
+        let size = self.b.func.dfg.value_type(value).bytes();
+        let access = self.pop_access(memarg, size);
+        self.b.ins().store(access.flags, value, access.addr, access.offset);
+    }
+}
+
+/// Operators.
+impl Translator<'_> {
+    fn load_operator(&mut self, memarg: &MemArg, load: Load) {
+        let value = match load {
+            Load::Full(ty) => self.load(memarg, ty),
+            Load::Extend(opcode, ty) => {
+                let size = match opcode {
+                    Opcode::Sload8 | Opcode::Uload8 => 1,
+                    Opcode::Sload16 | Opcode::Uload16 => 2,
+                    _ => 4,
+                };
+                let Access { addr, offset, flags } = self.pop_access(memarg, size);
+                match opcode {
+                    Opcode::Sload8 => self.b.ins().sload8(ty, flags, addr, offset),
+                    Opcode::Uload8 => self.b.ins().uload8(ty, flags, addr, offset),
+                    Opcode::Sload16 => self.b.ins().sload16(ty, flags, addr, offset),
+                    Opcode::Uload16 => self.b.ins().uload16(ty, flags, addr, offset),
+                    Opcode::Sload32 => self.b.ins().sload32(flags, addr, offset),
+                    _ => self.b.ins().uload32(flags, addr, offset),
+                }
+            }
+        };
+        self.push(value);
+    }
+
+    fn store_operator(&mut self, memarg: &MemArg, store: Store) {
+        let value = self.pop();
+        let size = match store {
+            Store::All => return self.store(memarg, value),
+            Store::Low8 => 1,
+            Store::Low16 => 2,
+            Store::Low32 => 4,
+        };
+        let Access { addr, offset, flags } = self.pop_access(memarg, size);
+        match store {
+            Store::Low8 => self.b.ins().istore8(flags, value, addr, offset),
+            Store::Low16 => self.b.ins().istore16(flags, value, addr, offset),
+            _ => self.b.ins().istore32(flags, value, addr, offset),
+        };
+    }
+
+    fn memory_size(&mut self, memory: MemoryIndex) {
+        let length = self.memory_length(memory);
+        // In 64 bits: 4 GiB are 65536 pages.
+        let pages = self.b.ins().ushr_imm_u(length, i64::from(PAGE_SIZE.trailing_zeros()));
+        let pages = self.narrow(self.memory_type(memory).index, pages);
+        self.push(pages);
+    }
+
+    fn memory_grow(&mut self, memory: MemoryIndex) {
+        let index = self.memory_type(memory).index;
+        let delta = self.pop();
+        let delta = self.widen(index, delta);
+        let number = self.index_const(memory.0);
+        let old = self.call_builtin_value(Builtin::memory_grow, &[number, delta]);
+        let old = self.narrow(index, old);
+        self.push(old);
+    }
+
+    fn memory_fill(&mut self, memory: MemoryIndex) {
+        let index = self.memory_type(memory).index;
+        let (dst, value, len) = self.pop3();
+        let dst = self.widen(index, dst);
+        let len = self.widen(index, len);
+        let number = self.index_const(memory.0);
+        self.call_builtin(Builtin::memory_fill, &[number, dst, value, len]);
+    }
+
+    fn memory_copy(&mut self, dst_memory: MemoryIndex, src_memory: MemoryIndex) {
+        let (dst_index, src_index) = (self.memory_type(dst_memory).index, self.memory_type(src_memory).index);
+        let (dst, src, len) = self.pop3();
+        let dst = self.widen(dst_index, dst);
+        let src = self.widen(src_index, src);
+        let len = self.widen(narrower(dst_index, src_index), len);
+        let (dst_number, src_number) = (self.index_const(dst_memory.0), self.index_const(src_memory.0));
+        self.call_builtin(Builtin::memory_copy, &[dst_number, src_number, dst, src, len]);
+    }
+
+    fn memory_init(&mut self, segment: u32, memory: MemoryIndex) {
+        let (dst, src, len) = self.pop3();
+        let dst = self.widen(self.memory_type(memory).index, dst);
+        let (number, segment) = (self.index_const(memory.0), self.index_const(segment));
+        self.call_builtin(Builtin::memory_init, &[number, segment, dst, src, len]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(min: u64, index: IndexType) -> MemoryType {
+        MemoryType { min, max: None, index, shared: false }
+    }
+
+    #[test]
+    fn checks_are_left_out_only_where_something_else_keeps_the_bound() {
+        use Bounds::{Explicit, Guarded};
+        use IndexType::{I32, I64};
+        let end = |end, wrap| Check::EndAgainstLength { end, wrap };
+        let page = PAGE_SIZE;
+        for (ty, bounds, index, offset, size, expected) in [
+            // Guarded: up to the end of the guard.
+            (memory(0, I32), Guarded, None, 0, 4, Check::Guarded),
+            (memory(0, I32), Guarded, None, MEMORY_GUARD - 4, 4, Check::Guarded),
+            (memory(0, I32), Guarded, None, MEMORY_GUARD - 3, 4, end(MEMORY_GUARD + 1, Wrap::Impossible)),
+            (memory(1024, I32), Guarded, None, MEMORY_GUARD - 3, 4, Check::BelowLength { end: MEMORY_GUARD + 1 }),
+            (memory(0, I32), Guarded, None, u64::from(u32::MAX), 16, end((1 << 32) + 15, Wrap::Impossible)),
+            // Explicit.
+            (memory(1, I32), Explicit, None, page - 4, 4, Check::BelowLength { end: page }),
+            (memory(1, I32), Explicit, None, page - 3, 4, end(page + 1, Wrap::Impossible)),
+            (memory(0, I32), Explicit, None, 0, 1, end(1, Wrap::Impossible)),
+            // 64-bit memories are never guarded.
+            (memory(1, I64), Guarded, None, page - 8, 8, Check::BelowLength { end: page }),
+            (memory(1, I64), Guarded, None, page - 7, 8, end(page + 1, Wrap::Possible)),
+            (memory(1, I64), Explicit, None, u64::MAX - 8, 8, end(u64::MAX, Wrap::Possible)),
+            (memory(1, I64), Explicit, None, u64::MAX - 7, 8, Check::Never),
+            (memory(u64::MAX, I64), Explicit, None, u64::MAX - 8, 8, Check::BelowLength { end: u64::MAX }),
+            // Constant indices.
+            (memory(1, I32), Explicit, Some(page - 4), 0, 4, Check::InBounds),
+            (memory(1, I32), Explicit, Some(page - 3), 0, 4, Check::BelowLength { end: 4 }),
+            (memory(1, I32), Guarded, Some(page - 3), 0, 4, Check::Guarded),
+            (memory(1, I64), Explicit, Some(u64::MAX), 1, 8, Check::BelowLength { end: 9 }),
+        ] {
+            assert_eq!(
+                decide(&ty, bounds, index, offset, size),
+                expected,
+                "{ty:?} {bounds:?} {index:?} {offset} {size}"
+            );
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! WebAssembly bodies become Cranelift's IR.
+//!
+//! In: a validated body and the layout of its instances. Out: `ctx.func`, ready to compile.
+//! Each operator is translated by the file of its group; a group's `translate` answers whether the
+//! operator is one of its own.
+//!
+//!     state = operand stack and frames    env = instance, traps, helpers
+//!     control, call, numeric, memory, table, reference | vector, relaxed, atomic, wide = groups of operators
+
+mod atomic;
+mod call;
+mod control;
+mod env;
+mod memory;
+mod numeric;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod operator_tests;
+mod reference;
+mod relaxed;
+mod state;
+mod table;
+mod variable;
+mod vector;
+mod wide;
+
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, SourceLoc, StackSlot, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
+use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader};
+
+use super::{CallLinkage, Options};
+use crate::abi::vmctx::VmLayout;
+use crate::module::Module;
+use crate::types::{DefinedFunc, ValType};
+use state::Reach;
+
+pub(super) use call::signature;
+pub(super) use env::clif_trap;
+pub(super) use state::Buffers;
+
+/// What is translated, and for whom.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) module: &'a Module,
+    pub(super) layout: &'a VmLayout,
+    pub(super) options: &'a Options,
+    pub(super) func: DefinedFunc,
+    pub(super) linkage: CallLinkage,
+}
+
+/// What is known about a translated body besides its instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// Whether it calls or tail-calls functions, or helpers other than those that raise or attend to interrupts.
+    pub(super) calls: bool,
+    /// Bytes of stack arguments that its tail calls may need beyond its own, at most.
+    pub(super) tail_stack: u32,
+}
+
+/// Translates a function's body into an empty `builder`, whose function has the signature already.
+///
+/// The body is valid. An error can only mean that it is not what was validated.
+pub(super) fn translate(
+    job: Job<'_>,
+    mut builder: FunctionBuilder<'_>,
+    buf: &mut Buffers,
+    finish: impl FnOnce(FunctionBuilder<'_>),
+) -> Result<Summary, BinaryReaderError> {
+    buf.clear();
+    let range = job.module.body(job.func);
+    let body = FunctionBody::new(BinaryReader::new(&job.module.bytes()[range.clone()], range.start as u64));
+    builder.set_srcloc(SourceLoc::new(range.start as u32));
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
+    let vmctx = builder.block_params(entry)[0];
+    let type_index = job.module.functions()[job.module.func_index(job.func).index()];
+    let ty = &job.module.types()[type_index.index()];
+    let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
+    let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
+    let first = if result_pointer.is_some() { 3 } else { 2 };
+    for (position, &ty) in ty.params().iter().enumerate() {
+        let value = t.b.block_params(entry)[first + position];
+        t.declare_local(ty, value);
+    }
+    for local in body.get_locals_reader()? {
+        let (count, ty) = local?;
+        let ty = val_type(ty);
+        let zero = t.zero(ty);
+        for _ in 0..count {
+            t.declare_local(ty, zero);
+        }
+    }
+    t.open_body(type_index.0);
+    let allocations = std::mem::take(&mut t.buf.reader);
+    let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
+    while !operators.eof() {
+        let offset = operators.original_position();
+        let operator = operators.read()?;
+        t.b.set_srcloc(SourceLoc::new(offset as u32));
+        t.operator(&operator);
+    }
+    t.buf.reader = operators.into_allocations();
+    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
+    finish(t.b);
+    Ok(summary)
+}
+
+/// The translation of one body.
+struct Translator<'a> {
+    /// Where instructions go: `self.b.ins()`.
+    b: FunctionBuilder<'a>,
+    module: &'a Module,
+    layout: &'a VmLayout,
+    options: &'a Options,
+    linkage: CallLinkage,
+    buf: &'a mut Buffers,
+    /// The callee's vmctx.
+    vmctx: Value,
+    /// Where the results go, unless they travel in registers.
+    result_pointer: Option<Value>,
+    /// Where the results of callees go that do not travel in registers.
+    result_slot: Option<StackSlot>,
+    reach: Reach,
+    /// As in [`Summary`].
+    calls: bool,
+    /// As in [`Summary`].
+    tail_stack: u32,
+}
+
+impl<'a> Translator<'a> {
+    fn new(
+        job: Job<'a>,
+        b: FunctionBuilder<'a>,
+        buf: &'a mut Buffers,
+        vmctx: Value,
+        result_pointer: Option<Value>,
+    ) -> Translator<'a> {
+        let Job { module, layout, options, linkage, .. } = job;
+        Translator {
+            b,
+            module,
+            layout,
+            options,
+            linkage,
+            buf,
+            vmctx,
+            result_pointer,
+            result_slot: None,
+            reach: Reach::Live,
+            calls: false,
+            tail_stack: 0,
+        }
+    }
+}
+
+/// Flags of a bitcast between vector types: lanes are little endian.
+const BITCAST: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Little);
+
+/// Cranelift's type for values of a WebAssembly type.
+pub(super) fn clif_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 | ValType::ExternRef => types::I32,
+        ValType::I64 | ValType::FuncRef => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+    }
+}
+
+/// The type of a value in a validated body.
+fn val_type(ty: wasmparser::ValType) -> ValType {
+    match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(reference) if reference.is_func_ref() => ValType::FuncRef,
+        wasmparser::ValType::Ref(reference) if reference.is_extern_ref() => ValType::ExternRef,
+        wasmparser::ValType::Ref(_) => unreachable!("validated: other references are not supported"),
+    }
+}
+
+impl Translator<'_> {
+    fn operator(&mut self, op: &Operator<'_>) {
+        if self.reach == Reach::Dead {
+            return control::translate_dead(self, op);
+        }
+        let known = variable::translate(self, op)
+            || control::translate(self, op)
+            || numeric::translate(self, op)
+            || memory::translate(self, op)
+            || call::translate(self, op)
+            || table::translate(self, op)
+            || reference::translate(self, op)
+            || vector::translate(self, op)
+            || relaxed::translate(self, op)
+            || atomic::translate(self, op)
+            || wide::translate(self, op);
+        assert!(known, "validated: {op:?} is not an operator that the engine implements");
+    }
+}
+
+/// The operand stack.
+impl Translator<'_> {
+    /// Pushes a value that is not a vector, or an `I8X16`.
+    fn push(&mut self, value: Value) {
+        debug_assert!(
+            !self.b.func.dfg.value_type(value).is_vector() || self.b.func.dfg.value_type(value) == types::I8X16
+        );
+        self.buf.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Value {
+        self.buf.stack.pop().expect("validated: the operand stack is not empty")
+    }
+
+    /// Pops two operands: the lower one first.
+    fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    /// Pops three operands: the lowest one first.
+    fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// Pushes a vector of any lane type.
+    fn push_vector(&mut self, value: Value) {
+        let bytes = self.bitcast(types::I8X16, value);
+        self.buf.stack.push(bytes);
+    }
+
+    /// Pops a vector as one of this lane type.
+    fn pop_vector(&mut self, ty: Type) -> Value {
+        let bytes = self.pop();
+        self.bitcast(ty, bytes)
+    }
+
+    /// Pops two vectors as ones of this lane type: the lower one first.
+    fn pop2_vectors(&mut self, ty: Type) -> (Value, Value) {
+        let second = self.pop_vector(ty);
+        (self.pop_vector(ty), second)
+    }
+
+    /// The same bits as a vector of another lane type.
+    fn bitcast(&mut self, ty: Type, value: Value) -> Value {
+        if self.b.func.dfg.value_type(value) == ty { value } else { self.b.ins().bitcast(ty, BITCAST, value) }
+    }
+}

@@ -1,0 +1,34 @@
+;; Compiled as a whole, a module calls its functions directly.
+(module
+  (func $callee (param i32) (result i32) (local.get 0))
+  (func (param i32) (result i32)
+    (i32.add (call $callee (local.get 0)) (i32.const 1))))
+
+;; function 0:
+;;   frame 0, aligned to 1
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov rax, rdx
+;;     mov rsp, rbp
+;;     pop rbp
+;;     ret
+;; function 1:
+;;   frame 0, aligned to 1
+;; L0:
+;;     mov eax, 1
+;;     call qword ptr [rdi+0x18]
+;;     jmp body
+;; entry:
+;;     mov r11, [rdi]
+;;     cmp rsp, [r11]
+;;     jb L0
+;; body:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov rsi, rdi
+;;     call defined_function_0
+;;     add eax, 1
+;;     mov rsp, rbp
+;;     pop rbp
+;;     ret

@@ -1,0 +1,29 @@
+;; An import brings its own vmctx; ours is its caller.
+(module
+  (import "m" "f" (func $f (param i32) (result i32)))
+  (func (param i32) (result i32)
+    (i32.add (call $f (local.get 0)) (i32.const 1))))
+
+;; function 1:
+;;   frame 0, aligned to 1
+;; L0:
+;;     mov eax, 1
+;;     call qword ptr [rdi+0x18]
+;;     jmp body
+;; entry:
+;;     mov r11, [rdi]
+;;     cmp rsp, [r11]
+;;     jb L0
+;; body:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r8, [rdi+0x40]
+;;     mov rsi, rdi
+;;     mov r8, [r8]
+;;     mov r11, rsi
+;;     mov rdi, [r11+0x48]
+;;     call r8
+;;     add eax, 1
+;;     mov rsp, rbp
+;;     pop rbp
+;;     ret
