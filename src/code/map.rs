@@ -28,7 +28,7 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::module::Module;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Site, fence, order};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
 use crate::tier::compiled::{CallSite, CodeKind, TrapSite};
 
@@ -294,10 +294,7 @@ impl<R> Spaces<R> {
     /// As for [`find`].
     pub(super) unsafe fn find(&self, pc: usize) -> Option<*const R> {
         // Acquire: pairs with the Release of the slot through which this thread entered the code.
-        match order(Site::FindFence, Ordering::Acquire) {
-            Ordering::Relaxed => {}
-            ordering => fence(ordering),
-        }
+        fence_at(Site::FindFence, Ordering::Acquire);
         // SAFETY: the code at `pc` is alive, by contract, and so is its chunk's map.
         unsafe { (*self.chunk_of(pc)?).find(pc) }
     }
