@@ -50,7 +50,7 @@ pub mod table;
 // Imports by name:
 pub mod linker;
 pub mod wasi;
-#[cfg(all())]
+#[cfg(not(feature = "wasi"))]
 mod wasi_absent;
 
 use std::ffi::{c_char, c_void};

@@ -6,7 +6,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use super::func::{Func, FuncObject, FuncOwner};
 use super::handle::Kind;
@@ -19,6 +18,7 @@ use crate::abi::vmctx::{CodeSlot, VmFuncRef, VmHeader, VmHostFunc};
 use crate::compile::trampoline::TypeEntry;
 use crate::error::{Error, Result};
 use crate::module::ExportItem;
+use crate::sync::AtomicUsize;
 use crate::trap::TrapCode;
 use crate::types::{FuncType, MemoryIndex};
 

@@ -5,6 +5,7 @@
 //!
 //! Not here: compilers; the runtime asks `compile` for code and sees slots only.
 
+mod attention;
 mod backtrace;
 mod builtins;
 mod enter;
