@@ -31,6 +31,7 @@
 enum { MAX_SAMPLES = 1000 };
 
 static const Backend *backend;
+static FILE *out;  // what is printed if nothing fails
 
 void fail(const char *format, ...) {
   char message[512];
@@ -78,11 +79,11 @@ static void record(Series *series, Times begin, double count) {
 }
 
 static void print_series(const Series *series) {
-  printf(", \"%s\": {\"wall\": [", series->name);
-  for (size_t i = 0; i < series->count; i++) printf("%s%.1f", i ? ", " : "", series->samples[i].wall);
-  printf("], \"cpu\": [");
-  for (size_t i = 0; i < series->count; i++) printf("%s%.1f", i ? ", " : "", series->samples[i].cpu);
-  printf("]}");
+  fprintf(out, ", \"%s\": {\"wall\": [", series->name);
+  for (size_t i = 0; i < series->count; i++) fprintf(out, "%s%.1f", i ? ", " : "", series->samples[i].wall);
+  fprintf(out, "], \"cpu\": [");
+  for (size_t i = 0; i < series->count; i++) fprintf(out, "%s%.1f", i ? ", " : "", series->samples[i].cpu);
+  fprintf(out, "]}");
 }
 
 // A number in KiB from a file of /proc.
@@ -109,7 +110,7 @@ static Memory memory(void) {
 }
 
 static void print_memory(const char *name, Memory before, Memory after) {
-  printf(", \"%s\": {\"pss_kib\": %ld, \"virtual_kib\": %ld, \"mappings\": %ld}", name, after.pss_kib - before.pss_kib,
+  fprintf(out, ", \"%s\": {\"pss_kib\": %ld, \"virtual_kib\": %ld, \"mappings\": %ld}", name, after.pss_kib - before.pss_kib,
          after.virtual_kib - before.virtual_kib, after.mappings - before.mappings);
 }
 
@@ -153,9 +154,9 @@ static void job_compile(int count, char **args) {
     if (i == 0) after = memory(), code_size = backend->code_size(module);
     backend->module_delete(module);
   }
-  printf(", \"code_size\": %zu", code_size);
+  fprintf(out, ", \"code_size\": %zu", code_size);
   print_memory("memory", before, after);
-  printf(", \"peak_kib\": %ld", proc_kib("/proc/self/status", "VmHWM:"));
+  fprintf(out, ", \"peak_kib\": %ld", proc_kib("/proc/self/status", "VmHWM:"));
   print_series(&series);
 }
 
@@ -180,7 +181,7 @@ static void job_first(int count, char **args) {
     backend->instance_delete(&instance);
     backend->module_delete(module);
   }
-  printf(", \"result\": \"%" PRIu64 "\"", result);
+  fprintf(out, ", \"result\": \"%" PRIu64 "\"", result);
   print_series(&series);
 }
 
@@ -204,8 +205,8 @@ static void job_run(int count, char **args) {
     record(&steady, start, 1);
     if (again != result) fail("run(%s) gave %" PRIu64 ", then %" PRIu64, args[2], result, again);
   }
-  printf(", \"result\": \"%" PRIu64 "\", \"code_size\": %zu", result, backend->code_size(module));
-  printf(", \"pss_kib\": %ld", memory().pss_kib);
+  fprintf(out, ", \"result\": \"%" PRIu64 "\", \"code_size\": %zu", result, backend->code_size(module));
+  fprintf(out, ", \"pss_kib\": %ld", memory().pss_kib);
   print_series(&compile), print_series(&whole), print_series(&steady);
   backend->instance_delete(&instance);
   backend->module_delete(module);
@@ -350,9 +351,14 @@ int main(int argc, char **argv) {
   const Times end = now();
   for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
     if (strcmp(argv[5], jobs[i].name) == 0) {
-      printf("{\"engine_ns\": %.0f", end.wall - begin.wall);
+      char *text;
+      size_t len;
+      out = open_memstream(&text, &len);
+      fprintf(out, "{\"engine_ns\": %.0f", end.wall - begin.wall);
       jobs[i].run(argc - 6, argv + 6);
-      printf("}\n");
+      fprintf(out, "}\n");
+      fclose(out);
+      fputs(text, stdout);
       return 0;
     }
   fail("no job %s", argv[5]);

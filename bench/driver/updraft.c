@@ -18,7 +18,10 @@ FUNCTIONS(DECLARE)
 
 static updraft_engine_t *engine;
 
-static void check(updraft_status_t status, updraft_error_t *error, const char *what) {
+// Errors of all calls end up here: a failed call ends the process.
+static updraft_error_t *error;
+
+static void check(updraft_status_t status, const char *what) {
   if (status == UPDRAFT_STATUS_OK) return;
   size_t len = 0;
   const char *message = error_message(error, &len);
@@ -32,19 +35,17 @@ static void load(void *library, Options options) {
 #define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
   FUNCTIONS(FIND)
   updraft_config_t *config;
-  updraft_error_t *error = NULL;
-  check(config_new(&config, &error), error, "config_new");
-  if (has(options.mode, "eager")) check(config_set_compilation(config, UPDRAFT_COMPILATION_EAGER, &error), error, "eager");
-  if (has(options.mode, "lazy")) check(config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, &error), error, "lazy");
-  if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), error, "interrupts");
-  if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), error, "threads");
-  check(engine_new(config, &engine, &error), error, "engine_new");
+  check(config_new(&config, &error), "config_new");
+  if (has(options.mode, "eager")) check(config_set_compilation(config, UPDRAFT_COMPILATION_EAGER, &error), "eager");
+  if (has(options.mode, "lazy")) check(config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, &error), "lazy");
+  if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
+  if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
+  check(engine_new(config, &engine, &error), "engine_new");
 }
 
 static void *compile(const uint8_t *bytes, size_t len) {
   updraft_module_t *module;
-  updraft_error_t *error = NULL;
-  check(module_new(engine, bytes, len, &module, &error), error, "module_new");
+  check(module_new(engine, bytes, len, &module, &error), "module_new");
   return module;
 }
 
@@ -52,8 +53,7 @@ static void discard(void *module) { module_delete(module); }
 
 static size_t code_size(void *module) {
   size_t bytes;
-  updraft_error_t *error = NULL;
-  check(module_code_size(module, &bytes, &error), error, "code_size");
+  check(module_code_size(module, &bytes, &error), "code_size");
   return bytes;
 }
 
@@ -79,83 +79,77 @@ static updraft_error_t *add_raw(void *env, updraft_caller_t *caller, updraft_raw
 
 static void make_import(updraft_store_t *store, const updraft_module_t *module, size_t index, Imports imports,
                         updraft_extern_t *out) {
-  updraft_error_t *error = NULL;
   updraft_import_t import = {.struct_size = sizeof import};
-  check(module_import(module, index, &import, &error), error, "import");
+  check(module_import(module, index, &import, &error), "import");
   out->kind = import.kind;
   switch (import.kind) {
     case UPDRAFT_KIND_FUNC: {
       updraft_functype_t *type;
-      check(module_import_functype(module, index, &type, &error), error, "functype");
+      check(module_import_functype(module, index, &type, &error), "functype");
       if (imports == ADDS_UNCHECKED)
-        check(func_new_raw(store, type, add_raw, NULL, NULL, &out->handle, &error), error, "func_new_raw");
+        check(func_new_raw(store, type, add_raw, NULL, NULL, &out->handle, &error), "func_new_raw");
       else
-        check(func_new(store, type, imports == STUBS ? stub : add, NULL, NULL, &out->handle, &error), error, "func_new");
+        check(func_new(store, type, imports == STUBS ? stub : add, NULL, NULL, &out->handle, &error), "func_new");
       functype_delete(type);
       break;
     }
     case UPDRAFT_KIND_MEMORY: {
       updraft_memorytype_t type = {.struct_size = sizeof type};
-      check(module_import_memorytype(module, index, &type, &error), error, "memorytype");
-      check(memory_new(store, &type, &out->handle, &error), error, "memory_new");
+      check(module_import_memorytype(module, index, &type, &error), "memorytype");
+      check(memory_new(store, &type, &out->handle, &error), "memory_new");
       break;
     }
     case UPDRAFT_KIND_TABLE: {
       updraft_tabletype_t type = {.struct_size = sizeof type};
-      check(module_import_tabletype(module, index, &type, &error), error, "tabletype");
+      check(module_import_tabletype(module, index, &type, &error), "tabletype");
       const updraft_val_t null = {.kind = type.element};
-      check(table_new(store, &type, &null, &out->handle, &error), error, "table_new");
+      check(table_new(store, &type, &null, &out->handle, &error), "table_new");
       break;
     }
     default: {
       updraft_globaltype_t type = {.struct_size = sizeof type};
-      check(module_import_globaltype(module, index, &type, &error), error, "globaltype");
+      check(module_import_globaltype(module, index, &type, &error), "globaltype");
       const updraft_val_t zero = {.kind = type.content};
-      check(global_new(store, &type, &zero, &out->handle, &error), error, "global_new");
+      check(global_new(store, &type, &zero, &out->handle, &error), "global_new");
     }
   }
 }
 
 static void instantiate(void *module, Imports imports, Instance *out) {
-  updraft_error_t *error = NULL;
   updraft_store_t *store;
   size_t count = 0;
   updraft_instance_t instance;
-  check(store_new(engine, &store, &error), error, "store_new");
-  check(module_import_count(module, &count, &error), error, "import_count");
+  check(store_new(engine, &store, &error), "store_new");
+  check(module_import_count(module, &count, &error), "import_count");
   updraft_extern_t few[16], *items = count <= 16 ? few : calloc(count, sizeof *items);
   for (size_t i = 0; i < count; i++) make_import(store, module, i, imports, &items[i]);
-  check(instance_new(store, module, items, count, &instance, &error), error, "instance_new");
+  check(instance_new(store, module, items, count, &instance, &error), "instance_new");
   if (items != few) free(items);
   *out = (Instance){.store = store, .words = {instance}};
 }
 
 static void instance_free(Instance *instance) {
-  updraft_error_t *error = NULL;
-  check(store_delete(instance->store, &error), error, "store_delete");
+  check(store_delete(instance->store, &error), "store_delete");
 }
 
 static void find(Instance *instance, const char *name, Function *out) {
-  updraft_error_t *error = NULL;
   updraft_extern_t item;
-  check(instance_export(instance->store, instance->words[0], name, strlen(name), &item, &error), error, name);
+  check(instance_export(instance->store, instance->words[0], name, strlen(name), &item, &error), name);
   out->words[0] = item.handle;
 }
 
 static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
-  updraft_error_t *error = NULL;
   updraft_val_t values[8], results[8] = {0};
   for (size_t i = 0; i < count; i++) {
     values[i].kind = args[i].kind;
     values[i].of.i64 = args[i].value;
   }
-  check(func_call(instance->store, function->words[0], values, count, results, result_count, &error), error, "call");
+  check(func_call(instance->store, function->words[0], values, count, results, result_count, &error), "call");
   if (result_count == 0) return 0;
   return results[0].kind == UPDRAFT_VAL_I32 ? (uint32_t)results[0].of.i32 : (uint64_t)results[0].of.i64;
 }
 
 static uint32_t call_many(Instance *instance, Function *function, uint32_t count, Checking checking) {
-  updraft_error_t *error = NULL;
   uint32_t last = 0;
   for (uint32_t i = 0; i < count; i++) {
     updraft_status_t status;
@@ -170,7 +164,7 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
       status = func_call_raw(instance->store, function->words[0], cells, &error);
       last = (uint32_t)cells[0].i32;
     }
-    if (status != UPDRAFT_STATUS_OK) check(status, error, "call");
+    if (status != UPDRAFT_STATUS_OK) check(status, "call");
   }
   return last;
 }

@@ -66,7 +66,10 @@ static void (*error_message)(const void *, ByteVec *);
 static void *engine;
 static bool with_epochs;
 
-static void check(void *error, void *trap, const char *what) {
+// Traps of all calls end up here: one ends the process.
+static void *trap;
+
+static void check(void *error, const char *what) {
   if (trap) wasm_h_fail_with_trap(what, trap);
   if (!error) return;
   ByteVec message;
@@ -93,7 +96,7 @@ static void load(void *library, Options options) {
 
 static void *compile(const uint8_t *bytes, size_t len) {
   void *module;
-  check(module_new(engine, bytes, len, &module), NULL, "module_new");
+  check(module_new(engine, bytes, len, &module), "module_new");
   return module;
 }
 
@@ -102,7 +105,7 @@ static void discard(void *module) { module_delete(module); }
 // The serialized module is an ELF file; its .text section is the machine code.
 static size_t code_size(void *module) {
   ByteVec file;
-  check(module_serialize(module, &file), NULL, "serialize");
+  check(module_serialize(module, &file), "serialize");
   const Elf64_Ehdr *header = (const Elf64_Ehdr *)file.data;
   const Elf64_Shdr *sections = (const Elf64_Shdr *)(file.data + header->e_shoff);
   const char *names = file.data + sections[header->e_shstrndx].sh_offset;
@@ -155,17 +158,17 @@ static void make_import(void *context, const void *type, Imports imports, Extern
       break;
     }
     case WASM_KIND_MEMORY:
-      check(memory_new(context, wasm_h.externtype_as_memorytype_const(type), out->of.words), NULL, "memory_new");
+      check(memory_new(context, wasm_h.externtype_as_memorytype_const(type), out->of.words), "memory_new");
       break;
     case WASM_KIND_TABLE: {
       const WasmtimeVal null = {.kind = WASMTIME_VAL_FUNCREF};
-      check(table_new(context, wasm_h.externtype_as_tabletype_const(type), &null, out->of.words), NULL, "table_new");
+      check(table_new(context, wasm_h.externtype_as_tabletype_const(type), &null, out->of.words), "table_new");
       break;
     }
     case WASM_KIND_GLOBAL: {
       const void *globaltype = wasm_h.externtype_as_globaltype_const(type);
       const WasmtimeVal zero = {.kind = own_kind(wasm_h.valtype_kind(wasm_h.globaltype_content(globaltype)))};
-      check(global_new(context, globaltype, &zero, out->of.words), NULL, "global_new");
+      check(global_new(context, globaltype, &zero, out->of.words), "global_new");
       break;
     }
     default: fail("import of kind %d", out->kind);
@@ -173,14 +176,14 @@ static void make_import(void *context, const void *type, Imports imports, Extern
 }
 
 static void instantiate(void *module, Imports imports, Instance *out) {
-  void *store = store_new(engine, NULL, NULL), *context = store_context(store), *trap = NULL;
+  void *store = store_new(engine, NULL, NULL), *context = store_context(store);
   if (with_epochs) context_set_epoch_deadline(context, 1000000);
   PointerVec types;
   module_imports(module, &types);
   Extern few[16], *items = types.size <= 16 ? few : calloc(types.size, sizeof *items);
   for (size_t i = 0; i < types.size; i++) make_import(context, wasm_h.importtype_type(types.data[i]), imports, &items[i]);
   Func instance;
-  check(instance_new(context, module, items, types.size, &instance, &trap), trap, "instance_new");
+  check(instance_new(context, module, items, types.size, &instance, &trap), "instance_new");
   if (items != few) free(items);
   wasm_h.importtype_vec_delete(&types);
   *out = (Instance){.store = store, .handle = context};
@@ -198,19 +201,18 @@ static void find(Instance *instance, const char *name, Function *out) {
 
 static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
   WasmtimeVal values[8], results[8];
-  void *trap = NULL;
   for (size_t i = 0; i < count; i++) {
     values[i].kind = args[i].kind;
     values[i].of.i64 = args[i].value;
   }
-  check(func_call(instance->handle, (const Func *)function->words, values, count, results, result_count, &trap), trap, "call");
+  check(func_call(instance->handle, (const Func *)function->words, values, count, results, result_count, &trap), "call");
   if (result_count == 0) return 0;
   return results[0].kind == WASM_I32 ? (uint32_t)results[0].of.i32 : (uint64_t)results[0].of.i64;
 }
 
 static uint32_t call_many(Instance *instance, Function *function, uint32_t count, Checking checking) {
   uint32_t last = 0;
-  void *context = instance->handle, *trap = NULL;
+  void *context = instance->handle;
   const Func *func = (const Func *)function->words;
   for (uint32_t i = 0; i < count; i++) {
     void *error;
@@ -225,7 +227,7 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
       error = func_call_unchecked(context, func, cells, 2, &trap);
       last = (uint32_t)cells[0].i32;
     }
-    if (error || trap) check(error, trap, "call");
+    if (error || trap) check(error, "call");
   }
   return last;
 }

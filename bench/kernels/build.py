@@ -46,7 +46,7 @@ def output(command):
 
 
 def build(name, kernel, scratch):
-    """Compiles one kernel and returns what the native code and Node compute, and how long Node took."""
+    """Compiles one kernel; by n, returns what the native code and Node compute, and how long Node took."""
     source, wasm = HERE / f"{name}.c", HERE / f"{name}.wasm"
     simd = ["-msimd128"] if kernel.get("simd") else []
     linkable = scratch / f"{name}.o"
@@ -54,10 +54,26 @@ def build(name, kernel, scratch):
     subprocess.run([*LINK, str(linkable), "-o", str(wasm)], check=True)
     native = scratch / name
     subprocess.run([*GCC, str(source), str(scratch / "main.c"), "-o", str(native)], check=True)
-    expected = output([str(native), str(kernel["n"])])
-    begin = time.monotonic()
-    by_node = output([os.environ.get("NODE", "node"), "-e", NODE_MAIN, str(wasm), str(kernel["n"])])
-    return expected, by_node, time.monotonic() - begin
+    results = {}
+    for n in numbers(kernel):
+        begin = time.monotonic()
+        by_node = output([os.environ.get("NODE", "node"), "-e", NODE_MAIN, str(wasm), str(n)])
+        results[n] = output([str(native), str(n)]), by_node, time.monotonic() - begin
+    return results
+
+
+def numbers(kernel):
+    return [kernel["n"], *(n for n, _ in kernel.get("sizes", {}).values())]
+
+
+def expected(kernel, n):
+    return {kernel["n"]: kernel.get("expected"), **dict(kernel.get("sizes", {}).values())}[n]
+
+
+def record(kernel, results):
+    kernel["expected"] = results[kernel["n"]][0]
+    for size, (n, _) in kernel.get("sizes", {}).items():
+        kernel["sizes"][size] = [n, results[n][0]]
 
 
 def main():
@@ -72,14 +88,14 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = {name: pool.submit(build, name, kernel, scratch) for name, kernel in kernels.items()}
             for name, job in jobs.items():
-                native, by_node, seconds = job.result()
-                kernel = kernels[name]
-                if "--record" in sys.argv and native == by_node:
-                    kernel["expected"] = native
-                agree = native == by_node == kernel.get("expected")
-                if not agree:
-                    failed.append(name)
-                print(f"{name:14} n={kernel['n']:<8} {'ok' if agree else 'DIFFERS'} native={native} node={by_node} {seconds:.2f} s", flush=True)
+                kernel, results = kernels[name], job.result()
+                if "--record" in sys.argv and all(native == by_node for native, by_node, _ in results.values()):
+                    record(kernel, results)
+                for n, (native, by_node, seconds) in results.items():
+                    agree = native == by_node == expected(kernel, n)
+                    if not agree:
+                        failed.append(name)
+                    print(f"{name:14} n={n:<8} {'ok' if agree else 'DIFFERS'} native={native} node={by_node} {seconds:.2f} s", flush=True)
     if "--record" in sys.argv and not failed:
         lines = [f"  {json.dumps(name)}: {json.dumps(kernel)}" for name, kernel in sorted(kernels.items())]
         MANIFEST.write_text("{\n" + ",\n".join(lines) + "\n}\n")
