@@ -64,9 +64,14 @@ mod weaken {
 
     /// Runs `body` with one place weakened to Relaxed.
     pub(crate) fn weakened<T>(site: Site, body: impl FnOnce() -> T) -> T {
+        struct Restore;
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                WEAKENED.set(None);
+            }
+        }
+        let _restore = Restore;
         WEAKENED.set(Some(site));
-        let result = body();
-        WEAKENED.set(None);
-        result
+        body()
     }
 }
