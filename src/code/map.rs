@@ -226,7 +226,7 @@ pub(super) fn set_chunk<R>(granules: &[AtomicPtr<ChunkMap<R>>], map: *const Chun
 /// A list of code spaces.
 pub(super) struct Spaces<R> {
     head: AtomicPtr<Node<R>>,
-    /// Orders additions and removals. Taken inside of a fork gate.
+    /// Orders additions and removals. Taken inside of the fork gate.
     changing: Mutex<()>,
 }
 

@@ -1,24 +1,27 @@
-//! fork: which memory other processes may see, and locks that the child must find free.
+//! fork: locks that the child must find free, and which memory other processes may see.
 //!
 //! # Protocol
 //!
 //! `fork` copies one thread. A lock that another thread holds at that time would stay locked in the child
 //! for ever, and what it protects would be half done. Hence:
 //!
-//! - Whoever takes a lock that outlives a call (publication, code space, registries) first *enters* the
-//!   [`Gate`] of its engine, and leaves it last. Any number of threads may be inside.
-//! - Before a fork, all gates are closed: the forking thread waits until nobody is inside. Gates are closed
-//!   in the order of their creation, and nobody enters a gate while inside of one, so nobody waits in a circle.
-//! - After it, both processes count a new [`epoch`] and open the gates again.
+//! - Whoever takes a lock that belongs to more than one store (publication, code space, registries) first
+//!   [`enter`]s, and leaves after he has released it. Any number of threads may be inside, none for long: who
+//!   is inside neither waits for an event nor calls the host.
+//! - Before a fork, the forking thread waits until nobody is inside, and lets nobody in.
+//! - After it, both processes count a new [`epoch`] and let everyone in again.
 //!
 //! Memory in a file is shared by parent and child (unlike private memory, which each of them owns). It must
 //! not change any more once there are two of them: neither may write, free or reuse pages from an older
 //! epoch. Both take a fresh file for what they add.
 //!
-//! `vfork` and `posix_spawn` run no handlers and need none: the child runs none of our code.
+//! A fork from a signal handler that interrupted a thread inside cannot wait for it; such a child may only
+//! do what POSIX allows there (`exec`, `_exit`). `vfork` and `posix_spawn` run no handlers and need none:
+//! the child runs none of our code.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use once_cell::sync::OnceCell;
 
@@ -27,131 +30,118 @@ use crate::error::{Error, Result};
 /// Forks that this process and its ancestors went through while they used the engine.
 static EPOCH: AtomicUsize = AtomicUsize::new(0);
 
-/// All gates, in the order of their creation.
-static GATES: Mutex<Vec<Arc<Gate>>> = Mutex::new(Vec::new());
+/// Read by those inside, written by a fork.
+static GATE: RwLock<()> = RwLock::new(());
 
-/// What `prepare` holds until `parent` or `child`, which run on the same thread.
-static HELD: Mutex<Option<Held>> = Mutex::new(None);
+/// What `prepare` holds until `resume`, which runs on the same thread (or on its copy).
+static HELD: Mutex<Option<Closed>> = Mutex::new(None);
 
-/// Counts the forks. Equal epochs mean: no fork in between. To be compared inside of a gate only, since
-/// outside of all gates a fork may happen at any time.
+thread_local! {
+    /// How often the current thread is inside.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts the forks. Equal epochs mean: no fork in between. To be compared inside, since outside a fork may
+/// happen at any time.
 pub fn epoch() -> usize {
-    // Relaxed: changes only while the gate is closed; the gate's lock hands the value over.
+    // Relaxed: changes only while nobody is inside; the gate's lock hands the value over.
     EPOCH.load(Ordering::Relaxed)
 }
 
-/// Keeps forks out while someone is inside.
-#[derive(Debug, Default)]
-pub struct Gate {
-    lock: RwLock<()>,
-}
-
-/// Proof that the gate is entered.
+/// Proof that no fork can happen. Nested passes end in the reverse order.
 #[derive(Debug)]
-pub struct Pass<'a> {
-    _guard: RwLockReadGuard<'a, ()>,
+pub struct Pass(Option<RwLockReadGuard<'static, ()>>);
+
+/// Keeps forks out until the result is dropped. Waits while one is under way. May be nested.
+#[must_use = "forks are kept out while the result lives"]
+pub fn enter() -> Pass {
+    let depth = DEPTH.get();
+    // Only the outermost takes the lock: a second time it would wait for a fork that waits for the first.
+    let guard = (depth == 0).then(|| GATE.read().unwrap_or_else(PoisonError::into_inner));
+    DEPTH.set(depth + 1);
+    Pass(guard)
 }
 
-impl Gate {
-    /// Waits while a fork is under way. Must not be called by a thread that is inside of any gate.
-    pub fn enter(&self) -> Pass<'_> {
-        Pass { _guard: self.lock.read().unwrap_or_else(PoisonError::into_inner) }
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let depth = DEPTH.get();
+        debug_assert!(self.0.is_none() || depth == 1, "passes end in the reverse order");
+        DEPTH.set(depth - 1);
     }
 }
 
-/// A gate that forks respect until this value is dropped.
-#[derive(Debug)]
-pub struct RegisteredGate(Arc<Gate>);
-
-impl RegisteredGate {
-    /// A new gate.
-    pub fn new() -> Result<RegisteredGate> {
-        static INSTALLED: OnceCell<()> = OnceCell::new();
-        INSTALLED.get_or_try_init(|| {
-            // SAFETY: the handlers run on the forking thread and may use what the C library allows there.
+/// Makes forks respect those inside. Every engine calls it before it shares anything.
+pub fn install() -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::new();
+    INSTALLED
+        .get_or_try_init(|| {
+            // SAFETY: the handlers run on the forking thread and use what the C library allows there.
             let status = unsafe { libc::pthread_atfork(Some(prepare), Some(resume), Some(resume)) };
             let source = || std::io::Error::from_raw_os_error(status);
             if status == 0 { Ok(()) } else { Err(Error::System { what: "install a fork handler", source: source() }) }
-        })?;
-        let gate = Arc::new(Gate::default());
-        gates().push(Arc::clone(&gate));
-        Ok(RegisteredGate(gate))
-    }
+        })
+        .copied()
 }
 
-impl std::ops::Deref for RegisteredGate {
-    type Target = Gate;
-    fn deref(&self) -> &Gate {
-        &self.0
-    }
-}
+/// The closed gate.
+struct Closed(#[expect(dead_code, reason = "held for its effect")] RwLockWriteGuard<'static, ()>);
 
-impl Drop for RegisteredGate {
-    fn drop(&mut self) {
-        gates().retain(|gate| !Arc::ptr_eq(gate, &self.0));
-    }
-}
+// SAFETY: the guard must be dropped by the thread that made it. `prepare` makes it and `resume` drops it on
+// the same thread; no other thread gets between, since `prepare` needs the gate that this guard closes.
+unsafe impl Send for Closed {}
 
-fn gates() -> MutexGuard<'static, Vec<Arc<Gate>>> {
-    GATES.lock().unwrap_or_else(PoisonError::into_inner)
+fn held() -> MutexGuard<'static, Option<Closed>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// The locks of a fork. Fields drop in this order: gates open before they can go away.
-struct Held {
-    _closed: Vec<RwLockWriteGuard<'static, ()>>,
-    _gates: MutexGuard<'static, Vec<Arc<Gate>>>,
-}
-
-// SAFETY: the guards must be dropped by the thread that made them. `prepare` makes them and `resume` drops
-// them, on the thread that forks; no other thread gets between, since `prepare` holds `GATES`.
-unsafe impl Send for Held {}
 
 extern "C" fn prepare() {
-    let gates = gates();
-    let close = |gate: &Arc<Gate>| {
-        // SAFETY: the gate lives as long as its entry in `GATES`, which stays locked for longer than the guard.
-        let gate: &'static Gate = unsafe { &*Arc::as_ptr(gate) };
-        gate.lock.write().unwrap_or_else(PoisonError::into_inner)
-    };
-    let closed = gates.iter().map(close).collect();
-    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Held { _closed: closed, _gates: gates });
+    if DEPTH.get() == 0 {
+        let closed = Closed(GATE.write().unwrap_or_else(PoisonError::into_inner));
+        *held() = Some(closed);
+    }
 }
 
 extern "C" fn resume() {
     EPOCH.fetch_add(1, Ordering::Relaxed);
-    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(held);
+    if DEPTH.get() == 0 {
+        let closed = held().take();
+        drop(closed);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::tests::in_child;
+    use std::sync::atomic::AtomicBool;
 
-    /// A child that inherits a locked gate would hang in its first call.
+    /// A child that inherits a lock in somebody else's hands would hang in its first call.
     #[test]
     fn forks_wait_for_those_inside_and_both_sides_count_them() {
-        let gate = Arc::new(RegisteredGate::new().unwrap());
-        let stop = Arc::new(AtomicUsize::new(0));
-        let busy = {
-            let (gate, stop) = (Arc::clone(&gate), Arc::clone(&stop));
-            std::thread::spawn(move || {
-                while stop.load(Ordering::Relaxed) == 0 {
-                    let _pass = gate.enter();
-                    std::hint::black_box([0u8; 64]);
-                }
-            })
+        static LOCK: Mutex<()> = Mutex::new(());
+        static STOP: AtomicBool = AtomicBool::new(false);
+        install().unwrap();
+        let work = || {
+            let _pass = enter();
+            let _nested = enter();
+            let _lock = LOCK.lock().unwrap();
+            // Long enough for forks to meet it.
+            std::hint::black_box(vec![1u8; 1 << 16]);
         };
-        for _ in 0..20 {
+        let busy = std::thread::spawn(move || {
+            while !STOP.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        for _ in 0..50 {
             let before = epoch();
-            let gate = Arc::clone(&gate);
-            in_child(move || {
-                let _pass = gate.enter();
-                assert!(epoch() > before);
+            in_child(|| {
+                work();
+                assert!(LOCK.try_lock().is_ok() && epoch() > before);
             });
             assert!(epoch() > before);
         }
-        stop.store(1, Ordering::Relaxed);
+        STOP.store(true, Ordering::Relaxed);
         busy.join().unwrap();
     }
 }
