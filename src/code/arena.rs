@@ -24,12 +24,13 @@
 //! Not here: what the bytes are (`publish`), who finds them (`map`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::map::{Batch, ChunkMap, GRANULE, Registration};
 use super::ranges::{End, FreeRanges};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
+use crate::sync::{ForkGuard, ForkMutex};
 use crate::sys::fork::{self, Pass};
 use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, page_size};
 
@@ -65,7 +66,7 @@ pub struct CodeSpace {
     aligned: usize,
     granules: usize,
     backing: Backing,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
 struct State {
@@ -200,10 +201,7 @@ impl CodeSpace {
         // One granule more, so that an aligned start fits.
         let mapping = Mapping::reserve((granules + 1) * GRANULE)?;
         let aligned = mapping.base().align_offset(GRANULE);
-        let registration = {
-            let _pass = fork::enter();
-            Registration::new(mapping.base() as usize + aligned, granules)
-        };
+        let registration = Registration::new(mapping.base() as usize + aligned, granules);
         let state = State {
             free: FreeRanges::new(granules),
             chunks: HashMap::new(),
@@ -214,7 +212,7 @@ impl CodeSpace {
             file: None,
             epoch: fork::epoch(),
         };
-        let state = Mutex::new(state);
+        let state = ForkMutex::new(state);
         let space = CodeSpace { registration, reservation: mapping, aligned, granules, backing, state };
         space.probe()?;
         Ok(space)
@@ -225,8 +223,8 @@ impl CodeSpace {
         self.granules * GRANULE
     }
 
-    fn lock(&self, _pass: &Pass) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
+        let mut state = self.state.lock();
         if state.epoch != fork::epoch() {
             state.epoch = fork::epoch();
             state.file = None;
@@ -570,7 +568,6 @@ impl CodeSpace {
 impl Drop for CodeSpace {
     fn drop(&mut self) {
         // Lookups end before the addresses go away.
-        let _pass = fork::enter();
         self.registration.end();
     }
 }

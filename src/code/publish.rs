@@ -20,7 +20,7 @@
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::arena::{CodeRange, CodeSpace, SlotRange, TRAP};
 use super::link::link;
@@ -29,6 +29,7 @@ use super::slot::{self, Version};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::sync::ForkMutex;
 use crate::sys::fork::{self, Pass};
 use crate::tier::Tier;
 use crate::tier::compiled::{CodeKind, CompiledCode, RelocationTarget};
@@ -49,7 +50,7 @@ pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
 /// Guarded by the publication lock.
@@ -97,7 +98,7 @@ impl ModuleCode {
         }
         drop(pass);
         let state = State { versions: vec![None; count].into(), batches: Vec::new(), published: 0, code_size: 0 };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: Mutex::new(state) })
+        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: ForkMutex::new(state) })
     }
 
     /// The module.
@@ -117,17 +118,17 @@ impl ModuleCode {
 
     /// Whether a function has code.
     pub fn is_published(&self, func: DefinedFunc) -> bool {
-        self.lock().versions[func.index()].is_some()
+        self.state.lock().versions[func.index()].is_some()
     }
 
     /// How many functions have code.
     pub fn published_count(&self) -> usize {
-        self.lock().published
+        self.state.lock().published
     }
 
     /// Bytes of machine code, including code that was replaced and gaps between functions.
     pub fn code_size(&self) -> usize {
-        self.lock().code_size
+        self.state.lock().code_size
     }
 
     /// Makes functions reachable, all of them or, on failure, none.
@@ -136,7 +137,7 @@ impl ModuleCode {
     /// ([`RelocationTarget::Function`]) are in the same batch, or published before.
     pub fn publish(&self, batch: Vec<(DefinedFunc, Tier, CompiledCode)>) -> Result<()> {
         let pass = fork::enter();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let mut funcs = Vec::with_capacity(batch.len());
         let mut units = Vec::with_capacity(batch.len());
         let mut positions = HashMap::with_capacity(batch.len());
@@ -174,16 +175,12 @@ impl ModuleCode {
         batches.push(placed);
         Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for ModuleCode {
     fn drop(&mut self) {
         let pass = fork::enter();
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         for placed in state.batches.drain(..) {
             placed.free(&self.space, &pass);
         }

@@ -5,11 +5,12 @@
 //! `fork` copies one thread. A lock that another thread holds at that time would stay locked in the child
 //! for ever, and what it protects would be half done. Hence:
 //!
-//! - Whoever takes a lock that belongs to more than one store (publication, code space, registries) first
-//!   [`enter`]s, and leaves after he has released it. Any number of threads may be inside, none for long: who
-//!   is inside neither waits for an event nor calls the host.
+//! - Whoever takes a lock that belongs to more than one store (publication, code space, registries) is
+//!   inside ([`enter`], or a [`ForkMutex`]) while he holds it. Any number of threads may be inside, none for
+//!   long: who is inside neither waits for an event nor calls the host.
 //! - Before a fork, the forking thread waits until nobody is inside, and lets nobody in.
-//! - After it, both processes count a new [`epoch`] and let everyone in again.
+//! - After it, both processes count a new [`epoch`] and let everyone in again. The child counts a new
+//!   [`generation`], too: the threads of its parent are not there.
 //!
 //! Memory in a file is shared by parent and child (unlike private memory, which each of them owns). It must
 //! not change any more once there are two of them: neither may write, free or reuse pages from an older
@@ -20,6 +21,9 @@
 //! the child runs none of our code.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -30,6 +34,9 @@ use crate::error::{Error, Result};
 /// Forks that this process and its ancestors went through while they used the engine.
 static EPOCH: AtomicUsize = AtomicUsize::new(0);
 
+/// Forks between the first process and this one.
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
+
 /// Read by those inside, written by a fork.
 static GATE: RwLock<()> = RwLock::new(());
 
@@ -39,6 +46,8 @@ static HELD: Mutex<Option<Closed>> = Mutex::new(None);
 thread_local! {
     /// How often the current thread is inside.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Its hold on the gate. Without a destructor: it is taken out when the depth comes back to 0.
+    static INSIDE: Cell<Option<ManuallyDrop<RwLockReadGuard<'static, ()>>>> = const { Cell::new(None) };
 }
 
 /// Counts the forks. Equal epochs mean: no fork in between. To be compared inside, since outside a fork may
@@ -48,25 +57,81 @@ pub fn epoch() -> usize {
     EPOCH.load(Ordering::Relaxed)
 }
 
-/// Proof that no fork can happen. Nested passes end in the reverse order.
+/// Counts the processes: another generation means that this is a child of the process that noted it.
+pub fn generation() -> usize {
+    // Relaxed: as for `epoch`.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Proof that no fork can happen. Stays on its thread.
 #[derive(Debug)]
-pub struct Pass(Option<RwLockReadGuard<'static, ()>>);
+pub struct Pass(PhantomData<*const ()>);
 
 /// Keeps forks out until the result is dropped. Waits while one is under way. May be nested.
 #[must_use = "forks are kept out while the result lives"]
 pub fn enter() -> Pass {
     let depth = DEPTH.get();
-    // Only the outermost takes the lock: a second time it would wait for a fork that waits for the first.
-    let guard = (depth == 0).then(|| GATE.read().unwrap_or_else(PoisonError::into_inner));
+    if depth == 0 {
+        // Only the outermost: a second hold would wait for a fork that waits for the first.
+        let hold = GATE.read().unwrap_or_else(PoisonError::into_inner);
+        INSIDE.set(Some(ManuallyDrop::new(hold)));
+    }
     DEPTH.set(depth + 1);
-    Pass(guard)
+    Pass(PhantomData)
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let depth = DEPTH.get();
-        debug_assert!(self.0.is_none() || depth == 1, "passes end in the reverse order");
-        DEPTH.set(depth - 1);
+        let depth = DEPTH.get() - 1;
+        DEPTH.set(depth);
+        if depth == 0 {
+            drop(INSIDE.take().map(ManuallyDrop::into_inner));
+        }
+    }
+}
+
+/// A mutex that no fork meets locked. For what engines share; not for what is held while waiting.
+///
+/// A panic under the lock does not poison it: what it guards must be whole whenever something may panic.
+#[derive(Debug, Default)]
+pub struct ForkMutex<T>(Mutex<T>);
+
+/// Access to the value of a [`ForkMutex`].
+#[derive(Debug)]
+pub struct ForkGuard<'a, T> {
+    // Dropped in this order.
+    guard: MutexGuard<'a, T>,
+    _pass: Pass,
+}
+
+impl<T> ForkMutex<T> {
+    /// An unlocked mutex.
+    pub const fn new(value: T) -> ForkMutex<T> {
+        ForkMutex(Mutex::new(value))
+    }
+
+    /// Waits for the lock.
+    pub fn lock(&self) -> ForkGuard<'_, T> {
+        let pass = enter();
+        ForkGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
+    }
+
+    /// The value, to which nobody else has access.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Deref for ForkGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for ForkGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
     }
 }
 
@@ -76,7 +141,7 @@ pub fn install() -> Result<()> {
     INSTALLED
         .get_or_try_init(|| {
             // SAFETY: the handlers run on the forking thread and use what the C library allows there.
-            let status = unsafe { libc::pthread_atfork(Some(prepare), Some(resume), Some(resume)) };
+            let status = unsafe { libc::pthread_atfork(Some(prepare), Some(resume), Some(resume_child)) };
             let source = || std::io::Error::from_raw_os_error(status);
             if status == 0 { Ok(()) } else { Err(Error::System { what: "install a fork handler", source: source() }) }
         })
@@ -109,6 +174,11 @@ extern "C" fn resume() {
     }
 }
 
+extern "C" fn resume_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    resume();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,28 +188,35 @@ mod tests {
     /// A child that inherits a lock in somebody else's hands would hang in its first call.
     #[test]
     fn forks_wait_for_those_inside_and_both_sides_count_them() {
-        static LOCK: Mutex<()> = Mutex::new(());
+        static LOCK: ForkMutex<usize> = ForkMutex::new(0);
+        static OTHER: ForkMutex<()> = ForkMutex::new(());
         static STOP: AtomicBool = AtomicBool::new(false);
         install().unwrap();
         let work = || {
-            let _pass = enter();
-            let _nested = enter();
-            let _lock = LOCK.lock().unwrap();
-            // Long enough for forks to meet it.
+            let mut value = LOCK.lock();
+            *value += 1;
+            // Long enough for forks to meet it; and the inner lock outlives the outer one.
             std::hint::black_box(vec![1u8; 1 << 16]);
+            let other = OTHER.lock();
+            *value -= 1;
+            drop(value);
+            std::hint::black_box(vec![1u8; 1 << 16]);
+            drop(other);
         };
         let busy = std::thread::spawn(move || {
             while !STOP.load(Ordering::Relaxed) {
                 work();
             }
         });
+        let here = generation();
         for _ in 0..50 {
             let before = epoch();
             in_child(|| {
+                assert!(LOCK.0.try_lock().is_ok_and(|value| *value == 0) && OTHER.0.try_lock().is_ok());
                 work();
-                assert!(LOCK.try_lock().is_ok() && epoch() > before);
+                assert!(epoch() > before && generation() == here + 1);
             });
-            assert!(epoch() > before);
+            assert!(epoch() > before && generation() == here);
         }
         STOP.store(true, Ordering::Relaxed);
         busy.join().unwrap();
