@@ -1,7 +1,8 @@
 //! The helpers that machine code may call, and how.
 //!
 //! Machine code loads a helper's address from the table behind `VmHeader::builtins` and calls it in the
-//! C convention of the platform with the vmctx as first argument. A helper that raises does not return:
+//! C convention of the platform with the vmctx as first argument (the interrupt poll preserves all
+//! registers besides). A helper that raises does not return:
 //! the table holds shims which record where WebAssembly was left, call the body, and unwind to the
 //! entry frame if the body says so. Machine code therefore never tests for a raised trap.
 
@@ -75,6 +76,12 @@ macro_rules! define_builtins {
             /// Type of the result, if there is one.
             pub fn result(self) -> Option<AbiType> {
                 match self { $( Builtin::$name => None $( .or(Some(AbiType::$ret)) )?, )* }
+            }
+
+            /// Whether the helper preserves every register. The poll does, so that loops keep their values
+            /// where they like; it has no result.
+            pub fn preserves_registers(self) -> bool {
+                self == Builtin::interrupt
             }
 
             /// Byte offset of the helper's address in the table.

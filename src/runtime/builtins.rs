@@ -64,7 +64,7 @@ macro_rules! bodies {
         ///
         /// # Safety
         /// Called by its shim only.
-        pub(super) unsafe extern "C" fn $name(vmctx: *mut VmHeader $(, $arg: $ty)*) -> BuiltinResult {
+        pub(in crate::runtime) unsafe extern "C" fn $name(vmctx: *mut VmHeader $(, $arg: $ty)*) -> BuiltinResult {
             let body = |$store: &mut StoreInner, $instance: u32| $body;
             // SAFETY: machine code passes its own vmctx.
             unsafe { run(vmctx, body) }
@@ -72,7 +72,7 @@ macro_rules! bodies {
     )* };
 }
 
-mod body {
+pub(super) mod body {
     use super::*;
 
     bodies! {
@@ -290,7 +290,12 @@ macro_rules! shims_and_table {
             $( shim!($name, super::body::$name); )*
         }
         /// The addresses that machine code loads, in the order of `Builtin`.
-        pub(super) static TABLE: Table = Table([$( shims::$name as *const () ),*]);
+        pub(super) static TABLE: Table = Table({
+            let mut table = [$( shims::$name as *const () ),*];
+            // The poll preserves all registers: its shim is written out.
+            table[crate::abi::builtin::Builtin::interrupt as usize] = super::enter::interrupt as *const ();
+            table
+        });
     };
 }
 for_each_builtin!(shims_and_table);

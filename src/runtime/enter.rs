@@ -162,6 +162,84 @@ macro_rules! shim {
 }
 pub(super) use shim;
 
+/// Shim of the interrupt poll: as the others, but preserves every register.
+///
+/// # Safety
+/// Called by machine code only, with the vmctx.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn interrupt() {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rdi",
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "sub rsp, 264",
+        "movups [rsp], xmm0",
+        "movups [rsp + 16], xmm1",
+        "movups [rsp + 32], xmm2",
+        "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4",
+        "movups [rsp + 80], xmm5",
+        "movups [rsp + 96], xmm6",
+        "movups [rsp + 112], xmm7",
+        "movups [rsp + 128], xmm8",
+        "movups [rsp + 144], xmm9",
+        "movups [rsp + 160], xmm10",
+        "movups [rsp + 176], xmm11",
+        "movups [rsp + 192], xmm12",
+        "movups [rsp + 208], xmm13",
+        "movups [rsp + 224], xmm14",
+        "movups [rsp + 240], xmm15",
+        "mov rax, [rdi + {store}]",
+        "mov [rax + {exit_fp}], rbp",
+        "call {body}",
+        "test edx, edx",
+        "jne 2f",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "add rsp, 264",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "pop rdi",
+        "pop rbp",
+        "ret",
+        "2:",
+        "mov rdi, [rbp - 8]",
+        "jmp {unwind}",
+        store = const VMCTX_STORE,
+        exit_fp = const STORE_EXIT_FP,
+        body = sym super::builtins::body::interrupt,
+        unwind = sym unwind,
+    )
+}
+
 /// Target of lazy stubs: compiles the function with the number in eax, then jumps to its code.
 ///
 /// # Safety

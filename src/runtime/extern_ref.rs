@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// An external reference of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExternRef(pub(super) Handle);
+pub struct ExternRef(pub Handle);
 
 impl ExternRef {
     /// Wraps a host object; dropped when nothing reaches the reference any more. The drop may not use the store.

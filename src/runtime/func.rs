@@ -21,7 +21,7 @@ use crate::types::FuncType;
 
 /// A function of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Func(pub(super) Handle);
+pub struct Func(pub Handle);
 
 /// What the store keeps about a function that the host knows.
 pub(super) struct FuncObject {

@@ -12,7 +12,7 @@ use crate::types::GlobalType;
 
 /// A global of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Global(pub(super) Handle);
+pub struct Global(pub Handle);
 
 /// What the store keeps about a global.
 pub(super) struct GlobalObject {

@@ -19,7 +19,7 @@ use crate::types::{DefinedGlobal, FuncIndex, GlobalIndex, ValType};
 
 /// An instance of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instance(pub(super) Handle);
+pub struct Instance(pub Handle);
 
 /// What the store keeps about an instance.
 pub(super) struct InstanceObject {

@@ -10,7 +10,7 @@ use crate::types::{MemoryType, PAGE_SIZE};
 
 /// A memory of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory(pub(super) Handle);
+pub struct Memory(pub Handle);
 
 /// Where a host's own linear memories come from.
 pub trait MemoryCreator: Send + Sync {

@@ -12,7 +12,7 @@ use crate::types::{IndexType, TableType};
 
 /// A table of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Table(pub(super) Handle);
+pub struct Table(pub Handle);
 
 /// What the store keeps about a table.
 pub(super) struct TableObject {

@@ -47,7 +47,10 @@ impl Translator<'_> {
             AbiType::I32 => types::I32,
             AbiType::I64 => types::I64,
         };
-        let mut signature = Signature::new(CallConv::SystemV);
+        let mut signature = Signature::new(match builtin.preserves_registers() {
+            true => CallConv::PreserveAll,
+            false => CallConv::SystemV,
+        });
         signature.params.push(AbiParam::new(types::I64));
         signature.params.extend(builtin.params().iter().map(|&ty| AbiParam::new(clif(ty))));
         signature.returns.extend(builtin.result().map(|ty| AbiParam::new(clif(ty))));

@@ -1,0 +1,2797 @@
+/* Updraft: a tiered WebAssembly engine. The C interface.
+ *
+ * Generated from src/capi by tools/header.sh; do not edit.
+ *
+ * Conventions
+ * - A function that can fail returns an updraft_status_t and takes `updraft_error_t **error` last, which may be
+ *   NULL. On failure an error object, owned by the caller, is written there (updraft_error_delete); what was there
+ *   before is not looked at. Results are written only on success, `*error` only on failure.
+ * - No pointer may be NULL but where the function says so: NULL gives UPDRAFT_STATUS_MISUSE, and the message names the
+ *   argument. Functions that cannot fail say what they give for NULL.
+ * - Objects behind pointers are reference-counted: `_new` makes one reference, `_clone` counts one more, `_delete` gives
+ *   one up and takes NULL. A pointer of the wrong type gives MISUSE; one that was deleted too, most of the time.
+ * - Objects of a store are 64-bit handles. Where a function gives one to be owned, it is given up by
+ *   updraft_store_release. Stale handles, and those of other stores, give MISUSE.
+ * - "Any thread": at any time from any thread. "The store's thread": from one thread at a time, which may change;
+ *   a second one gets UPDRAFT_STATUS_BUSY. Errors belong to calls, not to threads.
+ * - Strings are UTF-8, given as pointer and length, never NUL-terminated unless the function says so.
+ * - Structs that may grow begin with `struct_size`, set to sizeof by their user, for results too. Set fields that you do
+ *   not use to zero.
+ * - The library calls a finalizer exactly once, on the thread that its function names. Finalizers and callbacks
+ *   must not unwind, nor leave by longjmp; a finalizer that calls into the store that it belongs to gets BUSY.
+ */
+
+#ifndef UPDRAFT_H
+#define UPDRAFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Alignment of raw cells. */
+#if defined(_MSC_VER)
+#define UPDRAFT_ALIGNED(n) __declspec(align(n))
+#else
+#define UPDRAFT_ALIGNED(n) __attribute__((aligned(n)))
+#endif
+
+
+/**
+ * Version of the binary interface that this header describes.
+ */
+#define UPDRAFT_ABI_VERSION 1
+
+/**
+ * `max` is set.
+ */
+#define UPDRAFT_LIMITS_HAS_MAX 1
+
+/**
+ * Addresses, or indices of elements, have 64 bits.
+ */
+#define UPDRAFT_LIMITS_INDEX64 2
+
+/**
+ * Threads share the memory.
+ */
+#define UPDRAFT_LIMITS_SHARED 4
+
+/**
+ * Who called a host function. Borrowed: valid until the host function returns, on its thread.
+ */
+typedef struct updraft_caller_t updraft_caller_t;
+
+/**
+ * Settings for engines. Reference-counted; any thread, one at a time (a second one gets BUSY).
+ */
+typedef struct updraft_config_t updraft_config_t;
+
+/**
+ * What modules and stores share. Reference-counted; modules and stores hold a reference. Any thread.
+ */
+typedef struct updraft_engine_t updraft_engine_t;
+
+/**
+ * Why a call failed. Reference-counted, immutable; any thread.
+ */
+typedef struct updraft_error_t updraft_error_t;
+
+/**
+ * The type of a function. Reference-counted, immutable; any thread.
+ */
+typedef struct updraft_functype_t updraft_functype_t;
+
+/**
+ * Interrupts calls of one store; made by `updraft_store_interrupt_handle`. Reference-counted; any thread; may outlive
+ * the store.
+ */
+typedef struct updraft_interrupt_t updraft_interrupt_t;
+
+/**
+ * Definitions by module and name, from which modules are instantiated. Reference-counted; any thread; while one thread
+ * defines, and while an instantiation runs, who defines gets BUSY.
+ */
+typedef struct updraft_linker_t updraft_linker_t;
+
+/**
+ * A compiled module. Reference-counted, immutable; any thread; any number of stores of its engine.
+ */
+typedef struct updraft_module_t updraft_module_t;
+
+/**
+ * A memory that several stores and threads use. Reference-counted; any thread.
+ */
+typedef struct updraft_shared_memory_t updraft_shared_memory_t;
+
+/**
+ * An owner of instances and of what belongs to them. One thread at a time, which is checked: a call while another
+ * thread is inside gets BUSY. Host functions may call back into the store that calls them; finalizers may not.
+ * Reference-counted.
+ */
+typedef struct updraft_store_t updraft_store_t;
+
+/**
+ * What a WASI program will be given; nothing at first. Reference-counted; any thread, one at a time (a second one gets
+ * BUSY).
+ */
+typedef struct updraft_wasi_config_t updraft_wasi_config_t;
+
+/**
+ * What one WASI program was given, and its open files. Reference-counted; any thread.
+ */
+typedef struct updraft_wasi_t updraft_wasi_t;
+
+/**
+ * Frees what a host pointer stands for. Called exactly once, with the pointer that was handed over.
+ */
+typedef void (*updraft_finalizer_t)(void *data);
+
+/**
+ * What became of a call: `UPDRAFT_STATUS_OK`, or why it failed.
+ */
+typedef uint32_t updraft_status_t;
+
+/**
+ * A trap code: why WebAssembly stopped. The numbers never change and are never reused.
+ */
+typedef uint32_t updraft_trap_code_t;
+
+/**
+ * One frame of a backtrace. Set `struct_size` before it is filled in. The strings are UTF-8, not terminated,
+ * NULL when there is no such name, and live as long as the error.
+ */
+typedef struct updraft_frame_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Index of the function in its module.
+   */
+  uint32_t func_index;
+  /**
+   * Offset of the instruction from the first byte of the function's body.
+   */
+  uint32_t func_offset;
+  /**
+   * Offset of the instruction from the first byte of the module; the call, for all but the innermost frame.
+   */
+  uint64_t module_offset;
+  /**
+   * Name of the function, from the name section.
+   */
+  const char *func_name;
+  /**
+   * Length of the name in bytes.
+   */
+  size_t func_name_len;
+  /**
+   * Name of the module, from the name section.
+   */
+  const char *module_name;
+  /**
+   * Length of the name in bytes.
+   */
+  size_t module_name_len;
+} updraft_frame_t;
+
+/**
+ * A WebAssembly feature; also the number of its bit in a set of features.
+ */
+typedef uint32_t updraft_feature_t;
+
+/**
+ * A capability of the library itself.
+ */
+typedef uint32_t updraft_capability_t;
+
+/**
+ * The type of a value: an `UPDRAFT_VAL_` number. Numbers up to 255 are kinds; 130 to 159 are set aside for
+ * exception and garbage-collected references, and the bits above for the index of a defined type.
+ */
+typedef uint32_t updraft_valtype_t;
+
+/**
+ * When functions are compiled.
+ */
+typedef uint32_t updraft_compilation_t;
+
+/**
+ * How accesses to 32-bit memories are kept in bounds.
+ */
+typedef uint32_t updraft_memory_mode_t;
+
+/**
+ * The type of a memory. Sizes are in pages of 64 KiB. Set `struct_size` first.
+ */
+typedef struct updraft_memorytype_t {
+  /**
+   * Size of the struct, set by its user.
+   */
+  size_t struct_size;
+  /**
+   * A sum of `UPDRAFT_LIMITS_` numbers.
+   */
+  uint32_t flags;
+  /**
+   * Base-two logarithm of the page size; 0 and 16 both mean 64 KiB, the only size there is.
+   */
+  uint32_t page_size_log2;
+  /**
+   * Initial size.
+   */
+  uint64_t min;
+  /**
+   * Largest size, with UPDRAFT_LIMITS_HAS_MAX.
+   */
+  uint64_t max;
+} updraft_memorytype_t;
+
+/**
+ * A linear memory that the host provides; filled in by an `updraft_memory_create_t`.
+ */
+typedef struct updraft_host_memory_t {
+  /**
+   * Size of the struct, set by the engine before the host fills in the rest.
+   */
+  size_t struct_size;
+  /**
+   * First byte; page-aligned; never moves.
+   */
+  uint8_t *base;
+  /**
+   * Passed to `grow` and `finalizer`.
+   */
+  void *env;
+  /**
+   * Makes `new_len` bytes accessible, never fewer than before; returns 1, or 0 if that cannot be. NULL for a
+   * memory that never grows.
+   */
+  uint32_t (*grow)(void *env, size_t new_len);
+  /**
+   * Called once with `env` when the memory is not used any more, on the thread that drops its last user. May be NULL.
+   */
+  updraft_finalizer_t finalizer;
+} updraft_host_memory_t;
+
+/**
+ * Makes a memory of `min` accessible, zeroed bytes. Behind the base, `reserved` bytes are the memory's to grow
+ * into, and the `guard` bytes after them must stay inaccessible. Returns `UPDRAFT_STATUS_OK`, or any other status to
+ * refuse. Called on the thread that makes the memory; must be safe on several at once; must not call Updraft.
+ */
+typedef updraft_status_t (*updraft_memory_create_t)(void *env,
+                                                    const struct updraft_memorytype_t *memory_type,
+                                                    size_t min,
+                                                    size_t reserved,
+                                                    size_t guard,
+                                                    struct updraft_host_memory_t *memory);
+
+/**
+ * How much lives in an engine. Set `struct_size` before it is filled in.
+ */
+typedef struct updraft_engine_stats_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Module objects that the host made and has not deleted.
+   */
+  uint64_t modules;
+  /**
+   * Stores alive.
+   */
+  uint64_t stores;
+  /**
+   * Linkers alive.
+   */
+  uint64_t linkers;
+} updraft_engine_stats_t;
+
+/**
+ * The kind of an object of a store, or of an import or export: an `UPDRAFT_KIND_` number. 5 is set aside for tags.
+ */
+typedef uint32_t updraft_kind_t;
+
+/**
+ * An import. Set `struct_size` before it is filled in. Strings are UTF-8, not terminated, and live as long as the module.
+ */
+typedef struct updraft_import_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Module that the import names.
+   */
+  const char *module;
+  /**
+   * Its length in bytes.
+   */
+  size_t module_len;
+  /**
+   * Name within that module.
+   */
+  const char *name;
+  /**
+   * Its length in bytes.
+   */
+  size_t name_len;
+  /**
+   * What is imported: an `UPDRAFT_KIND_` number.
+   */
+  updraft_kind_t kind;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} updraft_import_t;
+
+/**
+ * An export. Set `struct_size` before it is filled in. The name is UTF-8, not terminated, and lives as long as the module.
+ */
+typedef struct updraft_export_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * The name.
+   */
+  const char *name;
+  /**
+   * Its length in bytes.
+   */
+  size_t name_len;
+  /**
+   * What is exported: an `UPDRAFT_KIND_` number.
+   */
+  updraft_kind_t kind;
+  /**
+   * Its index among the functions, tables, memories or globals of the module.
+   */
+  uint32_t item_index;
+} updraft_export_t;
+
+/**
+ * The type of a table. Sizes are in elements. Set `struct_size` first.
+ */
+typedef struct updraft_tabletype_t {
+  /**
+   * Size of the struct, set by its user.
+   */
+  size_t struct_size;
+  /**
+   * A sum of `UPDRAFT_LIMITS_` numbers.
+   */
+  uint32_t flags;
+  /**
+   * Type of the elements, a reference.
+   */
+  updraft_valtype_t element;
+  /**
+   * Initial size.
+   */
+  uint64_t min;
+  /**
+   * Largest size, with UPDRAFT_LIMITS_HAS_MAX.
+   */
+  uint64_t max;
+} updraft_tabletype_t;
+
+/**
+ * The type of a global. Set `struct_size` first.
+ */
+typedef struct updraft_globaltype_t {
+  /**
+   * Size of the struct, set by its user.
+   */
+  size_t struct_size;
+  /**
+   * Type of the value.
+   */
+  updraft_valtype_t content;
+  /**
+   * 1 if it can be written, else 0.
+   */
+  uint32_t is_mutable;
+} updraft_globaltype_t;
+
+/**
+ * A custom section. Set `struct_size` before it is filled in. The name is UTF-8, not terminated; name and bytes live as
+ * long as the module.
+ */
+typedef struct updraft_custom_section_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * The name.
+   */
+  const char *name;
+  /**
+   * Its length in bytes.
+   */
+  size_t name_len;
+  /**
+   * The contents.
+   */
+  const uint8_t *bytes;
+  /**
+   * Their length.
+   */
+  size_t len;
+} updraft_custom_section_t;
+
+/**
+ * An object of a store: instance, function, table, memory, global or external reference. 0 is none. A handle keeps
+ * its object alive until it is released (`updraft_store_release`); stale and foreign ones are noticed.
+ */
+typedef uint64_t updraft_handle_t;
+
+/**
+ * A handle of an external reference.
+ */
+typedef updraft_handle_t updraft_externref_t;
+
+/**
+ * Bounds on what guests may allocate in a store. Set `struct_size` first.
+ */
+typedef struct updraft_store_limits_t {
+  /**
+   * Size of the struct, set by its user.
+   */
+  size_t struct_size;
+  /**
+   * Bytes of one memory.
+   */
+  uint64_t memory_bytes;
+  /**
+   * Elements of one table.
+   */
+  uint64_t table_elements;
+  /**
+   * Instances alive.
+   */
+  uint64_t instances;
+  /**
+   * Memories alive.
+   */
+  uint64_t memories;
+  /**
+   * Tables alive.
+   */
+  uint64_t tables;
+} updraft_store_limits_t;
+
+/**
+ * A handle of an instance.
+ */
+typedef updraft_handle_t updraft_instance_t;
+
+/**
+ * A handle of a memory.
+ */
+typedef updraft_handle_t updraft_memory_t;
+
+/**
+ * What can be imported and exported.
+ */
+typedef struct updraft_extern_t {
+  /**
+   * UPDRAFT_KIND_FUNC, _TABLE, _MEMORY or _GLOBAL.
+   */
+  updraft_kind_t kind;
+  /**
+   * Ignored.
+   */
+  uint32_t reserved;
+  /**
+   * The object.
+   */
+  updraft_handle_t handle;
+} updraft_extern_t;
+
+/**
+ * What a value is, without its type.
+ */
+typedef union updraft_value_t {
+  /**
+   * UPDRAFT_VAL_I32.
+   */
+  int32_t i32;
+  /**
+   * UPDRAFT_VAL_I64.
+   */
+  int64_t i64;
+  /**
+   * UPDRAFT_VAL_F32.
+   */
+  float f32;
+  /**
+   * UPDRAFT_VAL_F64.
+   */
+  double f64;
+  /**
+   * UPDRAFT_VAL_V128, in memory order.
+   */
+  uint8_t v128[16];
+  /**
+   * UPDRAFT_VAL_FUNCREF and UPDRAFT_VAL_EXTERNREF: a handle, 0 for null.
+   */
+  updraft_handle_t handle;
+} updraft_value_t;
+
+/**
+ * A value with its type. Bytes that the type does not need are ignored.
+ */
+typedef struct updraft_val_t {
+  /**
+   * Which member of `of` is set.
+   */
+  updraft_valtype_t kind;
+  /**
+   * Ignored.
+   */
+  uint32_t reserved;
+  /**
+   * The value.
+   */
+  union updraft_value_t of;
+} updraft_val_t;
+
+/**
+ * A host function. `args` holds `arg_count` arguments of the function's parameter types, `results` room for
+ * `result_count` results, set to zero and null values of their types, which must be kept.
+ *
+ * References among the arguments are borrowed: valid until the function returns, unless `updraft_store_retain`
+ * is called. References among the results are handed over: the library releases them, so that a borrowed one must be
+ * retained before it is returned. `caller` is valid until the function returns.
+ *
+ * Returns NULL, or an error (`updraft_error_new`, or one that a call gave it), which is taken over: it stops the
+ * WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp. Runs on the thread that entered WebAssembly.
+ */
+typedef struct updraft_error_t *(*updraft_callback_t)(void *env,
+                                                      struct updraft_caller_t *caller,
+                                                      const struct updraft_val_t *args,
+                                                      size_t arg_count,
+                                                      struct updraft_val_t *results,
+                                                      size_t result_count);
+
+/**
+ * A handle of a function.
+ */
+typedef updraft_handle_t updraft_func_t;
+
+/**
+ * One cell of a raw argument and result array. Narrow values occupy the low bytes; the others are ignored.
+ * 16 bytes, aligned to 16.
+ */
+typedef union UPDRAFT_ALIGNED(16) updraft_raw_t {
+  /**
+   * An i32.
+   */
+  int32_t i32;
+  /**
+   * An i64.
+   */
+  int64_t i64;
+  /**
+   * An f32.
+   */
+  float f32;
+  /**
+   * An f64.
+   */
+  double f64;
+  /**
+   * A v128, in memory order.
+   */
+  uint8_t v128[16];
+  /**
+   * A function reference (`updraft_func_to_raw`), 0 for null.
+   */
+  size_t funcref;
+  /**
+   * An external reference (`updraft_externref_to_raw`), 0 for null.
+   */
+  uint32_t externref;
+} updraft_raw_t;
+
+/**
+ * A host function without checks: `values` holds the arguments in the order of the parameters, and takes the results
+ * in the order of the results, in the same `count` cells (the larger of both numbers). A reference in raw form stays valid
+ * while a call runs, also after its handle was released. Otherwise as `updraft_callback_t`.
+ */
+typedef struct updraft_error_t *(*updraft_raw_callback_t)(void *env,
+                                                          struct updraft_caller_t *caller,
+                                                          union updraft_raw_t *values,
+                                                          size_t count);
+
+/**
+ * A handle of a global.
+ */
+typedef updraft_handle_t updraft_global_t;
+
+/**
+ * A handle of a table.
+ */
+typedef updraft_handle_t updraft_table_t;
+
+/**
+ * Whether a program may change what is in a directory.
+ */
+typedef uint32_t updraft_wasi_access_t;
+
+/**
+ * A standard stream of a WASI program: its descriptor.
+ */
+typedef uint32_t updraft_wasi_stream_t;
+
+/**
+ * Gives a program input: fills `buffer`, which has room for `len` bytes, and returns how many it wrote; 0 ends the
+ * stream; a negative number is an `errno` value, negated. Runs on the thread that runs the program.
+ */
+typedef ptrdiff_t (*updraft_wasi_read_t)(void *env, uint8_t *buffer, size_t len);
+
+/**
+ * Takes a program's output: `len` bytes at `bytes`. Returns how many it took; a negative number is an `errno` value,
+ * negated. Runs on the thread that runs the program.
+ */
+typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_t len);
+
+/**
+ * No trap.
+ */
+#define UPDRAFT_TRAP_NONE 0
+
+/**
+ * The stack of the call is used up.
+ */
+#define UPDRAFT_TRAP_STACK_OVERFLOW 1
+
+/**
+ * Access outside of a linear memory.
+ */
+#define UPDRAFT_TRAP_MEMORY_OUT_OF_BOUNDS 2
+
+/**
+ * Atomic access to an address that is not aligned.
+ */
+#define UPDRAFT_TRAP_UNALIGNED_ATOMIC 3
+
+/**
+ * Access outside of a table.
+ */
+#define UPDRAFT_TRAP_TABLE_OUT_OF_BOUNDS 4
+
+/**
+ * `call_indirect` with an index outside of the table.
+ */
+#define UPDRAFT_TRAP_UNDEFINED_ELEMENT 5
+
+/**
+ * `call_indirect` of a null element.
+ */
+#define UPDRAFT_TRAP_UNINITIALIZED_ELEMENT 6
+
+/**
+ * `call_indirect` of a function of another type.
+ */
+#define UPDRAFT_TRAP_INDIRECT_CALL_TYPE_MISMATCH 7
+
+/**
+ * The quotient is not representable.
+ */
+#define UPDRAFT_TRAP_INTEGER_OVERFLOW 8
+
+/**
+ * Division by zero.
+ */
+#define UPDRAFT_TRAP_INTEGER_DIVIDE_BY_ZERO 9
+
+/**
+ * The float is not representable as an integer.
+ */
+#define UPDRAFT_TRAP_INVALID_CONVERSION_TO_INTEGER 10
+
+/**
+ * `unreachable` was executed.
+ */
+#define UPDRAFT_TRAP_UNREACHABLE 11
+
+/**
+ * `memory.atomic.wait` on a memory that is not shared.
+ */
+#define UPDRAFT_TRAP_WAIT_ON_UNSHARED_MEMORY 12
+
+/**
+ * A null reference was used.
+ */
+#define UPDRAFT_TRAP_NULL_REFERENCE 13
+
+/**
+ * The host interrupted the call.
+ */
+#define UPDRAFT_TRAP_INTERRUPT 14
+
+/**
+ * The deadline of the call passed.
+ */
+#define UPDRAFT_TRAP_DEADLINE 15
+
+/**
+ * A host function raised an error.
+ */
+#define UPDRAFT_TRAP_HOST 16
+
+/**
+ * A function could not be compiled when it was first called.
+ */
+#define UPDRAFT_TRAP_COMPILATION_FAILED 17
+
+/**
+ * The guest asked to end the program (`proc_exit`); the error has the exit status.
+ */
+#define UPDRAFT_TRAP_EXIT 18
+
+/**
+ * It worked.
+ */
+#define UPDRAFT_STATUS_OK 0
+
+/**
+ * The host broke the contract of the interface: a NULL or stale pointer, a wrong handle, an unknown number, a
+ * value of the wrong type. The message names the argument.
+ */
+#define UPDRAFT_STATUS_MISUSE 1
+
+/**
+ * The bytes are not a valid module; the error has the offset.
+ */
+#define UPDRAFT_STATUS_INVALID 2
+
+/**
+ * A feature is switched off, not there yet, or not compiled into this library.
+ */
+#define UPDRAFT_STATUS_UNSUPPORTED 3
+
+/**
+ * The text format could not be parsed.
+ */
+#define UPDRAFT_STATUS_TEXT 4
+
+/**
+ * A function could not be compiled.
+ */
+#define UPDRAFT_STATUS_COMPILE 5
+
+/**
+ * Imports are missing, or are not what the module asks for.
+ */
+#define UPDRAFT_STATUS_LINK 6
+
+/**
+ * A limit was reached.
+ */
+#define UPDRAFT_STATUS_LIMIT 7
+
+/**
+ * The object is in use, by another thread or by a call that is still running.
+ */
+#define UPDRAFT_STATUS_BUSY 8
+
+/**
+ * The operating system refused memory, a thread or a file.
+ */
+#define UPDRAFT_STATUS_SYSTEM 9
+
+/**
+ * WebAssembly trapped, or a host function raised an error; the error has the trap code and the frames.
+ */
+#define UPDRAFT_STATUS_TRAP 10
+
+/**
+ * The engine has a bug and noticed it. Only the delete functions may be called on the objects involved.
+ */
+#define UPDRAFT_STATUS_BUG 11
+
+/**
+ * There is nothing of this name.
+ */
+#define UPDRAFT_STATUS_NOT_FOUND 12
+
+/**
+ * An index or an address is out of bounds.
+ */
+#define UPDRAFT_STATUS_OUT_OF_BOUNDS 13
+
+/**
+ * Mutable globals may be imported and exported.
+ */
+#define UPDRAFT_FEATURE_MUTABLE_GLOBAL 0
+
+/**
+ * Float to integer conversions that saturate.
+ */
+#define UPDRAFT_FEATURE_SATURATING_FLOAT_TO_INT 1
+
+/**
+ * Sign extension operators.
+ */
+#define UPDRAFT_FEATURE_SIGN_EXTENSION 2
+
+/**
+ * References and several tables.
+ */
+#define UPDRAFT_FEATURE_REFERENCE_TYPES 3
+
+/**
+ * Several results, and blocks with parameters.
+ */
+#define UPDRAFT_FEATURE_MULTI_VALUE 4
+
+/**
+ * Bulk operators on memories and tables.
+ */
+#define UPDRAFT_FEATURE_BULK_MEMORY 5
+
+/**
+ * 128-bit vectors.
+ */
+#define UPDRAFT_FEATURE_SIMD 6
+
+/**
+ * Vector operators with a choice of results.
+ */
+#define UPDRAFT_FEATURE_RELAXED_SIMD 7
+
+/**
+ * Shared memories and atomic operators.
+ */
+#define UPDRAFT_FEATURE_THREADS 8
+
+/**
+ * Tail calls.
+ */
+#define UPDRAFT_FEATURE_TAIL_CALL 9
+
+/**
+ * Several memories.
+ */
+#define UPDRAFT_FEATURE_MULTI_MEMORY 10
+
+/**
+ * 64-bit memories and tables.
+ */
+#define UPDRAFT_FEATURE_MEMORY64 11
+
+/**
+ * Arithmetic in constant expressions.
+ */
+#define UPDRAFT_FEATURE_EXTENDED_CONST 12
+
+/**
+ * 128-bit addition, subtraction and multiplication.
+ */
+#define UPDRAFT_FEATURE_WIDE_ARITHMETIC 13
+
+/**
+ * Modules may be given in the text format.
+ */
+#define UPDRAFT_CAPABILITY_TEXT 1
+
+/**
+ * WASI preview 1 is there.
+ */
+#define UPDRAFT_CAPABILITY_WASI 2
+
+/**
+ * The baseline tier is there.
+ */
+#define UPDRAFT_CAPABILITY_BASELINE_TIER 3
+
+/**
+ * The optimising tier is there.
+ */
+#define UPDRAFT_CAPABILITY_TOP_TIER 4
+
+/**
+ * 32-bit integer.
+ */
+#define UPDRAFT_VAL_I32 0
+
+/**
+ * 64-bit integer.
+ */
+#define UPDRAFT_VAL_I64 1
+
+/**
+ * 32-bit float.
+ */
+#define UPDRAFT_VAL_F32 2
+
+/**
+ * 64-bit float.
+ */
+#define UPDRAFT_VAL_F64 3
+
+/**
+ * 128-bit vector.
+ */
+#define UPDRAFT_VAL_V128 4
+
+/**
+ * Nullable reference to a host object.
+ */
+#define UPDRAFT_VAL_EXTERNREF 128
+
+/**
+ * Nullable reference to a function.
+ */
+#define UPDRAFT_VAL_FUNCREF 129
+
+/**
+ * A function.
+ */
+#define UPDRAFT_KIND_FUNC 1
+
+/**
+ * A table.
+ */
+#define UPDRAFT_KIND_TABLE 2
+
+/**
+ * A memory.
+ */
+#define UPDRAFT_KIND_MEMORY 3
+
+/**
+ * A global.
+ */
+#define UPDRAFT_KIND_GLOBAL 4
+
+/**
+ * An instance; never imported or exported.
+ */
+#define UPDRAFT_KIND_INSTANCE 16
+
+/**
+ * An external reference; never imported or exported.
+ */
+#define UPDRAFT_KIND_EXTERNREF 17
+
+/**
+ * All functions before the module exists.
+ */
+#define UPDRAFT_COMPILATION_EAGER 0
+
+/**
+ * Each function at its first call.
+ */
+#define UPDRAFT_COMPILATION_LAZY 1
+
+/**
+ * Guarded if a probe at engine creation finds that the process may reserve the address space, else explicit.
+ */
+#define UPDRAFT_MEMORY_MODE_AUTO 0
+
+/**
+ * By unmapped pages; the engine is refused if they cannot be had.
+ */
+#define UPDRAFT_MEMORY_MODE_GUARDED 1
+
+/**
+ * By explicit checks.
+ */
+#define UPDRAFT_MEMORY_MODE_EXPLICIT 2
+
+/**
+ * Standard input.
+ */
+#define UPDRAFT_WASI_STDIN 0
+
+/**
+ * Standard output.
+ */
+#define UPDRAFT_WASI_STDOUT 1
+
+/**
+ * Standard error.
+ */
+#define UPDRAFT_WASI_STDERR 2
+
+/**
+ * It may not.
+ */
+#define UPDRAFT_WASI_READ_ONLY 0
+
+/**
+ * It may, as far as the operating system lets the process.
+ */
+#define UPDRAFT_WASI_READ_WRITE 1
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Makes the error that a host function returns to stop its caller with `UPDRAFT_TRAP_HOST`. It comes out of the
+ * call that entered WebAssembly, with `payload` in it.
+ *
+ * Copies `len` bytes of text at `message`, which may be NULL if `len` is 0; text that is not UTF-8 is repaired.
+ * `payload` may be NULL. `finalizer`, unless NULL, is called once with `payload` when the last reference to the
+ * error goes, on the thread that deletes it. Returns an error owned by the caller; never NULL. Any thread. Since 0.1.
+ */
+struct updraft_error_t *updraft_error_new(const char *message,
+                                          size_t len,
+                                          void *payload,
+                                          updraft_finalizer_t finalizer);
+
+/**
+ * Makes the error that a host function returns to end the program with `exit_status`: a trap of code
+ * `UPDRAFT_TRAP_EXIT`.
+ *
+ * Returns an error owned by the caller; never NULL. Any thread. Since 0.1.
+ */
+struct updraft_error_t *updraft_error_new_exit(int32_t exit_status);
+
+/**
+ * Counts one more reference to an error; each is given up by `updraft_error_delete`. Writes the same pointer
+ * to `out`.
+ *
+ * Fails with MISUSE for NULL or a wrong pointer. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_error_clone(const struct updraft_error_t *err,
+                                     struct updraft_error_t **out,
+                                     struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to an error; the last one frees it and runs the finalizer of its payload. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_error_delete(struct updraft_error_t *err);
+
+/**
+ * The status that the call returned which failed with this error; `UPDRAFT_STATUS_MISUSE` for NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_error_status(const struct updraft_error_t *err);
+
+/**
+ * What happened, for people: UTF-8, `*len` bytes and a NUL, lives as long as the error. An empty string for NULL.
+ * `len` may be NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+const char *updraft_error_message(const struct updraft_error_t *err,
+                                  size_t *len);
+
+/**
+ * Writes to `offset` where in the module the error is, counted from its first byte, and returns 1; returns 0
+ * and writes nothing if the error has no offset (or is NULL). `offset` may be NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_error_offset(const struct updraft_error_t *err, uint64_t *offset);
+
+/**
+ * Writes to `func` the index of the function that the error is about (it could not be compiled, or it trapped)
+ * and returns 1; returns 0 and writes nothing if there is none (or for NULL). `func` may be NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_error_func_index(const struct updraft_error_t *err,
+                                  uint32_t *func);
+
+/**
+ * The trap code (an `UPDRAFT_TRAP_` number), `UPDRAFT_TRAP_NONE` if the error is no trap (or NULL).
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+updraft_trap_code_t updraft_error_trap_code(const struct updraft_error_t *err);
+
+/**
+ * Writes to `exit_status` what the guest gave to `proc_exit` and returns 1; returns 0 and writes nothing if the
+ * program did not exit (or for NULL). `exit_status` may be NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_error_exit_status(const struct updraft_error_t *err,
+                                   int32_t *exit_status);
+
+/**
+ * The payload that the host function gave to `updraft_error_new`, NULL if there is none. Still owned by the error.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void *updraft_error_payload(const struct updraft_error_t *err);
+
+/**
+ * Number of frames of the backtrace, 0 if the error is no trap (or NULL).
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+size_t updraft_error_frame_count(const struct updraft_error_t *err);
+
+/**
+ * Fills in the frame at `index`; 0 is the innermost. The strings in it live as long as the error.
+ *
+ * Fails with MISUSE, and OUT_OF_BOUNDS for an index that is too large. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_error_frame(const struct updraft_error_t *err,
+                                     size_t index,
+                                     struct updraft_frame_t *frame,
+                                     struct updraft_error_t **error);
+
+/**
+ * What happens, in words, for a trap code: static and NUL-terminated; "unknown trap" for an unknown number.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+const char *updraft_trap_code_message(updraft_trap_code_t code);
+
+/**
+ * Version of the binary interface of the library that is running. A program that loads the library at run time
+ * compares it with `UPDRAFT_ABI_VERSION`; unequal numbers do not work together.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_abi_version(void);
+
+/**
+ * Version of the library, such as "0.1.0": NUL-terminated, static, never freed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+const char *updraft_version_string(void);
+
+/**
+ * Processor and system that the library makes code for, such as "x86_64-linux": NUL-terminated, static, never freed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+const char *updraft_target_string(void);
+
+/**
+ * 1 if this library implements a WebAssembly feature (an `UPDRAFT_FEATURE_` number), 0 if not or if the number
+ * is unknown.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_feature_supported(updraft_feature_t feature);
+
+/**
+ * 1 if this library has a capability (an `UPDRAFT_CAPABILITY_` number), 0 if not or if the number is unknown.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+uint32_t updraft_capability_supported(updraft_capability_t capability);
+
+/**
+ * The name of a feature, as specifications write it ("multi-value"): static, `*len` bytes and a NUL. NULL, and
+ * length 0, for an unknown number. `len` may be NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+const char *updraft_feature_name(updraft_feature_t feature,
+                                 size_t *len);
+
+/**
+ * Makes a function type. The arrays are copied; each may be NULL if it is empty.
+ *
+ * Writes to `out` a type owned by the caller (`updraft_functype_delete`). Fails with MISUSE (an unknown value type,
+ * or more than 1000 parameters or results). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_functype_new(const updraft_valtype_t *params,
+                                      size_t param_count,
+                                      const updraft_valtype_t *results,
+                                      size_t result_count,
+                                      struct updraft_functype_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a function type, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_functype_clone(const struct updraft_functype_t *functype,
+                                        struct updraft_functype_t **out,
+                                        struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a function type. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_functype_delete(struct updraft_functype_t *functype);
+
+/**
+ * Writes to `params` the types of the parameters and to `count` how many there are; the array lives as long as
+ * the function type.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_functype_params(const struct updraft_functype_t *functype,
+                                         const updraft_valtype_t **params,
+                                         size_t *count,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `results` the types of the results and to `count` how many there are; the array lives as long as
+ * the function type.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_functype_results(const struct updraft_functype_t *functype,
+                                          const updraft_valtype_t **results,
+                                          size_t *count,
+                                          struct updraft_error_t **error);
+
+/**
+ * Makes a configuration with the default settings.
+ *
+ * Writes to `out` a configuration owned by the caller (`updraft_config_delete`). Fails with MISUSE.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_config_new(struct updraft_config_t **out, struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a configuration, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_config_clone(const struct updraft_config_t *config,
+                                      struct updraft_config_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a configuration. NULL is allowed. Engines made from it are not affected.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_config_delete(struct updraft_config_t *config);
+
+/**
+ * Allows (1) or refuses (0) a WebAssembly feature (an `UPDRAFT_FEATURE_` number). Default: all are allowed.
+ *
+ * Fails with MISUSE, UNSUPPORTED for a feature that this library does not implement, and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_feature(struct updraft_config_t *config,
+                                            updraft_feature_t feature,
+                                            uint32_t on,
+                                            struct updraft_error_t **error);
+
+/**
+ * When functions are compiled: an `UPDRAFT_COMPILATION_` number. Default: EAGER.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_compilation(struct updraft_config_t *config,
+                                                updraft_compilation_t compilation,
+                                                struct updraft_error_t **error);
+
+/**
+ * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO. Always
+ * explicit when signals are off.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_memory_mode(struct updraft_config_t *config,
+                                                updraft_memory_mode_t mode,
+                                                struct updraft_error_t **error);
+
+/**
+ * Whether traps may use SIGSEGV, SIGBUS, SIGFPE and SIGILL (1, the default). If not (0), no handler is installed
+ * and every check is explicit.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_signals(struct updraft_config_t *config,
+                                            uint32_t on,
+                                            struct updraft_error_t **error);
+
+/**
+ * Whether running code can be interrupted, and calls may have a timeout (1, the default), at the price of a poll
+ * per loop iteration.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_interrupts(struct updraft_config_t *config,
+                                               uint32_t on,
+                                               struct updraft_error_t **error);
+
+/**
+ * Whether NaN results have one bit pattern (1) or what the processor gives (0, the default).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_canonicalize_nans(struct updraft_config_t *config,
+                                                      uint32_t on,
+                                                      struct updraft_error_t **error);
+
+/**
+ * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_avx(struct updraft_config_t *config,
+                                        uint32_t on,
+                                        struct updraft_error_t **error);
+
+/**
+ * Whether explicitly checked memories move at each grow: a test mode. Default: 0.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_memory_moves(struct updraft_config_t *config,
+                                                 uint32_t on,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Bytes of stack that one outermost call may use. Default: 1 MiB.
+ *
+ * Fails with MISUSE (0 bytes) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_max_stack(struct updraft_config_t *config,
+                                              size_t bytes,
+                                              struct updraft_error_t **error);
+
+/**
+ * Threads that compile, the calling one included. 0, the default: as many as the process may use.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_compile_threads(struct updraft_config_t *config,
+                                                    size_t threads,
+                                                    struct updraft_error_t **error);
+
+/**
+ * Bytes of address space for machine code and what belongs to it. Default: 1 GiB.
+ *
+ * Fails with MISUSE (0 bytes) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_code_reservation(struct updraft_config_t *config,
+                                                     size_t bytes,
+                                                     struct updraft_error_t **error);
+
+/**
+ * Frames that a backtrace keeps; 0 = no backtraces. Default: 64.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_backtrace_frames(struct updraft_config_t *config,
+                                                     size_t frames,
+                                                     struct updraft_error_t **error);
+
+/**
+ * Whether initial data are mapped copy-on-write where that is possible (1, the default).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_memory_images(struct updraft_config_t *config,
+                                                  uint32_t on,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Makes the host the source of linear memories, instead of the engine.
+ *
+ * `create` may be NULL, which gives the task back to the engine (`env` and `finalizer` are then ignored).
+ * `finalizer`, unless NULL, is called once with `env` when the last configuration or engine that uses it goes, on
+ * the thread that drops it. On failure `env` stays with the caller. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_memory_creator(struct updraft_config_t *config,
+                                                   updraft_memory_create_t create,
+                                                   void *env,
+                                                   updraft_finalizer_t finalizer,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Makes the compilation of one function fail, counted among those that a module defines: a test mode.
+ * `UINT32_MAX`, the default: none.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_fail_function(struct updraft_config_t *config,
+                                                  uint32_t func,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Makes an engine. `config` may be NULL for the default settings; it is copied, and stays with the caller.
+ *
+ * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE, BUSY (the configuration),
+ * UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_new(const struct updraft_config_t *config,
+                                    struct updraft_engine_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to an engine, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_clone(const struct updraft_engine_t *engine,
+                                      struct updraft_engine_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to an engine. NULL is allowed. What was made from the engine keeps it alive.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_engine_delete(struct updraft_engine_t *engine);
+
+/**
+ * Writes to `mode` how 32-bit memories are kept in bounds: `UPDRAFT_MEMORY_MODE_GUARDED` or
+ * `UPDRAFT_MEMORY_MODE_EXPLICIT`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_memory_mode(const struct updraft_engine_t *engine,
+                                            updraft_memory_mode_t *mode,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `on` whether modules of the engine may use a feature (an `UPDRAFT_FEATURE_` number): 1 or 0, also 0
+ * for an unknown number.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_feature(const struct updraft_engine_t *engine,
+                                        updraft_feature_t feature,
+                                        uint32_t *on,
+                                        struct updraft_error_t **error);
+
+/**
+ * Fills in how much lives in the engine. The numbers are read one by one while other threads may go on.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_stats(const struct updraft_engine_t *engine,
+                                      struct updraft_engine_stats_t *stats,
+                                      struct updraft_error_t **error);
+
+/**
+ * Compiles a module from the `len` bytes at `bytes`, which are not kept. The text format is accepted as well where it is
+ * compiled in (`UPDRAFT_CAPABILITY_TEXT`).
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails with INVALID and UNSUPPORTED (with the
+ * offset), TEXT, COMPILE, LIMIT, SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_new(const struct updraft_engine_t *engine,
+                                    const uint8_t *bytes,
+                                    size_t len,
+                                    struct updraft_module_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Decodes and validates the `len` bytes at `bytes`, and compiles nothing.
+ *
+ * Fails as `updraft_module_new` does, but for COMPILE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_validate(const struct updraft_engine_t *engine,
+                                         const uint8_t *bytes,
+                                         size_t len,
+                                         struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a module, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_clone(const struct updraft_module_t *module,
+                                      struct updraft_module_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a module. NULL is allowed. Instances keep what they need of it.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_module_delete(struct updraft_module_t *module);
+
+/**
+ * Writes to `count` how many imports a module has.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_count(const struct updraft_module_t *module,
+                                             size_t *count,
+                                             struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many exports a module has.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_count(const struct updraft_module_t *module,
+                                             size_t *count,
+                                             struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many functions a module has, imported ones included.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_func_count(const struct updraft_module_t *module,
+                                           size_t *count,
+                                           struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many functions of a module have machine code by now.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_compiled_count(const struct updraft_module_t *module,
+                                               size_t *count,
+                                               struct updraft_error_t **error);
+
+/**
+ * Writes to `bytes` how much machine code a module has by now.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_code_size(const struct updraft_module_t *module,
+                                          size_t *bytes,
+                                          struct updraft_error_t **error);
+
+/**
+ * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_features(const struct updraft_module_t *module,
+                                         uint64_t *features,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many custom sections a module has.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_custom_section_count(const struct updraft_module_t *module,
+                                                     size_t *count,
+                                                     struct updraft_error_t **error);
+
+/**
+ * Fills in the `index`-th import.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import(const struct updraft_module_t *module,
+                                       size_t index,
+                                       struct updraft_import_t *import,
+                                       struct updraft_error_t **error);
+
+/**
+ * Fills in the `index`-th export.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export(const struct updraft_module_t *module,
+                                       size_t index,
+                                       struct updraft_export_t *export_,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `index` the number of the export with a name, for `updraft_module_export` and `updraft_instance_export_at`.
+ *
+ * Fails with NOT_FOUND and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_find_export(const struct updraft_module_t *module,
+                                            const char *name,
+                                            size_t name_len,
+                                            size_t *index,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `functype` the type of the `index`-th import, a function: owned by the caller (`updraft_functype_delete`).
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_functype(const struct updraft_module_t *module,
+                                                size_t index,
+                                                struct updraft_functype_t **functype,
+                                                struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th import, a table.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_tabletype(const struct updraft_module_t *module,
+                                                 size_t index,
+                                                 struct updraft_tabletype_t *table_type,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th import, a memory.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_memorytype(const struct updraft_module_t *module,
+                                                  size_t index,
+                                                  struct updraft_memorytype_t *memory_type,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th import, a global.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_globaltype(const struct updraft_module_t *module,
+                                                  size_t index,
+                                                  struct updraft_globaltype_t *global_type,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Writes to `functype` the type of the `index`-th export, a function: owned by the caller (`updraft_functype_delete`).
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_functype(const struct updraft_module_t *module,
+                                                size_t index,
+                                                struct updraft_functype_t **functype,
+                                                struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th export, a table.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_tabletype(const struct updraft_module_t *module,
+                                                 size_t index,
+                                                 struct updraft_tabletype_t *table_type,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th export, a memory.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_memorytype(const struct updraft_module_t *module,
+                                                  size_t index,
+                                                  struct updraft_memorytype_t *memory_type,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Fills in the type of the `index`-th export, a global.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t *module,
+                                                  size_t index,
+                                                  struct updraft_globaltype_t *global_type,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Fills in the `index`-th custom section.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_custom_section(const struct updraft_module_t *module,
+                                               size_t index,
+                                               struct updraft_custom_section_t *section,
+                                               struct updraft_error_t **error);
+
+/**
+ * Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
+ * fits, and a NUL. Writes the length of the whole name, without a NUL, to `needed`: if that is not less than `capacity`,
+ * the copy is cut off. `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
+ *
+ * Fails with NOT_FOUND if the function has no name, OUT_OF_BOUNDS if there is no such function, and MISUSE.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_func_name(const struct updraft_module_t *module,
+                                          uint32_t func,
+                                          char *buffer,
+                                          size_t capacity,
+                                          size_t *needed,
+                                          struct updraft_error_t **error);
+
+/**
+ * Copies the name that the module has in the name section; the buffer is as in `updraft_module_func_name`.
+ *
+ * Fails with NOT_FOUND if the module has no name, and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_name(const struct updraft_module_t *module,
+                                     char *buffer,
+                                     size_t capacity,
+                                     size_t *needed,
+                                     struct updraft_error_t **error);
+
+/**
+ * Makes the running call, or the next one if none is running, trap with `UPDRAFT_TRAP_INTERRUPT`. Wakes a guest
+ * that waits. Nothing happens if the store is gone.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_interrupt_trigger(const struct updraft_interrupt_t *interrupt,
+                                           struct updraft_error_t **error);
+
+/**
+ * Takes back an interrupt that was not delivered yet.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_interrupt_clear(const struct updraft_interrupt_t *interrupt,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `pending` whether an interrupt, or a deadline that passed, was not delivered yet: 1 or 0. A host function
+ * that takes long may ask, and return early.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_interrupt_is_pending(const struct updraft_interrupt_t *interrupt,
+                                              uint32_t *pending,
+                                              struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to an interrupt handle, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_interrupt_clone(const struct updraft_interrupt_t *interrupt,
+                                         struct updraft_interrupt_t **out,
+                                         struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to an interrupt handle. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_interrupt_delete(struct updraft_interrupt_t *interrupt);
+
+/**
+ * Counts one more holder of an object: the handle must be released once more. In a host function this makes a
+ * borrowed handle outlive the call.
+ *
+ * Fails with MISUSE (a stale, foreign or null handle), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_retain(struct updraft_store_t *store,
+                                      updraft_handle_t handle,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up one holder of an object. The object lives on while something else reaches it; after the last release the
+ * handle is stale. Handle 0 is allowed, and nothing happens.
+ *
+ * Fails with MISUSE (a stale or foreign handle), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_release(struct updraft_store_t *store,
+                                       updraft_handle_t handle,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `same` whether two handles name the same object: 1 or 0.
+ *
+ * Fails with MISUSE (a stale, foreign or null handle), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_same(struct updraft_store_t *store,
+                                    updraft_handle_t a,
+                                    updraft_handle_t b,
+                                    uint32_t *same,
+                                    struct updraft_error_t **error);
+
+/**
+ * Writes to `kind` what a handle names: an `UPDRAFT_KIND_` number.
+ *
+ * Fails with MISUSE (a stale, foreign or null handle), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_kind(struct updraft_store_t *store,
+                                    updraft_handle_t handle,
+                                    updraft_kind_t *kind,
+                                    struct updraft_error_t **error);
+
+/**
+ * Makes an external reference around a host pointer, which may be NULL.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). `finalizer`, unless NULL, is called once with
+ * `data` when neither a handle nor WebAssembly reaches the reference any more and the store reclaims it, on the
+ * store's thread. On failure `data` stays with the caller. Fails with MISUSE, LIMIT, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_externref_new(struct updraft_store_t *store,
+                                       void *data,
+                                       updraft_finalizer_t finalizer,
+                                       updraft_externref_t *out,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `data` the host pointer that an external reference wraps. The reference still owns it.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_externref_data(struct updraft_store_t *store,
+                                        updraft_externref_t externref,
+                                        void **data,
+                                        struct updraft_error_t **error);
+
+/**
+ * Writes to `raw` the form that an external reference has in a raw cell. It is valid while the object lives.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_externref_to_raw(struct updraft_store_t *store,
+                                          updraft_externref_t externref,
+                                          uint32_t *raw,
+                                          struct updraft_error_t **error);
+
+/**
+ * Writes to `out` a handle, owned by the caller, for an external reference from a raw cell; 0 for null.
+ *
+ * Fails with MISUSE (a number that is not in use), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_externref_from_raw(struct updraft_store_t *store,
+                                            uint32_t raw,
+                                            updraft_externref_t *out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Makes a store.
+ *
+ * Writes to `out` a store owned by the caller (`updraft_store_delete`). Fails with MISUSE, LIMIT and SYSTEM.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_store_new(const struct updraft_engine_t *engine,
+                                   struct updraft_store_t **out,
+                                   struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a store, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_store_clone(const struct updraft_store_t *store,
+                                     struct updraft_store_t **out,
+                                     struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a store. NULL is allowed. The last one frees the store and all that it owns, and runs the
+ * finalizers of host functions, external references and user data on this thread.
+ *
+ * Fails with MISUSE, and with BUSY while a call runs in the store and this is the last reference: the store is
+ * then left as it was. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_store_delete(struct updraft_store_t *store,
+                                      struct updraft_error_t **error);
+
+/**
+ * Attaches a host pointer to a store; one that was there before is finalized now.
+ *
+ * `data` may be NULL. `finalizer`, unless NULL, is called once with `data` when it is replaced or the store is freed,
+ * on the thread that does so. On failure `data` stays with the caller. Fails with MISUSE, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_set_data(struct updraft_store_t *store,
+                                        void *data,
+                                        updraft_finalizer_t finalizer,
+                                        struct updraft_error_t **error);
+
+/**
+ * Writes to `data` the host pointer of a store, NULL if none was attached. The store still owns it.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_store_data(const struct updraft_store_t *store,
+                                    void **data,
+                                    struct updraft_error_t **error);
+
+/**
+ * Writes to `engine` the engine of a store: a new reference, owned by the caller.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_engine(struct updraft_store_t *store,
+                                      struct updraft_engine_t **engine,
+                                      struct updraft_error_t **error);
+
+/**
+ * Fills in the limits of a store.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_limits(struct updraft_store_t *store,
+                                      struct updraft_store_limits_t *limits,
+                                      struct updraft_error_t **error);
+
+/**
+ * Sets the limits of a store; what is already larger stays. To change one of them, fill the struct in by
+ * `updraft_store_limits` first.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_set_limits(struct updraft_store_t *store,
+                                          const struct updraft_store_limits_t *limits,
+                                          struct updraft_error_t **error);
+
+/**
+ * Reclaims what nothing reaches any more, and writes to `count`, unless NULL, how many objects went. Does nothing
+ * while a call is running. The engine does this by itself from time to time.
+ *
+ * Runs finalizers of what it reclaims on this thread. Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_collect(struct updraft_store_t *store,
+                                       size_t *count,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many instances are alive.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_instance_count(struct updraft_store_t *store,
+                                              size_t *count,
+                                              struct updraft_error_t **error);
+
+/**
+ * Writes to `running` whether a WebAssembly call is running in the store: 1 in a host function, else 0.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_is_running(struct updraft_store_t *store,
+                                          uint32_t *running,
+                                          struct updraft_error_t **error);
+
+/**
+ * Makes a handle that interrupts the store's calls from any thread; it may outlive the store.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_interrupt_delete`). Fails with MISUSE, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_interrupt_handle(struct updraft_store_t *store,
+                                                struct updraft_interrupt_t **out,
+                                                struct updraft_error_t **error);
+
+/**
+ * The store that the host function runs in: the host's pointer, not a new reference. NULL for NULL.
+ *
+ * Cannot fail. The host function's thread. Since 0.1.
+ */
+struct updraft_store_t *updraft_caller_store(const struct updraft_caller_t *caller);
+
+/**
+ * Writes to `instance` the handle of the instance that called, 0 if the host called the function directly. Borrowed:
+ * valid until the host function returns, unless `updraft_store_retain` is called.
+ *
+ * Fails with MISUSE and BUSY. The host function's thread. Since 0.1.
+ */
+updraft_status_t updraft_caller_instance(const struct updraft_caller_t *caller,
+                                         updraft_instance_t *instance,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `memory` the handle of the caller's memory: its export "memory", else its only memory. Borrowed: valid
+ * until the host function returns, unless `updraft_store_retain` is called.
+ *
+ * Fails with NOT_FOUND if the caller has none or is the host, MISUSE and BUSY. The host function's thread. Since 0.1.
+ */
+updraft_status_t updraft_caller_memory(const struct updraft_caller_t *caller,
+                                       updraft_memory_t *memory,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `item` an export of the instance that called, by name: a handle owned by the host function
+ * (`updraft_store_release`).
+ *
+ * Fails with NOT_FOUND if there is no such export or the caller is the host, MISUSE and BUSY.
+ * The host function's thread. Since 0.1.
+ */
+updraft_status_t updraft_caller_export(const struct updraft_caller_t *caller,
+                                       const char *name,
+                                       size_t name_len,
+                                       struct updraft_extern_t *item,
+                                       struct updraft_error_t **error);
+
+/**
+ * Makes a host function of a store.
+ *
+ * `env` is passed to each call, and may be NULL. `finalizer`, unless NULL, is called once with `env` when the function
+ * is reclaimed or the store is freed, on the thread that does so. On failure `env` stays with the caller.
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). Fails with MISUSE, LIMIT, SYSTEM, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_new(struct updraft_store_t *store,
+                                  const struct updraft_functype_t *functype,
+                                  updraft_callback_t callback,
+                                  void *env,
+                                  updraft_finalizer_t finalizer,
+                                  updraft_func_t *out,
+                                  struct updraft_error_t **error);
+
+/**
+ * Makes a host function of a store that gets raw cells; otherwise as `updraft_func_new`.
+ *
+ * Fails with MISUSE, LIMIT, SYSTEM, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_new_raw(struct updraft_store_t *store,
+                                      const struct updraft_functype_t *functype,
+                                      updraft_raw_callback_t callback,
+                                      void *env,
+                                      updraft_finalizer_t finalizer,
+                                      updraft_func_t *out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `functype` the type of a function, owned by the caller (`updraft_functype_delete`).
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_type(struct updraft_store_t *store,
+                                   updraft_func_t func,
+                                   struct updraft_functype_t **functype,
+                                   struct updraft_error_t **error);
+
+/**
+ * Calls a function with checked arguments.
+ *
+ * `args` and `results` hold as many values as the function has parameters and results; each may be NULL if it is
+ * empty; they may overlap. Handles among `args` stay the caller's. On success all of `results` is written, and
+ * handles in it are owned by the caller (`updraft_store_release`).
+ *
+ * Fails with MISUSE (a wrong number or type of arguments or results, a bad handle), TRAP, COMPILE, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_call(struct updraft_store_t *store,
+                                   updraft_func_t func,
+                                   const struct updraft_val_t *args,
+                                   size_t arg_count,
+                                   struct updraft_val_t *results,
+                                   size_t result_count,
+                                   struct updraft_error_t **error);
+
+/**
+ * Calls a function as `updraft_func_call` does, and stops it with `UPDRAFT_TRAP_DEADLINE` once `timeout_ns` nanoseconds
+ * have passed. Needs an engine with interrupts.
+ *
+ * Fails with MISUSE, TRAP, COMPILE, SYSTEM, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_call_with_timeout(struct updraft_store_t *store,
+                                                updraft_func_t func,
+                                                const struct updraft_val_t *args,
+                                                size_t arg_count,
+                                                struct updraft_val_t *results,
+                                                size_t result_count,
+                                                uint64_t timeout_ns,
+                                                struct updraft_error_t **error);
+
+/**
+ * Calls a function without checking the types of its arguments: the fast way, for a buffer that is used again and
+ * again.
+ *
+ * `values` holds the arguments, one cell each, and takes the results; it has as many cells as the larger of both
+ * numbers, is aligned to 16 bytes, and may be NULL if that is 0. The cells must hold values of the parameter types, and
+ * references in raw form that are alive: this is not checked. References in the results live at least until the
+ * next call or `updraft_store_collect`, unless a handle is made from them.
+ *
+ * Fails with MISUSE (a bad handle, `values` NULL or misaligned), TRAP, COMPILE, BUSY and BUG. After a failure the
+ * cells hold anything. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_call_raw(struct updraft_store_t *store,
+                                       updraft_func_t func,
+                                       union updraft_raw_t *values,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes to `raw` the form that a reference to a function has in a raw cell. It is valid while the function lives.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_to_raw(struct updraft_store_t *store,
+                                     updraft_func_t func,
+                                     size_t *raw,
+                                     struct updraft_error_t **error);
+
+/**
+ * Writes to `out` a handle, owned by the caller, for a function reference from a raw cell; 0 for null.
+ *
+ * `raw` must be 0 or a live function reference of this store: this is not checked. Fails with MISUSE, LIMIT, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_func_from_raw(struct updraft_store_t *store,
+                                       size_t raw,
+                                       updraft_func_t *out,
+                                       struct updraft_error_t **error);
+
+/**
+ * Makes a global in a store, with a first value of its type.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). A handle in `value` stays the caller's.
+ * Fails with MISUSE, LIMIT, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_global_new(struct updraft_store_t *store,
+                                    const struct updraft_globaltype_t *global_type,
+                                    const struct updraft_val_t *value,
+                                    updraft_global_t *out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Fills in the type of a global.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_global_type(struct updraft_store_t *store,
+                                     updraft_global_t global,
+                                     struct updraft_globaltype_t *global_type,
+                                     struct updraft_error_t **error);
+
+/**
+ * Writes to `value` the value of a global; a handle in it is owned by the caller (`updraft_store_release`).
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_global_get(struct updraft_store_t *store,
+                                    updraft_global_t global,
+                                    struct updraft_val_t *value,
+                                    struct updraft_error_t **error);
+
+/**
+ * Sets the value of a global. A handle in `value` stays the caller's.
+ *
+ * Fails with MISUSE (a value of another type, a global that cannot be written), BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_global_set(struct updraft_store_t *store,
+                                    updraft_global_t global,
+                                    const struct updraft_val_t *value,
+                                    struct updraft_error_t **error);
+
+/**
+ * Instantiates a module with its imports given in order (`updraft_module_import`), and runs its start function.
+ *
+ * `imports` holds `import_count` items, as many as the module imports; NULL if it imports nothing. Their handles
+ * stay the caller's. Writes to `out` a handle owned by the caller (`updraft_store_release`). Fails with LINK (an import is
+ * not what the module asks for), TRAP (initial data do not fit, or the start function trapped), MISUSE, COMPILE, LIMIT,
+ * SYSTEM, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_instance_new(struct updraft_store_t *store,
+                                      const struct updraft_module_t *module,
+                                      const struct updraft_extern_t *imports,
+                                      size_t import_count,
+                                      updraft_instance_t *out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `item` an export of an instance, by name: a handle owned by the caller (`updraft_store_release`).
+ *
+ * Fails with NOT_FOUND, MISUSE, LIMIT, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_instance_export(struct updraft_store_t *store,
+                                         updraft_instance_t instance,
+                                         const char *name,
+                                         size_t name_len,
+                                         struct updraft_extern_t *item,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `item` the `index`-th export of an instance, in the order of `updraft_module_export`: a handle owned
+ * by the caller (`updraft_store_release`).
+ *
+ * Fails with OUT_OF_BOUNDS, MISUSE, LIMIT, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_instance_export_at(struct updraft_store_t *store,
+                                            updraft_instance_t instance,
+                                            size_t index,
+                                            struct updraft_extern_t *item,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `module` the module of an instance: a new reference, owned by the caller (`updraft_module_delete`).
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_instance_module(struct updraft_store_t *store,
+                                         updraft_instance_t instance,
+                                         struct updraft_module_t **module,
+                                         struct updraft_error_t **error);
+
+/**
+ * Makes a memory in a store. For a shared type, use `updraft_shared_memory_new` to give it to several stores.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). Fails with MISUSE, LIMIT, SYSTEM, BUSY and BUG.
+ * The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_new(struct updraft_store_t *store,
+                                    const struct updraft_memorytype_t *memory_type,
+                                    updraft_memory_t *out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Fills in the type of a memory; `min` is its current size.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_type(struct updraft_store_t *store,
+                                     updraft_memory_t memory,
+                                     struct updraft_memorytype_t *memory_type,
+                                     struct updraft_error_t **error);
+
+/**
+ * Writes to `pages` the size of a memory in pages of 64 KiB.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_size(struct updraft_store_t *store,
+                                     updraft_memory_t memory,
+                                     uint64_t *pages,
+                                     struct updraft_error_t **error);
+
+/**
+ * Grows a memory by `delta` pages, and writes the old size in pages to `old_pages` unless that is NULL. Pointers
+ * into the memory (`updraft_memory_data`) are then stale.
+ *
+ * Fails with LIMIT if the memory cannot grow so far, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_grow(struct updraft_store_t *store,
+                                     updraft_memory_t memory,
+                                     uint64_t delta,
+                                     uint64_t *old_pages,
+                                     struct updraft_error_t **error);
+
+/**
+ * Writes to `data` where a memory's first byte is, and to `len` its size in bytes. Valid until the memory grows (by
+ * WebAssembly too) or is reclaimed. An empty memory may have any pointer.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_data(struct updraft_store_t *store,
+                                     updraft_memory_t memory,
+                                     uint8_t **data,
+                                     size_t *len,
+                                     struct updraft_error_t **error);
+
+/**
+ * Copies `len` bytes at `offset` of a memory to `buffer`, which may be NULL if `len` is 0.
+ *
+ * Fails with OUT_OF_BOUNDS, and nothing is copied, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_read(struct updraft_store_t *store,
+                                     updraft_memory_t memory,
+                                     uint64_t offset,
+                                     uint8_t *buffer,
+                                     size_t len,
+                                     struct updraft_error_t **error);
+
+/**
+ * Copies `len` bytes at `bytes`, which may be NULL if `len` is 0, to `offset` of a memory.
+ *
+ * Fails with OUT_OF_BOUNDS, and nothing is copied, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_write(struct updraft_store_t *store,
+                                      updraft_memory_t memory,
+                                      uint64_t offset,
+                                      const uint8_t *bytes,
+                                      size_t len,
+                                      struct updraft_error_t **error);
+
+/**
+ * Makes a shared memory, whose type has UPDRAFT_LIMITS_SHARED and a maximum.
+ *
+ * Writes to `out` a memory owned by the caller (`updraft_shared_memory_delete`). Fails with MISUSE, LIMIT and SYSTEM.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_new(const struct updraft_engine_t *engine,
+                                           const struct updraft_memorytype_t *memory_type,
+                                           struct updraft_shared_memory_t **out,
+                                           struct updraft_error_t **error);
+
+/**
+ * Makes a shared memory a memory of a store.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). Fails with MISUSE (also for a memory of another
+ * engine), LIMIT, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_from_shared(struct updraft_store_t *store,
+                                            const struct updraft_shared_memory_t *shared,
+                                            updraft_memory_t *out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `out` the shared memory behind a memory of a store: a new reference, owned by the caller.
+ *
+ * Fails with NOT_FOUND if the memory is not shared, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_memory_shared(struct updraft_store_t *store,
+                                       updraft_memory_t memory,
+                                       struct updraft_shared_memory_t **out,
+                                       struct updraft_error_t **error);
+
+/**
+ * Fills in the type of a shared memory.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_type(const struct updraft_shared_memory_t *shared,
+                                            struct updraft_memorytype_t *memory_type,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `pages` the size of a shared memory in pages of 64 KiB.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_size(const struct updraft_shared_memory_t *shared,
+                                            uint64_t *pages,
+                                            struct updraft_error_t **error);
+
+/**
+ * Grows a shared memory by `delta` pages, and writes the old size in pages to `old_pages` unless that is NULL. Its
+ * bytes never move.
+ *
+ * Fails with LIMIT if the memory cannot grow so far, and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_grow(const struct updraft_shared_memory_t *shared,
+                                            uint64_t delta,
+                                            uint64_t *old_pages,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes to `data` where a shared memory's first byte is, and to `len` its size in bytes now; it never moves nor
+ * shrinks. Other threads may write to it meanwhile: use atomic accesses.
+ *
+ * Valid while a reference to the memory is held. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_data(const struct updraft_shared_memory_t *shared,
+                                            uint8_t **data,
+                                            size_t *len,
+                                            struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a shared memory, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_shared_memory_clone(const struct updraft_shared_memory_t *shared,
+                                             struct updraft_shared_memory_t **out,
+                                             struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a shared memory. NULL is allowed. Stores that use the memory keep it alive.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_shared_memory_delete(struct updraft_shared_memory_t *shared);
+
+/**
+ * Makes a table in a store, all of whose elements are `init`, a value of the element type.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). A handle in `init` stays the caller's.
+ * Fails with MISUSE, LIMIT, SYSTEM, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_new(struct updraft_store_t *store,
+                                   const struct updraft_tabletype_t *table_type,
+                                   const struct updraft_val_t *init,
+                                   updraft_table_t *out,
+                                   struct updraft_error_t **error);
+
+/**
+ * Fills in the type of a table; `min` is its current size.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_type(struct updraft_store_t *store,
+                                    updraft_table_t table,
+                                    struct updraft_tabletype_t *table_type,
+                                    struct updraft_error_t **error);
+
+/**
+ * Writes to `size` the number of elements of a table.
+ *
+ * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_size(struct updraft_store_t *store,
+                                    updraft_table_t table,
+                                    uint64_t *size,
+                                    struct updraft_error_t **error);
+
+/**
+ * Writes to `value` the element at `index`; a handle in it is owned by the caller (`updraft_store_release`).
+ *
+ * Fails with OUT_OF_BOUNDS, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_get(struct updraft_store_t *store,
+                                   updraft_table_t table,
+                                   uint64_t index,
+                                   struct updraft_val_t *value,
+                                   struct updraft_error_t **error);
+
+/**
+ * Sets the element at `index`. A handle in `value` stays the caller's.
+ *
+ * Fails with OUT_OF_BOUNDS, MISUSE (also for a value of another type), BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_set(struct updraft_store_t *store,
+                                   updraft_table_t table,
+                                   uint64_t index,
+                                   const struct updraft_val_t *value,
+                                   struct updraft_error_t **error);
+
+/**
+ * Grows a table by `delta` elements, all of them `init`, and writes the old size to `old_size` unless that is NULL.
+ *
+ * Fails with LIMIT if the table cannot grow so far, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_table_grow(struct updraft_store_t *store,
+                                    updraft_table_t table,
+                                    uint64_t delta,
+                                    const struct updraft_val_t *init,
+                                    uint64_t *old_size,
+                                    struct updraft_error_t **error);
+
+/**
+ * Makes a linker without definitions.
+ *
+ * Writes to `out` a linker owned by the caller (`updraft_linker_delete`). Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_new(const struct updraft_engine_t *engine,
+                                    struct updraft_linker_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a linker, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_clone(const struct updraft_linker_t *linker,
+                                      struct updraft_linker_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a linker. NULL is allowed. Instances made by it are not affected.
+ *
+ * Finalizers of host functions that nobody else uses run on this thread. Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_linker_delete(struct updraft_linker_t *linker);
+
+/**
+ * Whether a later definition replaces an earlier one of the same name (1) or is an error (0, the default).
+ *
+ * Fails with MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_allow_shadowing(struct updraft_linker_t *linker,
+                                                uint32_t on,
+                                                struct updraft_error_t **error);
+
+/**
+ * Defines an object of a store under a module and a name. The linker keeps the object alive; it can then be used in
+ * this store only. The handle in `item` stays the caller's.
+ *
+ * Fails with LINK if the name is taken, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define(struct updraft_linker_t *linker,
+                                       struct updraft_store_t *store,
+                                       const char *module,
+                                       size_t module_len,
+                                       const char *name,
+                                       size_t name_len,
+                                       const struct updraft_extern_t *item,
+                                       struct updraft_error_t **error);
+
+/**
+ * Defines a host function under a module and a name, for any store of the linker's engine. The callback may then run
+ * on several threads at once, one per store.
+ *
+ * `env` is passed to each call, and may be NULL. `finalizer`, unless NULL, is called once with `env` when neither the
+ * linker nor a store uses the function any more, on the thread that drops the last of them. On failure `env` stays with
+ * the caller. Fails with LINK if the name is taken, MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define_func(struct updraft_linker_t *linker,
+                                            const char *module,
+                                            size_t module_len,
+                                            const char *name,
+                                            size_t name_len,
+                                            const struct updraft_functype_t *functype,
+                                            updraft_callback_t callback,
+                                            void *env,
+                                            updraft_finalizer_t finalizer,
+                                            struct updraft_error_t **error);
+
+/**
+ * Defines a host function that gets raw cells; otherwise as `updraft_linker_define_func`.
+ *
+ * Fails with LINK if the name is taken, MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define_raw_func(struct updraft_linker_t *linker,
+                                                const char *module,
+                                                size_t module_len,
+                                                const char *name,
+                                                size_t name_len,
+                                                const struct updraft_functype_t *functype,
+                                                updraft_raw_callback_t callback,
+                                                void *env,
+                                                updraft_finalizer_t finalizer,
+                                                struct updraft_error_t **error);
+
+/**
+ * Defines all exports of an instance under a module. The linker keeps the instance alive.
+ *
+ * Fails with LINK if a name is taken, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define_instance(struct updraft_linker_t *linker,
+                                                struct updraft_store_t *store,
+                                                const char *module,
+                                                size_t module_len,
+                                                updraft_instance_t instance,
+                                                struct updraft_error_t **error);
+
+/**
+ * Defines every import of a module that has no definition yet as a function that traps when it is called: for tests and
+ * for hosts that provide a part only. Imports that are not functions stay undefined.
+ *
+ * Fails with MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define_unknown_imports_as_traps(struct updraft_linker_t *linker,
+                                                                const struct updraft_module_t *module,
+                                                                struct updraft_error_t **error);
+
+/**
+ * Writes to `item` what is defined under a module and a name: a handle owned by the caller (`updraft_store_release`).
+ *
+ * Fails with NOT_FOUND, MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_get(const struct updraft_linker_t *linker,
+                                    struct updraft_store_t *store,
+                                    const char *module,
+                                    size_t module_len,
+                                    const char *name,
+                                    size_t name_len,
+                                    struct updraft_extern_t *item,
+                                    struct updraft_error_t **error);
+
+/**
+ * Instantiates a module in a store with the definitions of the linker, and runs its start function.
+ *
+ * Writes to `out` a handle owned by the caller (`updraft_store_release`). Fails with LINK (the message lists every import
+ * that is missing or does not fit), TRAP (initial data do not fit, or the start function trapped), MISUSE, COMPILE, LIMIT,
+ * SYSTEM, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_instantiate(const struct updraft_linker_t *linker,
+                                            struct updraft_store_t *store,
+                                            const struct updraft_module_t *module,
+                                            updraft_instance_t *out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Makes a configuration that gives nothing: no arguments, no environment, no files, silent streams.
+ *
+ * Writes to `out` a configuration owned by the caller (`updraft_wasi_config_delete`). Fails with UNSUPPORTED in a library
+ * without WASI, and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_new(struct updraft_wasi_config_t **out,
+                                         struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a configuration, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_clone(const struct updraft_wasi_config_t *config,
+                                           struct updraft_wasi_config_t **out,
+                                           struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a configuration. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_wasi_config_delete(struct updraft_wasi_config_t *config);
+
+/**
+ * Adds an argument, `len` bytes without a NUL, copied; the first one is the program's name.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_add_arg(struct updraft_wasi_config_t *config,
+                                             const char *arg,
+                                             size_t len,
+                                             struct updraft_error_t **error);
+
+/**
+ * Sets an environment variable, copied, in place of an earlier one of this name. Neither string may contain a NUL, nor
+ * the name a '='.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_env(struct updraft_wasi_config_t *config,
+                                             const char *name,
+                                             size_t name_len,
+                                             const char *value,
+                                             size_t value_len,
+                                             struct updraft_error_t **error);
+
+/**
+ * Sets every environment variable that the process has.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_inherit_env(struct updraft_wasi_config_t *config,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Opens the host's directory `host_path` (bytes, copied) to the program under the name `guest_path`. The program reaches
+ * nothing outside of the directories that it was given. `access`: an `UPDRAFT_WASI_READ_` number. The directory is opened
+ * by `updraft_wasi_new`.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_add_dir(struct updraft_wasi_config_t *config,
+                                             const char *host_path,
+                                             size_t host_path_len,
+                                             const char *guest_path,
+                                             size_t guest_path_len,
+                                             updraft_wasi_access_t access,
+                                             struct updraft_error_t **error);
+
+/**
+ * Gives the program the process's own standard streams.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_inherit_stdio(struct updraft_wasi_config_t *config,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Gives the program the process's own standard stream for `stream` (an `UPDRAFT_WASI_STD` number).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_inherit_stream(struct updraft_wasi_config_t *config,
+                                                    updraft_wasi_stream_t stream,
+                                                    struct updraft_error_t **error);
+
+/**
+ * Makes a file, pipe or terminal of the process the stream `stream`. The descriptor `fd` is duplicated and stays the
+ * caller's.
+ *
+ * Fails with MISUSE, SYSTEM (`fd` is not open) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_stream_fd(struct updraft_wasi_config_t *config,
+                                                   updraft_wasi_stream_t stream,
+                                                   int32_t fd,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Gives the program a socket, connected or listening; sockets come after the directories. The descriptor `fd` is
+ * duplicated and stays the caller's.
+ *
+ * Fails with MISUSE, SYSTEM (`fd` is not open) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_add_socket(struct updraft_wasi_config_t *config,
+                                                int32_t fd,
+                                                struct updraft_error_t **error);
+
+/**
+ * Makes `len` bytes at `bytes`, copied, the program's standard input. `bytes` may be NULL if `len` is 0.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_stdin_bytes(struct updraft_wasi_config_t *config,
+                                                     const uint8_t *bytes,
+                                                     size_t len,
+                                                     struct updraft_error_t **error);
+
+/**
+ * Makes a callback the source of the program's standard input.
+ *
+ * `finalizer`, unless NULL, is called once with `env` when the last user goes, on the thread that drops it. On failure
+ * `env` stays with the caller. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_stdin_callback(struct updraft_wasi_config_t *config,
+                                                        updraft_wasi_read_t callback,
+                                                        void *env,
+                                                        updraft_finalizer_t finalizer,
+                                                        struct updraft_error_t **error);
+
+/**
+ * Makes a buffer of at most `limit` bytes the stream `stream`, which is standard output or error;
+ * `updraft_wasi_output` reads it. The program gets an error when it is full.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_output_buffer(struct updraft_wasi_config_t *config,
+                                                       updraft_wasi_stream_t stream,
+                                                       size_t limit,
+                                                       struct updraft_error_t **error);
+
+/**
+ * Makes a callback the stream `stream`, which is standard output or error.
+ *
+ * `finalizer`, unless NULL, is called once with `env` when the last user goes, on the thread that drops it. On failure
+ * `env` stays with the caller. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_output_callback(struct updraft_wasi_config_t *config,
+                                                         updraft_wasi_stream_t stream,
+                                                         updraft_wasi_write_t callback,
+                                                         void *env,
+                                                         updraft_finalizer_t finalizer,
+                                                         struct updraft_error_t **error);
+
+/**
+ * Makes all clocks one counter of nanoseconds, which starts at `start` and moves by `step` when it is read; waiting moves
+ * it and takes no time. For runs that must repeat. Times of files stay the host's.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_virtual_clock(struct updraft_wasi_config_t *config,
+                                                       uint64_t start,
+                                                       uint64_t step,
+                                                       struct updraft_error_t **error);
+
+/**
+ * Makes random numbers a function of `seed`. They are then not fit for secrets.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_random_seed(struct updraft_wasi_config_t *config,
+                                                     uint64_t seed,
+                                                     struct updraft_error_t **error);
+
+/**
+ * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_wasi_config_set_max_descriptors(struct updraft_wasi_config_t *config,
+                                                         uint32_t count,
+                                                         struct updraft_error_t **error);
+
+/**
+ * Opens what a configuration names, for one program. Takes all that the configuration holds, which is then as new, also
+ * when this fails.
+ *
+ * Writes to `out` an object owned by the caller (`updraft_wasi_delete`). Fails with SYSTEM (a directory cannot be opened),
+ * LIMIT, MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_wasi_new(struct updraft_wasi_config_t *config,
+                                  struct updraft_wasi_t **out,
+                                  struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a program's WASI state, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_wasi_clone(const struct updraft_wasi_t *wasi,
+                                    struct updraft_wasi_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a program's WASI state. NULL is allowed. Linkers and stores that use it keep it alive.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_wasi_delete(struct updraft_wasi_t *wasi);
+
+/**
+ * Copies what the program has written to `stream`, a buffered standard output or error, to `buffer`: as much as fits into
+ * `capacity` bytes. Writes the length of all of it to `needed`. `buffer` may be NULL if `capacity` is 0. Nothing is
+ * written to streams that have no buffer.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_wasi_output(const struct updraft_wasi_t *wasi,
+                                     updraft_wasi_stream_t stream,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     size_t *needed,
+                                     struct updraft_error_t **error);
+
+/**
+ * Defines the functions of WASI preview 1 in a linker, for one program: modules that are instantiated by the linker share
+ * its descriptors. The linker keeps the state alive.
+ *
+ * Fails with LINK if a name is taken, MISUSE and BUSY. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_linker_define_wasi(struct updraft_linker_t *linker,
+                                            const struct updraft_wasi_t *wasi,
+                                            struct updraft_error_t **error);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* UPDRAFT_H */

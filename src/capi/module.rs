@@ -1,0 +1,607 @@
+//! Modules: compiled WebAssembly, and what it imports, exports and says about itself.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::engine::{Counter, Counting, Live, updraft_engine_t};
+use super::error::{Fail, updraft_error_t};
+use super::status::updraft_status_t;
+use super::types::{func_type_for_c, global_type_for_c, memory_type_for_c, table_type_for_c};
+use super::types::{updraft_functype_t, updraft_globaltype_t, updraft_memorytype_t, updraft_tabletype_t};
+use super::value::{UPDRAFT_KIND_FUNC, UPDRAFT_KIND_GLOBAL, UPDRAFT_KIND_MEMORY, UPDRAFT_KIND_TABLE, updraft_kind_t};
+use super::{Counted, Extensible, array, clone_object, delete, enter, new_object, object, out, out_struct, text};
+use crate::engine::CompiledModule;
+use crate::module::{Export, ExportItem, Import};
+use crate::types::{ExternType, FuncIndex};
+
+/// A compiled module. Reference-counted, immutable; any thread; any number of stores of its engine.
+pub struct updraft_module_t {
+    _private: [u8; 0],
+}
+
+impl Counted for updraft_module_t {
+    type Value = ModuleValue;
+    const KIND: u32 = 0x646f_4d75;
+}
+
+/// What a module object holds.
+pub(super) struct ModuleValue {
+    pub(super) module: CompiledModule,
+    /// Held for its drop.
+    _counting: Counting,
+}
+
+impl ModuleValue {
+    pub(super) fn new(module: CompiledModule, live: &Arc<Live>) -> ModuleValue {
+        ModuleValue { module, _counting: live.count(Counter::Modules) }
+    }
+}
+
+/// An import. Set `struct_size` before it is filled in. Strings are UTF-8, not terminated, and live as long as the module.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct updraft_import_t {
+    /// Size of the struct, set by the caller.
+    pub struct_size: usize,
+    /// Module that the import names.
+    pub module: *const c_char,
+    /// Its length in bytes.
+    pub module_len: usize,
+    /// Name within that module.
+    pub name: *const c_char,
+    /// Its length in bytes.
+    pub name_len: usize,
+    /// What is imported: an `UPDRAFT_KIND_` number.
+    pub kind: updraft_kind_t,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// An export. Set `struct_size` before it is filled in. The name is UTF-8, not terminated, and lives as long as the module.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct updraft_export_t {
+    /// Size of the struct, set by the caller.
+    pub struct_size: usize,
+    /// The name.
+    pub name: *const c_char,
+    /// Its length in bytes.
+    pub name_len: usize,
+    /// What is exported: an `UPDRAFT_KIND_` number.
+    pub kind: updraft_kind_t,
+    /// Its index among the functions, tables, memories or globals of the module.
+    pub item_index: u32,
+}
+
+/// A custom section. Set `struct_size` before it is filled in. The name is UTF-8, not terminated; name and bytes live as
+/// long as the module.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct updraft_custom_section_t {
+    /// Size of the struct, set by the caller.
+    pub struct_size: usize,
+    /// The name.
+    pub name: *const c_char,
+    /// Its length in bytes.
+    pub name_len: usize,
+    /// The contents.
+    pub bytes: *const u8,
+    /// Their length.
+    pub len: usize,
+}
+
+// SAFETY: `repr(C)`, the size comes first, integers and raw pointers.
+unsafe impl Extensible for updraft_import_t {
+    const FIRST_SIZE: usize = size_of::<updraft_import_t>();
+}
+// SAFETY: as above.
+unsafe impl Extensible for updraft_export_t {
+    const FIRST_SIZE: usize = size_of::<updraft_export_t>();
+}
+// SAFETY: as above.
+unsafe impl Extensible for updraft_custom_section_t {
+    const FIRST_SIZE: usize = size_of::<updraft_custom_section_t>();
+}
+
+/// Compiles a module from the `len` bytes at `bytes`, which are not kept. The text format is accepted as well where it is
+/// compiled in (`UPDRAFT_CAPABILITY_TEXT`).
+///
+/// Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails with INVALID and UNSUPPORTED (with the
+/// offset), TEXT, COMPILE, LIMIT, SYSTEM and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_new(
+    engine: *const updraft_engine_t,
+    bytes: *const u8,
+    len: usize,
+    out: *mut *mut updraft_module_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let (out, engine) = (super::out(out, "out")?, object(engine, "engine")?);
+        let module = CompiledModule::new(&engine.engine, array(bytes, len, "bytes")?)?;
+        out.write(new_object(ModuleValue::new(module, &engine.live)));
+        Ok(())
+    })
+}
+
+/// Decodes and validates the `len` bytes at `bytes`, and compiles nothing.
+///
+/// Fails as `updraft_module_new` does, but for COMPILE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_validate(
+    engine: *const updraft_engine_t,
+    bytes: *const u8,
+    len: usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let engine = object(engine, "engine")?;
+        Ok(CompiledModule::validate(&engine.engine, array(bytes, len, "bytes")?)?)
+    })
+}
+
+/// Counts one more reference to a module, and writes the same pointer to `out`.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_clone(
+    module: *const updraft_module_t,
+    out: *mut *mut updraft_module_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = super::out(out, "out")?;
+        out.write(clone_object(module, "module")?);
+        Ok(())
+    })
+}
+
+/// Gives up a reference to a module. NULL is allowed. Instances keep what they need of it.
+///
+/// Cannot fail. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_delete(module: *mut updraft_module_t) {
+    delete(module);
+}
+
+/// Body of the functions that give one number of a module.
+fn number<T>(
+    module: *const updraft_module_t,
+    result: *mut T,
+    error: *mut *mut updraft_error_t,
+    name: &'static str,
+    read: impl FnOnce(&CompiledModule) -> T,
+) -> updraft_status_t {
+    enter(error, || {
+        let (result, module) = (out(result, name)?, object(module, "module")?);
+        result.write(read(&module.module));
+        Ok(())
+    })
+}
+
+/// Writes to `count` how many imports a module has.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_count(
+    module: *const updraft_module_t,
+    count: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, count, error, "count", |module| module.module().imports().len())
+}
+
+/// Writes to `count` how many exports a module has.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_count(
+    module: *const updraft_module_t,
+    count: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, count, error, "count", |module| module.module().exports().len())
+}
+
+/// Writes to `count` how many functions a module has, imported ones included.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_func_count(
+    module: *const updraft_module_t,
+    count: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, count, error, "count", |module| module.module().functions().len())
+}
+
+/// Writes to `count` how many functions of a module have machine code by now.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_compiled_count(
+    module: *const updraft_module_t,
+    count: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, count, error, "count", CompiledModule::compiled_count)
+}
+
+/// Writes to `bytes` how much machine code a module has by now.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_code_size(
+    module: *const updraft_module_t,
+    bytes: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, bytes, error, "bytes", CompiledModule::code_size)
+}
+
+/// Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_features(
+    module: *const updraft_module_t,
+    features: *mut u64,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, features, error, "features", |module| module.module().features().0)
+}
+
+/// Writes to `count` how many custom sections a module has.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_custom_section_count(
+    module: *const updraft_module_t,
+    count: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, count, error, "count", |module| module.module().custom_sections().len())
+}
+
+fn kind_of(ty: &ExternType) -> updraft_kind_t {
+    match ty {
+        ExternType::Func(_) => UPDRAFT_KIND_FUNC,
+        ExternType::Table(_) => UPDRAFT_KIND_TABLE,
+        ExternType::Memory(_) => UPDRAFT_KIND_MEMORY,
+        ExternType::Global(_) => UPDRAFT_KIND_GLOBAL,
+    }
+}
+
+fn import_at(module: &ModuleValue, index: usize) -> Result<&Import, Fail> {
+    let import = module.module.module().imports().get(index);
+    import.ok_or_else(|| Fail::out_of_bounds(format!("there is no import {index}")))
+}
+
+fn export_at(module: &ModuleValue, index: usize) -> Result<&Export, Fail> {
+    let export = module.module.module().exports().get(index);
+    export.ok_or_else(|| Fail::out_of_bounds(format!("there is no export {index}")))
+}
+
+/// The type of an import or export that is of another kind than was asked for.
+fn wrong_kind(index: usize, kind: &str) -> Fail {
+    Fail::misuse(format!("index: number {index} is no {kind}"))
+}
+
+/// Fills in the `index`-th import.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import(
+    module: *const updraft_module_t,
+    index: usize,
+    import: *mut updraft_import_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(import, "import")?;
+        let import = import_at(object(module, "module")?, index)?;
+        out.write(updraft_import_t {
+            struct_size: size_of::<updraft_import_t>(),
+            module: import.module.as_ptr().cast(),
+            module_len: import.module.len(),
+            name: import.name.as_ptr().cast(),
+            name_len: import.name.len(),
+            kind: kind_of(&import.ty),
+            reserved: 0,
+        });
+        Ok(())
+    })
+}
+
+/// Fills in the `index`-th export.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export(
+    module: *const updraft_module_t,
+    index: usize,
+    export: *mut updraft_export_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(export, "export")?;
+        let export = export_at(object(module, "module")?, index)?;
+        let (kind, item_index) = match export.item {
+            ExportItem::Func(index) => (UPDRAFT_KIND_FUNC, index.0),
+            ExportItem::Table(index) => (UPDRAFT_KIND_TABLE, index.0),
+            ExportItem::Memory(index) => (UPDRAFT_KIND_MEMORY, index.0),
+            ExportItem::Global(index) => (UPDRAFT_KIND_GLOBAL, index.0),
+        };
+        out.write(updraft_export_t {
+            struct_size: size_of::<updraft_export_t>(),
+            name: export.name.as_ptr().cast(),
+            name_len: export.name.len(),
+            kind,
+            item_index,
+        });
+        Ok(())
+    })
+}
+
+/// Writes to `index` the number of the export with a name, for `updraft_module_export` and `updraft_instance_export_at`.
+///
+/// Fails with NOT_FOUND and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_find_export(
+    module: *const updraft_module_t,
+    name: *const c_char,
+    name_len: usize,
+    index: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let (index, name) = (out(index, "index")?, text(name, name_len, "name")?);
+        let exports = object(module, "module")?.module.module().exports();
+        let position = exports.iter().position(|export| &*export.name == name);
+        index.write(position.ok_or_else(|| Fail::not_found(format!("there is no export \"{name}\"")))?);
+        Ok(())
+    })
+}
+
+/// Writes to `functype` the type of the `index`-th import, a function: owned by the caller (`updraft_functype_delete`).
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_functype(
+    module: *const updraft_module_t,
+    index: usize,
+    functype: *mut *mut updraft_functype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out(functype, "functype")?;
+        let ExternType::Func(ty) = &import_at(object(module, "module")?, index)?.ty else {
+            return Err(wrong_kind(index, "function"));
+        };
+        out.write(func_type_for_c(ty.clone()));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th import, a table.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_tabletype(
+    module: *const updraft_module_t,
+    index: usize,
+    table_type: *mut updraft_tabletype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(table_type, "table_type")?;
+        let ExternType::Table(ty) = &import_at(object(module, "module")?, index)?.ty else {
+            return Err(wrong_kind(index, "table"));
+        };
+        out.write(table_type_for_c(ty));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th import, a memory.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_memorytype(
+    module: *const updraft_module_t,
+    index: usize,
+    memory_type: *mut updraft_memorytype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(memory_type, "memory_type")?;
+        let ExternType::Memory(ty) = &import_at(object(module, "module")?, index)?.ty else {
+            return Err(wrong_kind(index, "memory"));
+        };
+        out.write(memory_type_for_c(ty));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th import, a global.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an import of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_globaltype(
+    module: *const updraft_module_t,
+    index: usize,
+    global_type: *mut updraft_globaltype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(global_type, "global_type")?;
+        let ExternType::Global(ty) = &import_at(object(module, "module")?, index)?.ty else {
+            return Err(wrong_kind(index, "global"));
+        };
+        out.write(global_type_for_c(ty));
+        Ok(())
+    })
+}
+
+fn export_type(module: *const updraft_module_t, index: usize) -> Result<ExternType, Fail> {
+    let module = object(module, "module")?;
+    Ok(module.module.module().export_type(export_at(module, index)?.item))
+}
+
+/// Writes to `functype` the type of the `index`-th export, a function: owned by the caller (`updraft_functype_delete`).
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_functype(
+    module: *const updraft_module_t,
+    index: usize,
+    functype: *mut *mut updraft_functype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out(functype, "functype")?;
+        let ExternType::Func(ty) = export_type(module, index)? else { return Err(wrong_kind(index, "function")) };
+        out.write(func_type_for_c(ty));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th export, a table.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_tabletype(
+    module: *const updraft_module_t,
+    index: usize,
+    table_type: *mut updraft_tabletype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(table_type, "table_type")?;
+        let ExternType::Table(ty) = export_type(module, index)? else { return Err(wrong_kind(index, "table")) };
+        out.write(table_type_for_c(&ty));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th export, a memory.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_memorytype(
+    module: *const updraft_module_t,
+    index: usize,
+    memory_type: *mut updraft_memorytype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(memory_type, "memory_type")?;
+        let ExternType::Memory(ty) = export_type(module, index)? else { return Err(wrong_kind(index, "memory")) };
+        out.write(memory_type_for_c(&ty));
+        Ok(())
+    })
+}
+
+/// Fills in the type of the `index`-th export, a global.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE (also for an export of another kind). Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_globaltype(
+    module: *const updraft_module_t,
+    index: usize,
+    global_type: *mut updraft_globaltype_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(global_type, "global_type")?;
+        let ExternType::Global(ty) = export_type(module, index)? else { return Err(wrong_kind(index, "global")) };
+        out.write(global_type_for_c(&ty));
+        Ok(())
+    })
+}
+
+/// Fills in the `index`-th custom section.
+///
+/// Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_custom_section(
+    module: *const updraft_module_t,
+    index: usize,
+    section: *mut updraft_custom_section_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let out = out_struct(section, "section")?;
+        let module = object(module, "module")?.module.module();
+        let section = module.custom_sections().get(index);
+        let section = section.ok_or_else(|| Fail::out_of_bounds(format!("there is no custom section {index}")))?;
+        let bytes = &module.bytes()[section.bytes.start as usize..section.bytes.end as usize];
+        out.write(updraft_custom_section_t {
+            struct_size: size_of::<updraft_custom_section_t>(),
+            name: section.name.as_ptr().cast(),
+            name_len: section.name.len(),
+            bytes: bytes.as_ptr(),
+            len: bytes.len(),
+        });
+        Ok(())
+    })
+}
+
+/// Copies a text to a buffer of `capacity` bytes, as far as there is room, ends it by a NUL if `capacity` is not 0, and
+/// writes to `needed` its whole length.
+fn copy_text(text: &str, buffer: *mut c_char, capacity: usize, needed: super::Out<usize>) -> Result<(), Fail> {
+    let buffer = super::array_mut(buffer.cast::<u8>(), capacity, "buffer")?;
+    if let Some(room) = capacity.checked_sub(1) {
+        let len = text.len().min(room);
+        buffer[..len].copy_from_slice(&text.as_bytes()[..len]);
+        buffer[len] = 0;
+    }
+    needed.write(text.len());
+    Ok(())
+}
+
+/// Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
+/// fits, and a NUL. Writes the length of the whole name, without a NUL, to `needed`: if that is not less than `capacity`,
+/// the copy is cut off. `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
+///
+/// Fails with NOT_FOUND if the function has no name, OUT_OF_BOUNDS if there is no such function, and MISUSE.
+/// Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_func_name(
+    module: *const updraft_module_t,
+    func: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let needed = out(needed, "needed")?;
+        let module = object(module, "module")?.module.module();
+        if func as usize >= module.functions().len() {
+            return Err(Fail::out_of_bounds(format!("there is no function {func}")));
+        }
+        let name = module.names().function(FuncIndex(func));
+        let name = name.ok_or_else(|| Fail::not_found(format!("function {func} has no name")))?;
+        copy_text(&name, buffer, capacity, needed)
+    })
+}
+
+/// Copies the name that the module has in the name section; the buffer is as in `updraft_module_func_name`.
+///
+/// Fails with NOT_FOUND if the module has no name, and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_name(
+    module: *const updraft_module_t,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let needed = out(needed, "needed")?;
+        let name = object(module, "module")?.module.module().names().module();
+        let name = name.ok_or_else(|| Fail::not_found("the module has no name"))?;
+        copy_text(&name, buffer, capacity, needed)
+    })
+}

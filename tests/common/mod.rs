@@ -1,0 +1,246 @@
+//! What several test programs share: the engine's modes, a small fixture, seeded numbers, memory figures.
+//!
+//! Not here: anything that knows a particular test.
+
+// Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
+#![allow(dead_code, unreachable_pub)]
+
+use updraft::config::{Compilation, Config, MemoryMode};
+use updraft::engine::{CompiledModule, Engine};
+use updraft::error::Error;
+use updraft::runtime::func::Func;
+use updraft::runtime::instance::Instance;
+use updraft::runtime::store::{Handle, Store};
+use updraft::runtime::value::{Extern, Val};
+use updraft::trap::TrapCode;
+
+/// A way to run WebAssembly. All of them give the same results.
+#[derive(Clone, Copy)]
+pub struct Mode {
+    /// How it is called in reports and on command lines.
+    pub name: &'static str,
+    adjust: fn(&mut Config),
+}
+
+impl Mode {
+    /// The engine's defaults with this mode's changes.
+    pub fn config(&self) -> Config {
+        let mut config = Config { code_reservation: 128 << 20, ..Config::default() };
+        (self.adjust)(&mut config);
+        config
+    }
+
+    /// The mode of this name.
+    pub fn named(name: &str) -> Mode {
+        *MODES.iter().find(|mode| mode.name == name).expect("a mode of this name")
+    }
+}
+
+/// All modes.
+pub const MODES: &[Mode] = &[
+    Mode { name: "eager", adjust: |config| config.memory_mode = MemoryMode::Guarded },
+    Mode {
+        name: "lazy",
+        adjust: |config| {
+            config.memory_mode = MemoryMode::Guarded;
+            config.compilation = Compilation::Lazy;
+        },
+    },
+    Mode {
+        name: "signals-off",
+        adjust: |config| {
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
+        name: "no-avx",
+        adjust: |config| {
+            config.memory_mode = MemoryMode::Guarded;
+            config.avx = false;
+        },
+    },
+    Mode {
+        name: "moving",
+        adjust: |config| {
+            config.memory_mode = MemoryMode::Explicit;
+            config.memory_moves = true;
+            config.compilation = Compilation::Lazy;
+        },
+    },
+];
+
+/// A module in text form, instantiated alone in a store of its own.
+pub struct Fixture {
+    pub store: Store,
+    pub module: CompiledModule,
+    pub instance: Instance,
+}
+
+impl Fixture {
+    /// Instantiates a module that imports nothing, in this mode.
+    pub fn new(mode: Mode, text: &str) -> Fixture {
+        Fixture::with_config(mode.config(), text)
+    }
+
+    /// As `new`, with settings of the test's own.
+    pub fn with_config(config: Config, text: &str) -> Fixture {
+        let engine = Engine::new(config).expect("an engine");
+        Fixture::with_engine(&engine, text)
+    }
+
+    /// As `new`, in an engine of the test's own.
+    pub fn with_engine(engine: &Engine, text: &str) -> Fixture {
+        Fixture::with_imports(engine, text, |_| Vec::new())
+    }
+
+    /// Instantiates with imports that `imports` makes.
+    pub fn with_imports(engine: &Engine, text: &str, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
+        let module = compile(engine, text);
+        let mut store = Store::new(engine).expect("a store");
+        let imports = imports(&mut store);
+        let instance = Instance::new(&mut store, &module, &imports).expect("an instance");
+        Fixture { store, module, instance }
+    }
+
+    /// The exported function of this name.
+    pub fn func(&mut self, name: &str) -> Func {
+        exported_func(&mut self.store, self.instance, name)
+    }
+
+    /// Calls an export; the results, or why there are none.
+    pub fn call(&mut self, name: &str, args: &[Val]) -> Result<Vec<Val>, Error> {
+        let func = self.func(name);
+        call(&mut self.store, func, args)
+    }
+
+    /// Calls an export which must trap; the code.
+    pub fn trap(&mut self, name: &str, args: &[Val]) -> TrapCode {
+        match self.call(name, args) {
+            Err(Error::Trap(trap)) => trap.code,
+            other => panic!("{name} should have trapped: {other:?}"),
+        }
+    }
+}
+
+/// Compiles text.
+pub fn compile(engine: &Engine, text: &str) -> CompiledModule {
+    let bytes = wat::parse_str(text).expect("valid text");
+    CompiledModule::new(engine, &bytes).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The function that an instance exports under this name, as a new handle.
+pub fn exported_func(store: &mut Store, instance: Instance, name: &str) -> Func {
+    match instance.export(store, name).expect("a live instance") {
+        Some(Extern::Func(func)) => func,
+        other => panic!("{name} is not an exported function: {other:?}"),
+    }
+}
+
+/// Calls a function with room for its results.
+pub fn call(store: &mut Store, func: Func, args: &[Val]) -> Result<Vec<Val>, Error> {
+    let ty = func.ty(store)?;
+    let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default_of(*ty)).collect();
+    func.call(store, args, &mut results)?;
+    Ok(results)
+}
+
+/// The handle inside an external value.
+pub fn extern_handle(item: Extern) -> Handle {
+    match item {
+        Extern::Func(func) => func.0,
+        Extern::Table(table) => table.0,
+        Extern::Memory(memory) => memory.0,
+        Extern::Global(global) => global.0,
+    }
+}
+
+/// The handle inside a value, if it is a reference that is not null.
+pub fn val_handle(value: Val) -> Option<Handle> {
+    match value {
+        Val::FuncRef(func) => func.map(|func| func.0),
+        Val::ExternRef(object) => object.map(|object| object.0),
+        _ => None,
+    }
+}
+
+/// Seeded numbers (xorshift64*): the same on every machine and in every run.
+#[derive(Clone)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator whose numbers depend on the seed only.
+    pub fn new(seed: u64) -> Rng {
+        // The state must not be zero; the multiplication spreads neighbouring seeds.
+        let mut rng = Rng((seed.wrapping_add(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9) | 1);
+        rng.next();
+        rng.next();
+        rng
+    }
+
+    /// The next 64 bits.
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+
+    /// This many bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(len + 8);
+        while bytes.len() < len {
+            bytes.extend_from_slice(&self.next().to_le_bytes());
+        }
+        bytes.truncate(len);
+        bytes
+    }
+
+    /// One of the items.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+}
+
+/// What the process occupies.
+#[derive(Clone, Copy, Debug)]
+pub struct Footprint {
+    /// Resident bytes.
+    pub resident: usize,
+    /// Bytes of address space.
+    pub address_space: usize,
+    /// Mappings.
+    pub mappings: usize,
+}
+
+/// What the process occupies now.
+pub fn footprint() -> Footprint {
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a field of the status file");
+        line[name.len()..].trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    };
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("procfs");
+    Footprint { resident: field("VmRSS:"), address_space: field("VmSize:"), mappings: maps.lines().count() }
+}
+
+/// A number from the environment, for lengths of runs.
+pub fn env_number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+}
+
+/// Whether the full counts are asked for.
+pub fn proving() -> bool {
+    std::env::var("UPDRAFT_PROVE").is_ok_and(|value| value == "1")
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}

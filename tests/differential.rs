@@ -1,0 +1,354 @@
+//! Our compiled code against the interpreter wasmi: every operator in all its surroundings, and random modules.
+//!
+//! Results, traps, host calls, memories, tables and globals are compared after each call. Every operator of
+//! every implemented feature must have been executed, or the test fails.
+//!
+//! `UPDRAFT_PROVE=1` runs a million random modules and every operator in every mode; `UPDRAFT_CASES` and
+//! `UPDRAFT_SEED_START` choose other seeds, to go on with a run or to repeat one. What differs is written
+//! to `target/differential/`.
+
+// A test program has no public interface; `pub` is what its modules show each other.
+#![allow(unreachable_pub)]
+
+#[path = "differential/atomics.rs"]
+mod atomics;
+mod common;
+#[path = "differential/coverage.rs"]
+mod coverage;
+#[path = "differential/engines.rs"]
+mod engines;
+#[path = "differential/memory.rs"]
+mod memory;
+#[path = "differential/operators.rs"]
+mod operators;
+#[path = "differential/relaxed.rs"]
+mod relaxed;
+#[path = "differential/smith.rs"]
+mod smith;
+#[path = "differential/values.rs"]
+mod values;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{MODES, Rng, cores, env_number, proving};
+use coverage::Coverage;
+use engines::{Mismatch, Nans, Pair, Verdict, reference};
+use operators::Case;
+use smith::Outcome;
+use updraft::engine::Engine;
+use updraft::module::ExportItem;
+use updraft::runtime::value::Val;
+use values::boundaries;
+
+/// Stack of the threads that run modules: the engine's limit for calls, and room for the interpreter.
+const THREAD_STACK: usize = 16 << 20;
+
+/// Random modules of an ordinary run, and of a proof.
+const SLICE: u64 = 3000;
+const PROOF: u64 = 1_000_000;
+
+/// Both engines, ours in every mode.
+struct Engines {
+    ours: Vec<Engine>,
+    reference: wasmi::Engine,
+}
+
+impl Engines {
+    fn new() -> Engines {
+        let ours = MODES.iter().map(|mode| Engine::new(mode.config()).expect("an engine")).collect();
+        Engines { ours, reference: reference() }
+    }
+}
+
+/// Runs `body` for the numbers of a range on all cores; coverage, and the first few errors.
+fn in_parallel(
+    range: std::ops::Range<u64>,
+    body: impl Fn(u64, &mut Coverage) -> Result<(), String> + Sync,
+) -> (Coverage, Vec<String>) {
+    let next = AtomicU64::new(range.start);
+    let all = Mutex::new((Coverage::default(), Vec::new()));
+    let work = || {
+        let mut coverage = Coverage::default();
+        // Relaxed: the counter hands out numbers, the mutex the outcomes.
+        while let Some(number) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < range.end) {
+            if let Err(error) = body(number, &mut coverage) {
+                let mut all = all.lock().expect("no thread panics while it holds the lock");
+                all.1.push(error);
+                if all.1.len() >= 20 {
+                    // Enough to look at; the others take no further numbers.
+                    next.store(range.end, Ordering::Relaxed);
+                }
+            }
+        }
+        all.lock().expect("no thread panics while it holds the lock").0.merge(coverage);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..cores() {
+            let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
+            thread.spawn_scoped(scope, work).expect("a thread");
+        }
+    });
+    all.into_inner().expect("no thread panicked")
+}
+
+/// Writes a module that the engines disagree about, and what they disagree about.
+fn keep(name: &str, wasm: &[u8], mismatch: &str) -> String {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "target", "differential"].iter().collect();
+    std::fs::create_dir_all(&folder).expect("a folder for reports");
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+    let file = folder.join(&name).with_extension("wasm");
+    std::fs::write(&file, wasm).expect("a report");
+    std::fs::write(file.with_extension("txt"), mismatch).expect("a report");
+    format!("{name}: {mismatch} (in target/differential)")
+}
+
+/// Makes all calls of a module in both engines and compares everything.
+fn compare(
+    engines: &Engines,
+    mode: usize,
+    wasm: &[u8],
+    cases: &[Case],
+    nans: Nans,
+    coverage: &mut Coverage,
+) -> Result<(), Mismatch> {
+    let mut pair = match Pair::new(&engines.ours[mode], &engines.reference, wasm)? {
+        Ok(pair) => pair,
+        Err(verdict) => return Err(Mismatch(format!("the module was not instantiated: {verdict:?}"))),
+    };
+    for case in cases {
+        let (verdict, _) = pair.call(&case.export, &case.args, nans)?;
+        if verdict == Verdict::Inconclusive {
+            return Err(Mismatch(format!("{} ran out of resources", case.export)));
+        }
+    }
+    pair.compare_state()?;
+    let module = pair.module.module();
+    let mut called: Vec<&str> = cases.iter().map(|case| case.export.as_str()).collect();
+    called.sort_unstable();
+    for export in module.exports() {
+        if let ExportItem::Func(func) = export.item
+            && called.binary_search(&&*export.name).is_ok()
+            && let Some(func) = module.defined_func(func)
+        {
+            coverage.add(module, func);
+        }
+    }
+    Ok(())
+}
+
+/// The modes that a case runs in: all of them in a proof, two that change from case to case otherwise.
+fn modes_of(number: u64) -> Vec<usize> {
+    if proving() {
+        return (0..MODES.len()).collect();
+    }
+    // Mode 2 checks explicitly and mode 3 has no AVX: the most different code.
+    vec![[0, 1, 3][number as usize % 3], [2, 4][number as usize % 2]]
+}
+
+fn parse(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Every operator, its operands from parameters, constants, memory and mixed.
+fn run_operators(engines: &Engines) -> (Coverage, Vec<String>) {
+    let operators = operators::operators();
+    in_parallel(0..operators.len() as u64, |number, coverage| {
+        let op = &operators[number as usize];
+        let (text, cases) = operators::module(op, &mut Rng::new(number));
+        let wasm = parse(&text);
+        for mode in modes_of(number) {
+            compare(engines, mode, &wasm, &cases, op.nans, coverage)
+                .map_err(|error| keep(&format!("{}-{}", op.text, MODES[mode].name), &wasm, &error.0))?;
+        }
+        Ok(())
+    })
+}
+
+/// Every load and store.
+fn run_accesses(engines: &Engines) -> (Coverage, Vec<String>) {
+    let accesses = memory::accesses();
+    in_parallel(0..accesses.len() as u64 * 2, |number, coverage| {
+        let access = &accesses[number as usize / 2];
+        let width = if number % 2 == 0 { memory::Width::Bits32 } else { memory::Width::Bits64 };
+        let (text, cases) = memory::module(access, width, &mut Rng::new(number));
+        let wasm = parse(&text);
+        for mode in modes_of(number / 2) {
+            compare(engines, mode, &wasm, &cases, Nans::Exact, coverage)
+                .map_err(|error| keep(&format!("{}-{width:?}-{}", access.name, MODES[mode].name), &wasm, &error.0))?;
+        }
+        Ok(())
+    })
+}
+
+/// Control, calls, tables and bulk operators.
+fn run_rest(engines: &Engines) -> (Coverage, Vec<String>) {
+    let wasm = parse(include_str!("differential/rest.wat"));
+    in_parallel(0..MODES.len() as u64, |number, coverage| {
+        let mode = number as usize;
+        let module =
+            updraft::engine::CompiledModule::new(&engines.ours[mode], &wasm).map_err(|error| error.to_string())?;
+        let mut rng = Rng::new(number);
+        let mut cases = Vec::new();
+        for _ in 0..60 {
+            for export in module.module().exports() {
+                let ExportItem::Func(func) = export.item else { continue };
+                // What drops segments comes once, in the end.
+                if !export.name.starts_with("zz") {
+                    let params = module.module().func_type(func).params();
+                    let small = |rng: &mut Rng, ty| match ty {
+                        // Indices of tables and segments are small numbers.
+                        updraft::types::ValType::I32 if rng.below(2) == 0 => Val::I32(rng.below(12) as i32),
+                        ty => *rng.pick(&boundaries(ty)),
+                    };
+                    let args = params.iter().map(|ty| small(&mut rng, *ty)).collect();
+                    cases.push(Case { export: export.name.to_string(), args });
+                }
+            }
+        }
+        let last = |export: &str, args: &[i32]| Case {
+            export: export.to_owned(),
+            args: args.iter().map(|value| Val::I32(*value)).collect(),
+        };
+        cases.push(last("zz-drop", &[]));
+        for len in [0, 1] {
+            cases.push(last("memory.init", &[0, 0, len]));
+            cases.push(last("table.init", &[0, 0, len]));
+        }
+        compare(engines, mode, &wasm, &cases, Nans::AnyScalar, coverage)
+            .map_err(|error| keep(&format!("rest-{}", MODES[mode].name), &wasm, &error.0))
+    })
+}
+
+/// Atomic operators against a model.
+fn run_atomics(engines: &Engines) -> (Coverage, Vec<String>) {
+    in_parallel(0..MODES.len() as u64, |number, coverage| {
+        let mode = number as usize;
+        atomics::check(&engines.ours[mode], coverage)
+            .map(|_| ())
+            .map_err(|error| format!("atomics, {}: {error}", MODES[mode].name))
+    })
+}
+
+/// Every operator that the engine implements is executed and agrees with the reference, or with the model.
+#[test]
+fn every_operator_agrees_with_the_reference() {
+    let engines = Engines::new();
+    let mut coverage = Coverage::default();
+    let mut errors = Vec::new();
+    for run in [run_operators, run_accesses, run_rest, run_atomics] {
+        let (covered, failed) = run(&engines);
+        coverage.merge(covered);
+        errors.extend(failed);
+    }
+    let (kinds, count) = coverage.totals();
+    println!("{kinds} operators, in {count} places of functions that were executed");
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    let missing = coverage.missing();
+    assert!(missing.is_empty(), "never executed: {missing:?}");
+}
+
+/// A NaN result has the one canonical bit pattern when the engine is told so.
+#[test]
+fn nans_are_canonical_on_request() {
+    let config = updraft::config::Config { canonicalize_nans: true, ..MODES[0].config() };
+    let engine = Engine::new(config).expect("an engine");
+    let operators = operators::operators();
+    let (_, errors) = in_parallel(0..operators.len() as u64, |number, _| {
+        let op = &operators[number as usize];
+        if op.nans == Nans::Exact {
+            return Ok(());
+        }
+        let (text, cases) = operators::module(op, &mut Rng::new(number));
+        let module = common::compile(&engine, &text);
+        let mut store = updraft::runtime::store::Store::new(&engine).expect("a store");
+        let instance = updraft::runtime::instance::Instance::new(&mut store, &module, &[]).expect("an instance");
+        for case in &cases {
+            let func = common::exported_func(&mut store, instance, &case.export);
+            let results =
+                common::call(&mut store, func, &case.args).map_err(|error| format!("{}: {error}", op.text))?;
+            store.release(func.0).expect("a live handle");
+            if !results.iter().all(|value| is_canonical(value, op.nans)) {
+                return Err(format!("{} {:x?} gives {results:x?}", op.text, case.args));
+            }
+        }
+        Ok(())
+    });
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+fn is_canonical(value: &Val, nans: Nans) -> bool {
+    let f32_ok = |bits: u32| !f32::from_bits(bits).is_nan() || bits == 0x7fc0_0000;
+    let f64_ok = |bits: u64| !f64::from_bits(bits).is_nan() || bits == 0x7ff8_0000_0000_0000;
+    match value {
+        Val::F32(bits) => f32_ok(*bits),
+        Val::F64(bits) => f64_ok(*bits),
+        Val::V128(bytes) if nans == Nans::AnyF32x4 => {
+            bytes.as_chunks().0.iter().all(|lane| f32_ok(u32::from_le_bytes(*lane)))
+        }
+        Val::V128(bytes) => bytes.as_chunks().0.iter().all(|lane| f64_ok(u64::from_le_bytes(*lane))),
+        _ => true,
+    }
+}
+
+/// Random modules do the same in both engines.
+#[test]
+fn random_modules_agree_with_the_reference() {
+    let engines = Engines::new();
+    let start = env_number("UPDRAFT_SEED_START").unwrap_or(0);
+    let count = env_number("UPDRAFT_CASES").unwrap_or(if proving() { PROOF } else { SLICE });
+    let [compared, calls, traps, inconclusive, nothing] = [const { AtomicU64::new(0) }; 5];
+    let (coverage, errors) = in_parallel(start..start + count, |seed, coverage| {
+        // Relaxed throughout: the counts are read when the threads are gone.
+        if seed % 10_000 == 0 && seed != start {
+            println!("differential: seed {seed}, {} modules compared", compared.load(Ordering::Relaxed));
+        }
+        let Some(module) = smith::module(seed) else {
+            nothing.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        let mode = seed as usize % MODES.len();
+        match smith::run(&engines.ours[mode], &engines.reference, seed, &module, coverage) {
+            Ok(Outcome::Compared { calls: made, traps: trapped }) => {
+                compared.fetch_add(1, Ordering::Relaxed);
+                calls.fetch_add(made, Ordering::Relaxed);
+                traps.fetch_add(trapped, Ordering::Relaxed);
+            }
+            Ok(Outcome::Inconclusive) => {
+                inconclusive.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Outcome::Nothing) => {
+                nothing.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => return Err(keep(&format!("seed-{seed}-{}", MODES[mode].name), &module.wasm, &error.0)),
+        }
+        Ok(())
+    });
+    let [compared, calls, traps, inconclusive, nothing] =
+        [compared, calls, traps, inconclusive, nothing].map(AtomicU64::into_inner);
+    let (kinds, places) = coverage.totals();
+    println!(
+        "differential: {compared} modules compared in {calls} calls ({traps} trapped), {inconclusive} inconclusive, \
+         {nothing} empty; {kinds} operators in {places} places"
+    );
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    // Counters, so that a generator which makes nothing or an oracle which says nothing is noticed.
+    if count >= 1000 {
+        assert!(compared * 10 >= count * 7, "too few modules were compared");
+        assert!(calls >= compared * 2, "too few calls");
+        let missing = coverage.missing();
+        let allowed = if proving() { 0 } else { CORE_MISSING };
+        let unexpected: Vec<_> = missing.iter().filter(|name| !only_by_hand(name)).collect();
+        assert!(unexpected.len() <= allowed, "random modules never executed {unexpected:?}");
+    }
+}
+
+/// How many operators a slice of random modules may miss; the test of single operators misses none.
+const CORE_MISSING: usize = 40;
+
+/// Operators that random modules cannot have: the reference lacks atomics, and relaxed ones are not compared.
+fn only_by_hand(name: &str) -> bool {
+    name.contains("Atomic") || name.contains("Relaxed")
+}

@@ -1,0 +1,19 @@
+//! What running WebAssembly promises beyond its results: traps and their frames, depth, limits, interrupts,
+//! threads, and memory that stays constant.
+//!
+//! In all modes where a mode could make a difference. Not here: signal handlers of the host and the main
+//! thread's stack (`tests/process.rs`).
+
+mod common;
+#[path = "runtime/host.rs"]
+mod host;
+#[path = "runtime/interrupts.rs"]
+mod interrupts;
+#[path = "runtime/lifetime.rs"]
+mod lifetime;
+#[path = "runtime/stack.rs"]
+mod stack;
+#[path = "runtime/threads.rs"]
+mod threads;
+#[path = "runtime/traps.rs"]
+mod traps;

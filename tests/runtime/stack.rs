@@ -1,0 +1,239 @@
+//! Depth: what runs out of stack traps, on any thread, and never crashes.
+
+use std::sync::Mutex;
+
+use updraft::engine::{CompiledModule, Engine};
+use updraft::error::Error;
+use updraft::runtime::instance::Instance;
+use updraft::runtime::store::Store;
+use updraft::runtime::value::{Extern, Val};
+use updraft::trap::TrapCode;
+
+use crate::common::{Fixture, MODES, Mode, call, compile, exported_func};
+
+/// Recursions with small, large and no frames of their own, and through tables.
+const RECURSIONS: &str = "(module
+  (type $i (func (param i32) (result i32)))
+  (table 4 funcref) (elem (i32.const 0) $indirect)
+  (func $small (export \"small\") (param i32) (result i32) (i32.add (i32.const 1) (call $small (local.get 0))))
+  (func $indirect (export \"indirect\") (param i32) (result i32)
+    (i32.add (i32.const 1) (call_indirect (type $i) (local.get 0) (i32.const 0))))
+  (func $vectors (export \"vectors\") (param i32) (result i32) (local v128 v128 v128 v128 v128 v128 v128 v128)
+    (local.set 1 (i32x4.splat (call $vectors (local.get 0))))
+    (local.set 2 (i32x4.splat (call $vectors (local.get 0))))
+    (local.set 3 (i32x4.splat (call $vectors (local.get 0))))
+    (local.set 4 (i32x4.splat (call $vectors (local.get 0))))
+    (i32x4.extract_lane 0 (i32x4.add (i32x4.add (local.get 1) (local.get 2)) (i32x4.add (local.get 3) (local.get 4)))))
+  (func $work (export \"work\") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+  (func $bounded (export \"bounded\") (param i32) (result i32)
+    (if (result i32) (local.get 0)
+      (then (i32.add (i32.const 1) (call $bounded (i32.sub (local.get 0) (i32.const 1)))))
+      (else (i32.const 0)))))";
+
+fn overflow_everywhere(fixture: &mut Fixture, mode: Mode) {
+    for name in ["small", "indirect", "vectors"] {
+        for _ in 0..3 {
+            assert_eq!(fixture.trap(name, &[Val::I32(0)]), TrapCode::StackOverflow, "{} {name}", mode.name);
+        }
+    }
+    let results = fixture.call("work", &[Val::I32(5)]).expect("a working call");
+    assert_eq!(results, [Val::I32(15)], "{}", mode.name);
+}
+
+#[test]
+fn endless_recursion_traps_and_leaves_all_usable() {
+    for mode in MODES {
+        overflow_everywhere(&mut Fixture::new(*mode, RECURSIONS), *mode);
+    }
+}
+
+/// A frame of megabytes must be checked as a whole, not only where it begins.
+#[test]
+fn huge_frames_are_checked() {
+    // Every local is live across the call.
+    let locals = 12_000;
+    let mut body = String::new();
+    for i in 0..locals {
+        body.push_str(&format!("(local.set {i} (call $value (i64.const {i})))\n"));
+    }
+    for i in 0..locals {
+        body.push_str(&format!("(global.set $sum (i64.add (global.get $sum) (local.get {i})))\n"));
+    }
+    let text = format!(
+        "(module (global $sum (mut i64) (i64.const 0)) (func $value (param i64) (result i64) (local.get 0))
+           (func $huge (local {}) {body})
+           (func $down (export \"down\") (param i32)
+             (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))
+               (else (call $huge)))))",
+        "i64 ".repeat(locals)
+    );
+    let mode = Mode::named("eager");
+    let mut config = mode.config();
+    config.max_stack = 256 << 10;
+    let mut fixture = Fixture::with_config(config, &text);
+    let mut outcomes = [0, 0];
+    for depth in [0, 10, 100, 1000, 2000, 3000, 4000] {
+        match fixture.call("down", &[Val::I32(depth)]) {
+            Ok(_) => outcomes[0] += 1,
+            Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => outcomes[1] += 1,
+            Err(error) => panic!("{depth}: {error}"),
+        }
+    }
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}: the depths do not reach both sides of the limit");
+}
+
+/// Runs `body` on a new thread whose whole stack has this size, as a foreign runtime might make it.
+fn on_small_stack(size: usize, body: impl FnOnce() + Send) {
+    type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
+    extern "C" fn start(body: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: `body` is the box that was leaked below, and comes here once.
+        let body = unsafe { Box::from_raw(body.cast::<Body<'_>>()) };
+        // A panic must not leave this function; it is seen as a result that is not null.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(*body));
+        if outcome.is_ok() { std::ptr::null_mut() } else { std::ptr::dangling_mut() }
+    }
+    let body: Box<Body<'_>> = Box::new(Box::new(body));
+    let mut result = std::ptr::null_mut();
+    // SAFETY: the attributes are initialised before they are used, and the thread is joined before what
+    // `body` borrows can go.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
+        assert_eq!(libc::pthread_attr_setstacksize(&mut attributes, size), 0);
+        let mut thread = 0;
+        let body = Box::into_raw(body).cast();
+        assert_eq!(libc::pthread_create(&mut thread, &attributes, start, body), 0);
+        assert_eq!(libc::pthread_join(thread, &mut result), 0);
+        libc::pthread_attr_destroy(&mut attributes);
+    }
+    assert!(result.is_null(), "the thread panicked");
+}
+
+/// A thread with less stack than the engine's limit gets a limit of its own.
+#[test]
+fn a_foreign_thread_with_64_kib_of_stack_gets_traps() {
+    for mode in MODES {
+        let fixture = Mutex::new(Fixture::new(*mode, RECURSIONS));
+        on_small_stack(64 << 10, || {
+            let mut fixture = fixture.lock().expect("no other user");
+            overflow_everywhere(&mut fixture, *mode);
+        });
+    }
+}
+
+/// The engine's headroom keeps lazy compilation out of the guest's stack.
+#[test]
+fn a_function_is_compiled_just_below_the_stack_limit() {
+    let text = "(module
+      (global $depth (export \"depth\") (mut i32) (i32.const 0))
+      (func $probe (export \"probe\")
+        (global.set $depth (i32.add (global.get $depth) (i32.const 1))) (call $probe) (call $nothing))
+      (func $nothing)
+      (func $late (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+      (func $down (export \"down\") (param i32) (result i32)
+        (if (result i32) (local.get 0)
+          (then (i32.add (i32.const 0) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+          (else (call $late (i32.const 41))))))";
+    for mode in [Mode::named("lazy"), Mode::named("moving")] {
+        let engine = Engine::new(mode.config()).expect("an engine");
+        let deepest = deepest_call(&engine, text);
+        let mut outcomes = [0, 0];
+        for back in (0..40).chain([deepest / 2, deepest]) {
+            // A new module each time: what is compiled stays compiled.
+            let mut fixture = Fixture::with_engine(&engine, text);
+            match fixture.call("down", &[Val::I32(deepest - back)]) {
+                Ok(values) => {
+                    assert_eq!(values, [Val::I32(42)]);
+                    outcomes[0] += 1;
+                }
+                Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => outcomes[1] += 1,
+                Err(error) => panic!("{}: {error}", mode.name),
+            }
+        }
+        assert!(outcomes[0] > 2 && outcomes[1] > 0, "{}: {outcomes:?}", mode.name);
+    }
+}
+
+/// The greatest argument of `down` that does not overflow.
+fn deepest_call(engine: &Engine, text: &str) -> i32 {
+    let mut fixture = Fixture::with_engine(engine, text);
+    let (mut good, mut bad) = (0, 10_000_000);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        match fixture.call("down", &[Val::I32(middle)]) {
+            Ok(_) => good = middle,
+            Err(_) => bad = middle,
+        }
+    }
+    // One more, so that the first attempts overflow.
+    good + 2
+}
+
+/// The limit is the engine's, not the thread's, when the thread has more.
+#[test]
+fn the_configured_stack_bounds_depth() {
+    let depth = |max_stack| {
+        let mut config = Mode::named("eager").config();
+        config.max_stack = max_stack;
+        let mut fixture = Fixture::with_config(config, RECURSIONS);
+        let (mut good, mut bad) = (0, 10_000_000);
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            match fixture.call("bounded", &[Val::I32(middle)]) {
+                Ok(_) => good = middle,
+                Err(_) => bad = middle,
+            }
+        }
+        good
+    };
+    let (small, large) = std::thread::Builder::new()
+        .stack_size(16 << 20)
+        .spawn(move || (depth(128 << 10), depth(1 << 20)))
+        .expect("a thread")
+        .join()
+        .expect("no panic");
+    assert!(large > small * 4, "{small} levels in 128 KiB, {large} in 1 MiB");
+}
+
+/// Tail calls need no stack, whatever they call.
+#[test]
+fn tail_calls_run_for_ever_in_constant_stack() {
+    let text = "(module
+      (type $f (func (param i32 i64) (result i64)))
+      (table 2 funcref) (elem (i32.const 0) $even $odd)
+      (func $even (export \"even\") (param i32 i64) (result i64)
+        (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+        (return_call $odd (i32.sub (local.get 0) (i32.const 1)) (i64.add (local.get 1) (i64.const 1))))
+      (func $odd (param i32 i64) (result i64)
+        (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+        (return_call_indirect (type $f) (i32.sub (local.get 0) (i32.const 1)) (local.get 1) (i32.const 0))))";
+    for mode in MODES {
+        let mut fixture = Fixture::new(*mode, text);
+        let results = fixture.call("even", &[Val::I32(3_000_000), Val::I64(0)]).expect("no overflow");
+        assert_eq!(results, [Val::I64(1_500_000)], "{}", mode.name);
+    }
+}
+
+/// Tail calls across instances, too, and with more parameters than registers.
+#[test]
+fn tail_calls_cross_instances() {
+    let callee = "(module (global $g i32 (i32.const 7))
+      (func (export \"f\") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32 i64 i32 i64)
+        (local.get 0) (i64.sub (local.get 1) (local.get 11)) (global.get $g) (local.get 10)))";
+    let caller = "(module (import \"\" \"f\" (func $f (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32 i64 i32 i64)))
+      (func (export \"g\") (param i32) (result i32 i64 i32 i64)
+        (return_call $f (local.get 0) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5)
+          (i64.const 6) (i64.const 7) (i64.const 8) (i64.const 9) (i64.const 10) (i64.const 11))))";
+    for mode in MODES {
+        let engine = Engine::new(mode.config()).expect("an engine");
+        let callee: CompiledModule = compile(&engine, callee);
+        let caller = compile(&engine, caller);
+        let mut store = Store::new(&engine).expect("a store");
+        let callee = Instance::new(&mut store, &callee, &[]).expect("an instance");
+        let f = exported_func(&mut store, callee, "f");
+        let caller = Instance::new(&mut store, &caller, &[Extern::Func(f)]).expect("an instance");
+        let g = exported_func(&mut store, caller, "g");
+        let results = call(&mut store, g, &[Val::I32(99)]).expect("a call");
+        assert_eq!(results, [Val::I32(99), Val::I64(-10), Val::I32(7), Val::I64(10)], "{}", mode.name);
+    }
+}
