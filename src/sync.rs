@@ -26,6 +26,10 @@ pub(crate) enum Site {
     SpacesStore = 5,
     /// The load of the head of the list of code spaces.
     SpacesLoad = 6,
+    /// The fence of a thread that asks running code for attention.
+    AttentionRequest = 7,
+    /// The fence of the thread that sets a stack limit.
+    AttentionLimit = 8,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.
@@ -33,6 +37,14 @@ pub(crate) enum Site {
 #[inline(always)]
 pub(crate) const fn order(_site: Site, ordering: Ordering) -> Ordering {
     ordering
+}
+
+/// A fence, unless a model took it away.
+pub(crate) fn fence_at(site: Site, ordering: Ordering) {
+    match order(site, ordering) {
+        Ordering::Relaxed => {}
+        ordering => fence(ordering),
+    }
 }
 
 #[cfg(loom)]
@@ -52,9 +64,14 @@ mod weaken {
 
     /// Runs `body` with one place weakened to Relaxed.
     pub(crate) fn weakened<T>(site: Site, body: impl FnOnce() -> T) -> T {
+        struct Restore;
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                WEAKENED.set(None);
+            }
+        }
+        let _restore = Restore;
         WEAKENED.set(Some(site));
-        let result = body();
-        WEAKENED.set(None);
-        result
+        body()
     }
 }

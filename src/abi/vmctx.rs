@@ -9,9 +9,8 @@
 //!               imported functions | memories | tables | globals   (records and pointers to definitions)
 //!               function references of functions that escape
 
-use std::sync::atomic::AtomicUsize;
-
 use crate::module::Module;
+use crate::sync::AtomicUsize;
 use crate::types::{DefinedGlobal, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 
 /// Where the entry address of a function is published. Starts at a lazy stub.

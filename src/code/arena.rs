@@ -91,7 +91,17 @@ struct Chunk {
     users: usize,
     /// When its file was made; its pages may be changed in this epoch only.
     epoch: usize,
+    /// Users of each page of a chunk that is shared, so that no survivor keeps all of it in memory.
+    pages: Box<[u16]>,
     map: Arc<ChunkMap<Batch>>,
+}
+
+impl Chunk {
+    /// The pages that hold a part of the range.
+    fn pages_of(&self, offset: usize, len: usize) -> std::ops::Range<usize> {
+        let pages = offset / page_size()..(offset + len).div_ceil(page_size());
+        if self.pages.is_empty() { 0..0 } else { pages }
+    }
 }
 
 /// Granules with slots.
@@ -303,9 +313,10 @@ impl CodeSpace {
                 return Err(error);
             }
         };
+        let pages = if capacity > 1 { vec![0; len / page_size()].into() } else { Box::default() };
         let map = Arc::new(ChunkMap::new(self.address(first), capacity));
         self.registration.set(first..first + granules, Arc::as_ptr(&map));
-        state.chunks.insert(first, Chunk { granules, users: 0, epoch: state.epoch, map });
+        state.chunks.insert(first, Chunk { granules, users: 0, epoch: state.epoch, pages, map });
         Ok((first, view))
     }
 
@@ -346,6 +357,9 @@ impl CodeSpace {
         let start = self.address(chunk) + offset;
         let known = state.chunks.get_mut(&chunk).expect("a chunk in use");
         known.users += 1;
+        for page in known.pages_of(offset, len) {
+            known.pages[page] += 1;
+        }
         let entry = known.map.reserve(start, len).expect("an entry per cache line");
         let range = CodeRange { chunk, map: Arc::clone(&known.map), entry, start, len };
         let writer = match view {
@@ -386,7 +400,26 @@ impl CodeSpace {
     /// Gives a range back, whose code nobody runs.
     pub(super) fn free(&self, pass: &Pass<'_>, range: CodeRange) {
         range.map.clear(range.entry);
-        self.release(&mut self.lock(pass), range.chunk);
+        let mut state = self.lock(pass);
+        self.release_pages(&mut state, &range);
+        self.release(&mut state, range.chunk);
+    }
+
+    /// Takes pages of a shared chunk that have no user any more, and will get none, out of the file.
+    fn release_pages(&self, state: &mut State, range: &CodeRange) {
+        let chunk = state.chunks.get_mut(&range.chunk).expect("a chunk in use");
+        let used = match &state.current {
+            Some(current) if current.chunk == range.chunk => current.used,
+            _ => GRANULE,
+        };
+        for page in chunk.pages_of(range.start - self.address(range.chunk), range.len) {
+            chunk.pages[page] -= 1;
+            let unused = chunk.pages[page] == 0 && (page + 1) * page_size() <= used;
+            if let (true, Some(file)) = (unused && chunk.epoch == state.epoch, &state.file) {
+                // A failure leaves the memory in use until the chunk is free.
+                let _ = file.punch_hole(range.chunk * GRANULE + page * page_size(), page_size());
+            }
+        }
     }
 
     /// Takes a user away from a chunk.

@@ -288,6 +288,31 @@ fn ten_thousand_tiny_modules_need_few_mappings_and_little_memory() {
     assert!(space.file_memory() < without / 4);
 }
 
+/// A few long-lived modules among many short-lived ones keep their own pages only.
+#[test]
+fn survivors_do_not_keep_the_memory_of_their_neighbours() {
+    let space = space(64 << 20, Backing::TwoViews);
+    let shared = module(1);
+    let mut alive: Vec<_> = (0..10_000)
+        .map(|i| {
+            let code = ModuleCode::new(&space, Arc::clone(&shared), Lazy::Stubs).unwrap();
+            publish(&code, [(0, returns(i))]).unwrap();
+            Some(code)
+        })
+        .collect();
+    let all = space.file_memory();
+    for (i, code) in alive.iter_mut().enumerate() {
+        if !i.is_multiple_of(500) {
+            *code = None;
+        }
+    }
+    // The survivors' pages, the stubs, and what is still being filled.
+    assert!(all >= 10_000 * 64 && space.file_memory() <= (20 + 2) * 4096 + GRANULE, "{}", space.file_memory());
+    for (i, code) in alive.iter().enumerate().filter_map(|(i, code)| Some((i, code.as_ref()?))) {
+        assert_eq!(call(code, 0), i as i32);
+    }
+}
+
 #[test]
 fn exhaustion_is_a_limit_and_leaves_the_rest_working() {
     for backing in BOTH {

@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
+use super::cells::Scratch;
 use super::func::{Func, FuncObject, FuncOwner};
 use super::handle::Kind;
 use super::instance::Instance;
@@ -19,6 +19,7 @@ use crate::abi::vmctx::{CodeSlot, VmFuncRef, VmHeader, VmHostFunc};
 use crate::compile::trampoline::TypeEntry;
 use crate::error::{Error, Result};
 use crate::module::ExportItem;
+use crate::sync::AtomicUsize;
 use crate::trap::TrapCode;
 use crate::types::{FuncType, MemoryIndex};
 
@@ -134,15 +135,8 @@ unsafe fn call_checked(
     cells: *mut RawVal,
 ) -> Result<()> {
     let (params, result_types) = (ty.params(), ty.results());
-    let count = params.len() + result_types.len();
-    let mut on_stack = [Val::I32(0); STACK_VALUES];
-    let mut on_heap;
-    let values: &mut [Val] = if count <= STACK_VALUES {
-        &mut on_stack[..count]
-    } else {
-        on_heap = vec![Val::I32(0); count];
-        &mut on_heap
-    };
+    let mut scratch = Scratch::<Val, STACK_VALUES>::new();
+    let values = scratch.fill(params.len() + result_types.len(), Val::I32(0));
     let (args, results) = values.split_at_mut(params.len());
     for (i, (arg, ty)) in args.iter_mut().zip(params).enumerate() {
         // SAFETY: the caller's contract.

@@ -1,29 +1,16 @@
 //! Interrupting calls from any thread.
 //!
-//! # Protocol
-//!
-//! Running code compares a word, `VmStore::stack_limit`, with the stack pointer at function entry and with
-//! `usize::MAX` at loop headers. To interrupt is to set a bit in `requested`, then to poison the word.
-//!
-//!     any thread                            | the thread that runs the store
-//!     --------------------------------------+-----------------------------------------------
-//!     1. requested |= bit       (SeqCst)    | a. stack_limit = new limit         (SeqCst)
-//!     2. stack_limit = MAX      (SeqCst)    | b. if requested != 0 (SeqCst): stack_limit = MAX
-//!
-//! - The owner writes a limit only in (a), when it enters on another stack or has taken a request.
-//!   If its (a) overwrites a 2, then 1 came before (a) in the single order of SeqCst operations, and (b)
-//!   sees it. So a request is never lost; at worst it is seen twice, and the second time nothing is found.
-//! - Taking is one `swap`, so one request is delivered once.
+//! `attention.rs` has the protocol with running code; this file adds threads that sleep.
 
 use std::cell::UnsafeCell;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
+use super::attention::Attention;
 use crate::abi::vmctx::VmStore;
 use crate::error::{Error, Result};
+use crate::sync::AtomicUsize;
 use crate::trap::TrapCode;
 
 /// The host asked for it.
@@ -35,8 +22,8 @@ const DEADLINE: usize = 2;
 pub(super) struct Shared {
     /// Written by the owning thread, but for `stack_limit`, which is atomic.
     vm: UnsafeCell<VmStore>,
-    requested: AtomicUsize,
-    /// Paired with `wake`: whoever parks holds it while it looks at `requested`.
+    attention: Attention,
+    /// Paired with `wake`: whoever parks holds it while it looks at `attention`.
     parked: Mutex<()>,
     wake: Condvar,
     event: OnceLock<OwnedFd>,
@@ -57,7 +44,7 @@ impl Shared {
                 exit_fp: 0,
                 store: std::ptr::null_mut(),
             }),
-            requested: AtomicUsize::new(0),
+            attention: Attention::new(),
             parked: Mutex::new(()),
             wake: Condvar::new(),
             event: OnceLock::new(),
@@ -74,18 +61,14 @@ impl Shared {
         unsafe { &(*self.vm.get()).stack_limit }
     }
 
-    /// (a) and (b) of the protocol.
+    /// Sets the stack limit of running code.
     pub(super) fn set_stack_limit(&self, limit: usize) {
-        self.stack_limit().store(limit, SeqCst);
-        if self.requested.load(SeqCst) != 0 {
-            self.stack_limit().store(usize::MAX, SeqCst);
-        }
+        self.attention.set_limit(limit, self.stack_limit());
     }
 
     fn request(&self, bit: usize) {
-        self.requested.fetch_or(bit, SeqCst);
-        self.stack_limit().store(usize::MAX, SeqCst);
-        // Whoever parks looked at `requested` under this lock, before (then it is woken) or after.
+        self.attention.request(bit, self.stack_limit());
+        // Whoever parks looked at the bits under this lock, before (then it is woken) or after (then it saw them).
         drop(self.lock());
         self.wake.notify_all();
         if let Some(event) = self.event.get() {
@@ -95,11 +78,8 @@ impl Shared {
 
     /// Takes what was requested, and lets code run again up to `limit`.
     pub(super) fn take(&self, limit: usize) -> Option<TrapCode> {
-        let bits = self.requested.swap(0, SeqCst);
-        if let Some(event) = self.event.get() {
-            clear_event(event);
-        }
-        self.set_stack_limit(limit);
+        let bits = self.attention.take(limit, self.stack_limit());
+        self.settle_event();
         // An interrupt is the stronger wish: the host meant this very moment.
         match bits {
             0 => None,
@@ -108,9 +88,9 @@ impl Shared {
         }
     }
 
-    /// Whether something is requested. Relaxed: a hint on the call path; the poll of running code decides.
+    /// Whether something is requested; a hint on the call path.
     pub(super) fn is_requested(&self) -> bool {
-        self.requested.load(Relaxed) != 0
+        self.attention.pending() != 0
     }
 
     /// The deadline of the running call passed.
@@ -120,7 +100,25 @@ impl Shared {
 
     /// The call whose deadline this was is over.
     pub(super) fn clear_deadline(&self) {
-        self.requested.fetch_and(!DEADLINE, SeqCst);
+        self.forget(DEADLINE);
+    }
+
+    fn forget(&self, bit: usize) {
+        self.attention.withdraw(bit);
+        self.settle_event();
+    }
+
+    /// Makes the event descriptor unreadable if nothing is requested. A request that comes meanwhile either
+    /// signals after the read, or is seen here and signalled again.
+    fn settle_event(&self) {
+        if let Some(event) = self.event.get()
+            && !self.is_requested()
+        {
+            clear_event(event);
+            if self.is_requested() {
+                signal_event(event);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -135,7 +133,7 @@ impl Shared {
             if is_done() {
                 return Parked::Done;
             }
-            if self.requested.load(SeqCst) != 0 {
+            if self.is_requested() {
                 return Parked::Interrupted;
             }
             guard = match deadline {
@@ -190,7 +188,7 @@ impl InterruptHandle {
 
     /// Takes back an interrupt that was not delivered yet.
     pub fn clear(&self) {
-        self.0.requested.fetch_and(!INTERRUPT, SeqCst);
+        self.0.forget(INTERRUPT);
     }
 
     /// Blocks until `deadline` (None = for ever) or an interrupt, whichever is first; true = interrupted.
@@ -200,8 +198,15 @@ impl InterruptHandle {
 
     /// A file descriptor that becomes readable when an interrupt is pending, for poll(2). Owned by the handle.
     pub fn fd(&self) -> Result<i32> {
+        self.as_fd().map(|fd| fd.as_raw_fd())
+    }
+
+    /// As [`InterruptHandle::fd`], borrowed from the handle.
+    pub fn as_fd(&self) -> Result<BorrowedFd<'_>> {
         if let Some(event) = self.0.event.get() {
-            return Ok(event.as_raw_fd());
+            // A request that was taken before it had signalled leaves the descriptor readable.
+            self.0.settle_event();
+            return Ok(event.as_fd());
         }
         // SAFETY: no arguments that could be wrong.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
@@ -209,20 +214,19 @@ impl InterruptHandle {
             return Err(Error::last_os("event descriptor of an interrupt handle"));
         }
         // SAFETY: `fd` is a fresh descriptor that nobody else owns.
-        let event = self.0.event.get_or_init(|| unsafe { OwnedFd::from_raw_fd(fd) });
-        if event.as_raw_fd() != fd {
-            // Another thread was first.
-            // SAFETY: as above.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
-        if self.0.requested.load(SeqCst) != 0 {
+        let fresh = unsafe { OwnedFd::from_raw_fd(fd) };
+        // If another thread was first, its descriptor is used and ours drops.
+        let event = self.0.event.get_or_init(|| fresh);
+        // A request locks between its bit and its look at the event: it sees the event, or its bit is seen here.
+        drop(self.0.lock());
+        if self.0.is_requested() {
             signal_event(event);
         }
-        Ok(event.as_raw_fd())
+        Ok(event.as_fd())
     }
 
     /// Whether an interrupt or a passed deadline is pending.
     pub fn is_pending(&self) -> bool {
-        self.0.requested.load(SeqCst) != 0
+        self.0.is_requested()
     }
 }

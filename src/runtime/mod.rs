@@ -5,8 +5,10 @@
 //!
 //! Not here: compilers; the runtime asks `compile` for code and sees slots only.
 
+mod attention;
 mod backtrace;
 mod builtins;
+mod cells;
 mod enter;
 pub mod extern_ref;
 pub(crate) mod fault;
