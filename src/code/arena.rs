@@ -24,13 +24,14 @@
 //! Not here: what the bytes are (`publish`), who finds them (`map`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::map::{Batch, ChunkMap, GRANULE, Registration};
 use super::ranges::{End, FreeRanges};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
-use crate::sys::fork::{self, Pass, RegisteredGate};
+use crate::sync::{ForkGuard, ForkMutex};
+use crate::sys::fork::{self, Pass};
 use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, page_size};
 
 /// The largest reservation: everything in it must be within reach of 32-bit differences.
@@ -65,8 +66,7 @@ pub struct CodeSpace {
     aligned: usize,
     granules: usize,
     backing: Backing,
-    gate: RegisteredGate,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
 struct State {
@@ -197,14 +197,11 @@ impl CodeSpace {
             return Err(Error::misuse(format!("the code reservation must be 1 to {MAX_RESERVATION:#x} bytes")));
         }
         let granules = reservation.div_ceil(GRANULE);
-        let gate = RegisteredGate::new()?;
+        fork::install()?;
         // One granule more, so that an aligned start fits.
         let mapping = Mapping::reserve((granules + 1) * GRANULE)?;
         let aligned = mapping.base().align_offset(GRANULE);
-        let registration = {
-            let _pass = gate.enter();
-            Registration::new(mapping.base() as usize + aligned, granules)
-        };
+        let registration = Registration::new(mapping.base() as usize + aligned, granules);
         let state = State {
             free: FreeRanges::new(granules),
             chunks: HashMap::new(),
@@ -215,8 +212,8 @@ impl CodeSpace {
             file: None,
             epoch: fork::epoch(),
         };
-        let state = Mutex::new(state);
-        let space = CodeSpace { registration, reservation: mapping, aligned, granules, backing, gate, state };
+        let state = ForkMutex::new(state);
+        let space = CodeSpace { registration, reservation: mapping, aligned, granules, backing, state };
         space.probe()?;
         Ok(space)
     }
@@ -226,13 +223,8 @@ impl CodeSpace {
         self.granules * GRANULE
     }
 
-    /// Keeps forks out; to be held around all that follows. Not by a thread that holds it already.
-    pub(super) fn enter(&self) -> Pass<'_> {
-        self.gate.enter()
-    }
-
-    fn lock(&self, _pass: &Pass<'_>) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
+        let mut state = self.state.lock();
         if state.epoch != fork::epoch() {
             state.epoch = fork::epoch();
             state.file = None;
@@ -245,7 +237,7 @@ impl CodeSpace {
 
     /// Tries what publishing will need.
     fn probe(&self) -> Result<()> {
-        let pass = self.enter();
+        let pass = fork::enter();
         let (range, writer) = self.allocate(&pass, 16, CACHE_LINE)?;
         let sealed = self.write(&pass, &range, writer, |bytes| {
             bytes.fill(TRAP);
@@ -275,7 +267,7 @@ impl CodeSpace {
     }
 
     /// Takes executable memory for `len` bytes; nothing but the returned writer may write it.
-    pub(super) fn allocate(&self, pass: &Pass<'_>, len: usize, alignment: usize) -> Result<(CodeRange, Writer)> {
+    pub(super) fn allocate(&self, pass: &Pass, len: usize, alignment: usize) -> Result<(CodeRange, Writer)> {
         assert!(len > 0 && alignment.is_power_of_two() && alignment <= GRANULE);
         let (len, alignment) = match self.backing {
             Backing::TwoViews => (len, alignment.max(CACHE_LINE)),
@@ -376,7 +368,7 @@ impl CodeSpace {
     /// Lets `fill` write the whole range, and makes it executable.
     pub(super) fn write(
         &self,
-        _pass: &Pass<'_>,
+        _pass: &Pass,
         range: &CodeRange,
         writer: Writer,
         fill: impl FnOnce(&mut [u8]) -> Result<()>,
@@ -398,7 +390,7 @@ impl CodeSpace {
     }
 
     /// Gives a range back, whose code nobody runs.
-    pub(super) fn free(&self, pass: &Pass<'_>, range: CodeRange) {
+    pub(super) fn free(&self, pass: &Pass, range: CodeRange) {
         range.map.clear(range.entry);
         let mut state = self.lock(pass);
         self.release_pages(&mut state, &range);
@@ -471,7 +463,7 @@ impl CodeSpace {
     }
 
     /// Takes `count` slots, all zero.
-    pub(super) fn allocate_slots(&self, pass: &Pass<'_>, count: usize) -> Result<SlotRange> {
+    pub(super) fn allocate_slots(&self, pass: &Pass, count: usize) -> Result<SlotRange> {
         let bytes = count * size_of::<CodeSlot>();
         if bytes == 0 {
             return Ok(SlotRange { chunk: 0, slots: std::ptr::NonNull::dangling().as_ptr(), count });
@@ -513,7 +505,7 @@ impl CodeSpace {
     }
 
     /// Gives slots back, to which nobody has a pointer any more.
-    pub(super) fn free_slots(&self, pass: &Pass<'_>, range: &SlotRange) {
+    pub(super) fn free_slots(&self, pass: &Pass, range: &SlotRange) {
         if range.count == 0 {
             return;
         }
@@ -540,7 +532,7 @@ impl CodeSpace {
     /// Addresses of the groups of lazy stubs that `count` functions need.
     ///
     /// A stub depends on the function's number only, so all modules share them. They stay with the engine.
-    pub(super) fn stubs(&self, pass: &Pass<'_>, count: usize) -> Result<Stubs> {
+    pub(super) fn stubs(&self, pass: &Pass, count: usize) -> Result<Stubs> {
         let groups = count.div_ceil(STUB_GROUP);
         loop {
             let have = {
@@ -575,8 +567,7 @@ impl CodeSpace {
 
 impl Drop for CodeSpace {
     fn drop(&mut self) {
-        // Lookups end before the addresses go away. Inside of the gate, because of the list's lock.
-        let _pass = self.gate.enter();
+        // Lookups end before the addresses go away.
         self.registration.end();
     }
 }
@@ -610,7 +601,7 @@ impl CodeSpace {
 
     /// Bytes of memory behind the file.
     pub(super) fn file_memory(&self) -> usize {
-        let pass = self.enter();
+        let pass = fork::enter();
         self.lock(&pass).file.as_ref().map_or(0, |file| file.memory().unwrap())
     }
 }

@@ -487,3 +487,27 @@ fn threads_publish_call_and_look_up_at_the_same_time() {
     });
     assert_eq!(shared.published_count(), 400);
 }
+
+/// A fork can happen while other threads publish; the child has none of them, and must find nothing half done.
+#[test]
+fn children_of_busy_processes_can_publish() {
+    let space = space(8 << 20, Backing::TwoViews);
+    let (stop, one) = (AtomicBool::new(false), module(1));
+    let work = || {
+        let code = ModuleCode::new(&space, Arc::clone(&one), Lazy::Stubs).unwrap();
+        publish(&code, [(0, returns(5))]).unwrap();
+        assert_eq!(call(&code, 0), 5);
+        drop(CodeSpace::new(1 << 20).unwrap());
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        for _ in 0..50 {
+            in_child(work);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
