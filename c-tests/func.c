@@ -275,15 +275,23 @@ static updraft_error_t *climb(void *env, updraft_caller_t *caller, const updraft
     return error;
 }
 
-static void deep_errors(updraft_engine_t *engine) {
-    updraft_store_t *store = test_store(engine);
+static void deep_errors(void) {
+    updraft_config_t *config = test_config();
+    updraft_engine_t *engine = NULL;
+    updraft_store_t *store;
     updraft_functype_t *functype = test_functype("i", "");
-    updraft_module_t *module = test_module(engine, "(module (import \"\" \"climb\" (func $c (param i32)))"
-                                                   " (func (export \"f\") (param i32) (call $c (local.get 0))))");
+    updraft_module_t *module;
     updraft_extern_t import;
     updraft_instance_t instance = 0;
     updraft_val_t depth = test_i32(100);
     ladder env;
+    /* An unoptimised library takes more than ten KiB for each level. */
+    OK(updraft_config_set_max_stack(config, 4 << 20, E));
+    OK(updraft_engine_new(config, &engine, E));
+    updraft_config_delete(config);
+    store = test_store(engine);
+    module = test_module(engine, "(module (import \"\" \"climb\" (func $c (param i32)))"
+                                 " (func (export \"f\") (param i32) (call $c (local.get 0))))");
     memset(&env, 0, sizeof env);
     memset(&import, 0, sizeof import);
     import.kind = UPDRAFT_KIND_FUNC;
@@ -303,6 +311,7 @@ static void deep_errors(updraft_engine_t *engine) {
     OK(updraft_store_delete(store, E));
     updraft_module_delete(module);
     updraft_functype_delete(functype);
+    updraft_engine_delete(engine);
 }
 
 /* A failure that is no trap travels as a trap of the host. */
@@ -385,7 +394,7 @@ int main(void) {
     results_of_host_functions(engine);
     references(engine);
     finalizers(engine);
-    deep_errors(engine);
+    deep_errors();
     other_errors(engine);
     traps(engine);
     updraft_engine_delete(engine);
