@@ -339,6 +339,38 @@ fn exhaustion_is_a_limit_and_leaves_the_rest_working() {
     assert_eq!(call(&code, 0), 3);
 }
 
+/// Where memory files are forbidden, fresh pages do; where pages cannot become executable, memory files do;
+/// where both are forbidden, the engine says so.
+#[test]
+fn either_way_of_writing_code_is_enough() {
+    let no_memory_file = || {
+        let limit = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the child's own limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+    };
+    // SAFETY: the child's own setting: memory that was not executable never becomes so. Linux 6.3.
+    let no_change = || unsafe { libc::prctl(65, 1, 0, 0, 0) } == 0;
+    let works = || {
+        let space = CodeSpace::new(1 << 20).unwrap();
+        let code = ModuleCode::new(&space, module(2), Lazy::Stubs).unwrap();
+        publish(&code, [(0, returns(6)), (1, calls(0))]).unwrap();
+        assert_eq!(call(&code, 1), 6);
+        space.file_memory() > 0
+    };
+    in_child(|| {
+        no_memory_file();
+        assert!(!works());
+    });
+    in_child(|| {
+        if no_change() {
+            assert!(works());
+            no_memory_file();
+            let error = CodeSpace::new(1 << 20).err();
+            assert!(matches!(error, Some(Error::System { what: "make memory executable", .. })), "{error:?}");
+        }
+    });
+}
+
 /// Write and execute never meet, in the reservation or elsewhere.
 #[test]
 fn no_mapping_is_writable_and_executable() {
