@@ -1274,8 +1274,8 @@ updraft_status_t updraft_config_set_compilation(struct updraft_config_t *config,
                                                 struct updraft_error_t **error);
 
 /**
- * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO. Always
- * explicit when signals are off.
+ * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO, which is
+ * EXPLICIT when signals are off; GUARDED is refused then (`updraft_engine_new`).
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -1401,8 +1401,8 @@ updraft_status_t updraft_config_set_fail_function(struct updraft_config_t *confi
 /**
  * Makes an engine. `config` may be NULL for the default settings; it is copied, and stays with the caller.
  *
- * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE, BUSY (the configuration),
- * UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
+ * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE (also for settings that
+ * contradict each other), BUSY (the configuration), UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
  */
 updraft_status_t updraft_engine_new(const struct updraft_config_t *config,
                                     struct updraft_engine_t **out,
