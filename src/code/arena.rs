@@ -225,7 +225,8 @@ impl CodeSpace {
         if state.epoch != fork::epoch() {
             state.epoch = fork::epoch();
             state.file = None;
-            if let Some(current) = state.current.take() {
+            // Fresh pages are private, so that chunk can be filled further.
+            if let Some(current) = state.current.take_if(|_| self.backing == Backing::TwoViews) {
                 self.retire(&mut state, current.chunk);
             }
         }
