@@ -132,7 +132,8 @@ impl WasiConfig {
         self.preopens.push(Preopen { host: host.into(), guest: guest.into(), access });
         self
     }
-    /// Gives a socket, connected or listening, to the program. Sockets come after the directories.
+    /// Gives a socket, connected or listening, to the program. Sockets come after the directories. A listening one
+    /// becomes non-blocking, for whoever shares it.
     pub fn socket(&mut self, socket: impl Into<OwnedFd>) -> &mut WasiConfig {
         self.sockets.push(socket.into());
         self
