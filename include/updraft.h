@@ -2731,7 +2731,7 @@ updraft_status_t updraft_wasi_config_set_random_seed(struct updraft_wasi_config_
                                                      struct updraft_error_t **error);
 
 /**
- * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+ * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
