@@ -101,13 +101,14 @@ endif()
 # --- The shipped library and its header ----------------------------------------------------------------
 
 add_test(NAME library.header COMMAND tools/header.sh --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+add_test(NAME library.null-test COMMAND Python3::Interpreter tools/null_test.py --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.symbols COMMAND tools/symbols.sh "${shared_library}" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.shape COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/cmake/check_library.py"
   "${shared_library}" --soname "${soname}" --max-size 8000000)
 add_test(NAME library.install COMMAND "${CMAKE_COMMAND}"
   "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DBUILD=${PROJECT_BINARY_DIR}" "-DGENERATOR=${CMAKE_GENERATOR}"
   -P "${PROJECT_SOURCE_DIR}/cmake/check_install.cmake")
-set_tests_properties(library.header library.symbols library.shape library.install PROPERTIES
+set_tests_properties(library.header library.null-test library.symbols library.shape library.install PROPERTIES
   LABELS library SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
 if(NOT UPDRAFT_PROFILE STREQUAL "release")
   set_tests_properties(library.shape PROPERTIES DISABLED ON)

@@ -1609,7 +1609,7 @@ updraft_status_t updraft_module_import(const struct updraft_module_t *module,
  */
 updraft_status_t updraft_module_export(const struct updraft_module_t *module,
                                        size_t index,
-                                       struct updraft_export_t *export_,
+                                       struct updraft_export_t *item,
                                        struct updraft_error_t **error);
 
 /**
@@ -2731,7 +2731,7 @@ updraft_status_t updraft_wasi_config_set_random_seed(struct updraft_wasi_config_
                                                      struct updraft_error_t **error);
 
 /**
- * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+ * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
