@@ -80,13 +80,15 @@ foreach(path ${c_tests})
   if(HAVE_SANITIZERS)
     add_c_program("c-${name}-sanitized" "${name}" C 11 updraft::updraft ${sanitizers})
     add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
-      "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
+      "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
   endif()
   if(VALGRIND)
     # The engine writes machine code while it runs: valgrind must look for changed code everywhere.
-    add_c_test("c.${name}.valgrind" "c-${name}-c11" "UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
-      "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full
-      --errors-for-leak-kinds=definite,indirect --num-callers=30)
+    add_c_test("c.${name}.valgrind" "c-${name}-c11"
+      "LD_LIBRARY_PATH=${named_library_dir};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
+      "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full --show-leak-kinds=definite,indirect
+      --errors-for-leak-kinds=definite,indirect --num-callers=30
+      "--suppressions=${PROJECT_SOURCE_DIR}/cmake/valgrind.supp")
   endif()
 endforeach()
 if(NOT HAVE_SANITIZERS)
