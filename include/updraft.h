@@ -288,6 +288,33 @@ typedef struct updraft_engine_stats_t {
 } updraft_engine_stats_t;
 
 /**
+ * A custom section. Set `struct_size` before it is filled in. The name is UTF-8, not terminated; name and bytes live as
+ * long as the module.
+ */
+typedef struct updraft_custom_section_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * The name.
+   */
+  const char *name;
+  /**
+   * Its length in bytes.
+   */
+  size_t name_len;
+  /**
+   * The contents.
+   */
+  const uint8_t *bytes;
+  /**
+   * Their length.
+   */
+  size_t len;
+} updraft_custom_section_t;
+
+/**
  * The kind of an object of a store, or of an import or export: an `UPDRAFT_KIND_` number. 5 is set aside for tags.
  */
 typedef uint32_t updraft_kind_t;
@@ -395,33 +422,6 @@ typedef struct updraft_globaltype_t {
    */
   uint32_t is_mutable;
 } updraft_globaltype_t;
-
-/**
- * A custom section. Set `struct_size` before it is filled in. The name is UTF-8, not terminated; name and bytes live as
- * long as the module.
- */
-typedef struct updraft_custom_section_t {
-  /**
-   * Size of the struct, set by the caller.
-   */
-  size_t struct_size;
-  /**
-   * The name.
-   */
-  const char *name;
-  /**
-   * Its length in bytes.
-   */
-  size_t name_len;
-  /**
-   * The contents.
-   */
-  const uint8_t *bytes;
-  /**
-   * Their length.
-   */
-  size_t len;
-} updraft_custom_section_t;
 
 /**
  * An object of a store: instance, function, table, memory, global or external reference. 0 is none. A handle keeps
@@ -1274,8 +1274,8 @@ updraft_status_t updraft_config_set_compilation(struct updraft_config_t *config,
                                                 struct updraft_error_t **error);
 
 /**
- * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO. Always
- * explicit when signals are off.
+ * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO, which is
+ * EXPLICIT when signals are off; GUARDED is refused then (`updraft_engine_new`).
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -1401,8 +1401,8 @@ updraft_status_t updraft_config_set_fail_function(struct updraft_config_t *confi
 /**
  * Makes an engine. `config` may be NULL for the default settings; it is copied, and stays with the caller.
  *
- * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE, BUSY (the configuration),
- * UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
+ * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE (also for settings that
+ * contradict each other), BUSY (the configuration), UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
  */
 updraft_status_t updraft_engine_new(const struct updraft_config_t *config,
                                     struct updraft_engine_t **out,
@@ -1557,6 +1557,42 @@ updraft_status_t updraft_module_custom_section_count(const struct updraft_module
                                                      struct updraft_error_t **error);
 
 /**
+ * Fills in the `index`-th custom section.
+ *
+ * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_custom_section(const struct updraft_module_t *module,
+                                               size_t index,
+                                               struct updraft_custom_section_t *section,
+                                               struct updraft_error_t **error);
+
+/**
+ * Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
+ * fits, and a NUL. Writes the length of the whole name, without a NUL, to `needed`: if that is not less than `capacity`,
+ * the copy is cut off. `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
+ *
+ * Fails with NOT_FOUND if the function has no name, OUT_OF_BOUNDS if there is no such function, and MISUSE.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_func_name(const struct updraft_module_t *module,
+                                          uint32_t func,
+                                          char *buffer,
+                                          size_t capacity,
+                                          size_t *needed,
+                                          struct updraft_error_t **error);
+
+/**
+ * Copies the name that the module has in the name section; the buffer is as in `updraft_module_func_name`.
+ *
+ * Fails with NOT_FOUND if the module has no name, and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_name(const struct updraft_module_t *module,
+                                     char *buffer,
+                                     size_t capacity,
+                                     size_t *needed,
+                                     struct updraft_error_t **error);
+
+/**
  * Fills in the `index`-th import.
  *
  * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
@@ -1666,42 +1702,6 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
                                                   size_t index,
                                                   struct updraft_globaltype_t *global_type,
                                                   struct updraft_error_t **error);
-
-/**
- * Fills in the `index`-th custom section.
- *
- * Fails with OUT_OF_BOUNDS and MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_custom_section(const struct updraft_module_t *module,
-                                               size_t index,
-                                               struct updraft_custom_section_t *section,
-                                               struct updraft_error_t **error);
-
-/**
- * Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
- * fits, and a NUL. Writes the length of the whole name, without a NUL, to `needed`: if that is not less than `capacity`,
- * the copy is cut off. `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
- *
- * Fails with NOT_FOUND if the function has no name, OUT_OF_BOUNDS if there is no such function, and MISUSE.
- * Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_func_name(const struct updraft_module_t *module,
-                                          uint32_t func,
-                                          char *buffer,
-                                          size_t capacity,
-                                          size_t *needed,
-                                          struct updraft_error_t **error);
-
-/**
- * Copies the name that the module has in the name section; the buffer is as in `updraft_module_func_name`.
- *
- * Fails with NOT_FOUND if the module has no name, and MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_name(const struct updraft_module_t *module,
-                                     char *buffer,
-                                     size_t capacity,
-                                     size_t *needed,
-                                     struct updraft_error_t **error);
 
 /**
  * Makes the running call, or the next one if none is running, trap with `UPDRAFT_TRAP_INTERRUPT`. Wakes a guest
@@ -2731,7 +2731,7 @@ updraft_status_t updraft_wasi_config_set_random_seed(struct updraft_wasi_config_
                                                      struct updraft_error_t **error);
 
 /**
- * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+ * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */

@@ -1,7 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::arena::CodeSpace;
@@ -14,6 +14,7 @@ use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::timer::Timer;
+use crate::sync::ForkMutex;
 use crate::sys::mmap::Mapping;
 use crate::sys::{signals, threads};
 use crate::tier::top::{Bounds, TopCompiler};
@@ -30,7 +31,7 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
-    compile_stacks: Mutex<Vec<Mapping>>,
+    compile_stacks: ForkMutex<Vec<Mapping>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
 }
@@ -53,7 +54,7 @@ impl Engine {
             types: Types::default(),
             space,
             timer: Timer::default(),
-            compile_stacks: Mutex::default(),
+            compile_stacks: ForkMutex::default(),
             _faults: faults,
         })))
     }
@@ -99,12 +100,12 @@ impl Engine {
 
     /// A stack to compile on, for callers whose own may be nearly used up.
     pub(crate) fn take_compile_stack(&self) -> Result<Mapping> {
-        let kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = self.0.compile_stacks.lock().pop();
         kept.map_or_else(crate::runtime::lazy::new_compile_stack, Ok)
     }
 
     pub(crate) fn give_back_compile_stack(&self, stack: Mapping) {
-        let mut kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.compile_stacks.lock();
         if kept.len() < self.compile_threads() {
             kept.push(stack);
         }
@@ -135,6 +136,7 @@ struct CompiledModuleInner {
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     exports: HashMap<Box<str>, ExportItem>,
+    caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     engine: Engine,
 }
@@ -163,6 +165,7 @@ impl CompiledModule {
             type_ids: types.iter().map(TypeEntry::id).collect(),
             types,
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
+            caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             module,
             engine: engine.clone(),
@@ -197,6 +200,11 @@ impl CompiledModule {
     /// The export of this name.
     pub fn find_export(&self, name: &str) -> Option<ExportItem> {
         self.0.exports.get(name).copied()
+    }
+
+    /// The memory that host functions called by an instance mean by "the caller's".
+    pub(crate) fn caller_memory(&self) -> Option<MemoryIndex> {
+        self.0.caller_memory
     }
 
     pub(crate) fn layout(&self) -> &VmLayout {
@@ -236,4 +244,13 @@ impl CompiledModule {
         }
         Ok(inner.code.entry(func))
     }
+}
+
+/// The export "memory", else the only memory.
+fn caller_memory(module: &Module) -> Option<MemoryIndex> {
+    let exported = module.exports().iter().find_map(|export| match export.item {
+        ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
+        _ => None,
+    });
+    exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))
 }

@@ -24,3 +24,5 @@ pub mod sys;
 pub mod tier;
 pub mod trap;
 pub mod types;
+#[cfg(feature = "wasi")]
+pub mod wasi;

@@ -167,7 +167,7 @@ pub(super) fn take(pointer: *mut updraft_error_t) -> Error {
         Some(Error::Trap(trap)) => copy_trap(trap),
         _ => host(&value.message),
     };
-    match drop_object(pointer, "error") {
+    match drop_object(pointer, "error", |_| Ok(())) {
         // The payload of a foreign type cannot be copied; the only holder passes it on.
         Ok(Dropped::Last(ErrorValue { error: Some(error @ Error::Trap(_)), .. })) => error,
         _ => copy.into(),

@@ -32,6 +32,7 @@ pub mod value;
 pub mod config;
 pub mod engine;
 pub mod module;
+pub mod module_items;
 
 // Stores:
 pub mod interrupt;
@@ -49,7 +50,7 @@ pub mod table;
 // Imports by name:
 pub mod linker;
 pub mod wasi;
-#[cfg(all())]
+#[cfg(not(feature = "wasi"))]
 mod wasi_absent;
 
 use std::ffi::{c_char, c_void};
@@ -171,25 +172,30 @@ fn clone_object<C: Counted>(pointer: *const C, name: &'static str) -> Result<*mu
     Ok(pointer.cast_mut())
 }
 
-/// Number of references, if `pointer` is a live object.
-fn reference_count<C: Counted>(pointer: *const C, name: &'static str) -> Result<usize, Fail> {
-    // Acquire pairs with the Release of `drop_object`: who sees 1 also sees what the other holders did.
-    Ok(header(pointer, name)?.references.load(Ordering::Acquire))
-}
-
-/// Gives up one reference.
-fn drop_object<C: Counted>(pointer: *mut C, name: &'static str) -> Result<Dropped<C::Value>, Fail> {
-    // Release: what this holder did with the object happens before the object goes.
-    if header(pointer, name)?.references.fetch_sub(1, Ordering::Release) != 1 {
-        return Ok(Dropped::Shared);
+/// Gives up one reference. Before the last one goes, `may_free` can refuse.
+fn drop_object<C: Counted>(
+    pointer: *mut C,
+    name: &'static str,
+    may_free: impl FnOnce(&C::Value) -> Result<(), Fail>,
+) -> Result<Dropped<C::Value>, Fail> {
+    let header = header(pointer, name)?;
+    // Relaxed: the compare-and-swap below decides.
+    let mut count = header.references.load(Ordering::Relaxed);
+    while count != 1 {
+        // Release: what this holder did with the object happens before the object goes.
+        match header.references.compare_exchange_weak(count, count - 1, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return Ok(Dropped::Shared),
+            Err(now) => count = now,
+        }
     }
-    // Pairs with the Release above of the other holders.
+    // Nobody else holds the object, so the count stays 1. Pairs with the Release of those who did.
     fence(Ordering::Acquire);
-    // SAFETY: the last reference went, `new_object` made the box, and nobody else can reach it.
-    let mut object = unsafe { Box::from_raw(pointer.cast::<Object<C::Value>>()) };
-    // SAFETY: a write to a field that is ours. Volatile, since the compiler knows that the memory is freed next.
-    unsafe { std::ptr::write_volatile(object.kind.as_ptr(), DEAD) };
-    object.kind = AtomicU32::new(DEAD);
+    may_free(&header.value)?;
+    // SAFETY: a write to the kind word, which is an atomic. Volatile, since the compiler knows that the memory is
+    // freed next.
+    unsafe { std::ptr::write_volatile(header.kind.as_ptr(), DEAD) };
+    // SAFETY: this was the last reference, and `new_object` made the box.
+    let object = unsafe { Box::from_raw(pointer.cast::<Object<C::Value>>()) };
     let Object { value, .. } = *object;
     Ok(Dropped::Last(value))
 }
@@ -197,7 +203,7 @@ fn drop_object<C: Counted>(pointer: *mut C, name: &'static str) -> Result<Droppe
 /// Body of the `*_delete` functions: NULL is allowed, and nothing is reported.
 fn delete<C: Counted>(pointer: *mut C) {
     if !pointer.is_null() {
-        enter_total((), || drop(drop_object(pointer, "object")));
+        enter_total((), || drop(drop_object(pointer, "object", |_| Ok(()))));
     }
 }
 

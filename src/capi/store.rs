@@ -24,7 +24,7 @@ use super::error::{Fail, updraft_error_t};
 use super::interrupt::updraft_interrupt_t;
 use super::status::updraft_status_t;
 use super::{Counted, Dropped, Extensible, HostData, clone_object, drop_object, enter, new_object, object, out};
-use super::{out_struct, read_struct, reference_count, updraft_finalizer_t};
+use super::{out_struct, read_struct, updraft_finalizer_t};
 use crate::error::Error;
 use crate::runtime::store::{Handle, Store, StoreLimits};
 
@@ -271,15 +271,14 @@ pub unsafe extern "C" fn updraft_store_delete(
         if store.is_null() {
             return Ok(());
         }
-        if reference_count(store, "store")? == 1 {
-            let value = object(store, "store")?;
+        let dropped = drop_object(store, "store", |value| {
             // Acquire pairs with the Release at the end of the last stay.
-            let claim = value.owner.compare_exchange(0, token(), Ordering::Acquire, Ordering::Relaxed);
-            if let Err(owner) = claim {
-                return Err(if owner == token() { INSIDE } else { OTHER_THREAD }.into());
+            match value.owner.compare_exchange(0, token(), Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => Ok(()),
+                Err(owner) => Err(if owner == token() { INSIDE } else { OTHER_THREAD }.into()),
             }
-        }
-        if let Dropped::Last(value) = drop_object(store, "store")? {
+        })?;
+        if let Dropped::Last(value) = dropped {
             drop(value);
         }
         Ok(())

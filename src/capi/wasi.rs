@@ -12,9 +12,9 @@ use super::updraft_finalizer_t;
 use super::{Counted, HostData, array, array_mut, clone_object, delete, enter, new_object, object, out};
 use crate::error::Error;
 
-#[cfg(all())]
+#[cfg(not(feature = "wasi"))]
 use super::wasi_absent::{Access, Input, Output, Wasi, WasiConfig};
-#[cfg(any())]
+#[cfg(feature = "wasi")]
 use crate::wasi::{Access, Input, Output, Wasi, WasiConfig};
 
 /// What a WASI program will be given; nothing at first. Reference-counted; any thread, one at a time (a second one gets
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn updraft_wasi_config_new(
 ) -> updraft_status_t {
     enter(error, || {
         let out = super::out(out, "out")?;
-        if cfg!(all()) {
+        if cfg!(not(feature = "wasi")) {
             return Err(Error::Unsupported { offset: 0, feature: "wasi is not in this library".into() }.into());
         }
         out.write(new_object(Mutex::new(WasiConfig::default())));
@@ -429,7 +429,7 @@ pub unsafe extern "C" fn updraft_wasi_config_set_random_seed(
     })
 }
 
-/// Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+/// Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

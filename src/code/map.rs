@@ -25,10 +25,10 @@
 //! Not here: what to do about a fault (`runtime`).
 
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::module::Module;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Site, fence_at, order};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
 use crate::tier::compiled::{CallSite, CodeKind, TrapSite};
 
@@ -215,9 +215,19 @@ pub(super) fn table<R>(granules: usize) -> Table<R> {
     zeroed(granules, || AtomicPtr::new(ptr::null_mut()))
 }
 
+/// Sets the chunk map of granules, or clears it when nobody runs their code any more.
+pub(super) fn set_chunk<R>(granules: &[AtomicPtr<ChunkMap<R>>], map: *const ChunkMap<R>) {
+    for granule in granules {
+        // Relaxed: as for `ChunkMap::set` and `ChunkMap::clear`.
+        granule.store(map.cast_mut(), Ordering::Relaxed);
+    }
+}
+
 /// A list of code spaces.
 pub(super) struct Spaces<R> {
     head: AtomicPtr<Node<R>>,
+    /// Orders additions and removals.
+    changing: ForkMutex<()>,
 }
 
 pub(super) struct Node<R> {
@@ -229,19 +239,16 @@ pub(super) struct Node<R> {
 
 /// The code spaces of the process.
 #[cfg(not(loom))]
-static SPACES: Spaces<Batch> = Spaces { head: AtomicPtr::new(ptr::null_mut()) };
+static SPACES: Spaces<Batch> = Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: ForkMutex::new(()) };
 #[cfg(loom)]
 loom::lazy_static! {
     static ref SPACES: Spaces<Batch> = Spaces::new();
 }
 
-/// Orders registrations. Taken inside of a fork gate.
-static REGISTERING: Mutex<()> = Mutex::new(());
-
 impl<R> Spaces<R> {
     #[cfg(loom)]
     pub(super) fn new() -> Spaces<R> {
-        Spaces { head: AtomicPtr::new(ptr::null_mut()) }
+        Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: ForkMutex::new(()) }
     }
 
     /// Adds a space. `table` has an element per granule and outlives the registration.
@@ -249,7 +256,7 @@ impl<R> Spaces<R> {
         assert!(base.is_multiple_of(GRANULE) && (1..GRANULE).contains(&table.len()));
         let bounds = base | table.len();
         let table = table.as_ptr().cast_mut();
-        let _lock = REGISTERING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.changing.lock();
         // Relaxed: written under the lock only.
         let head = self.head.load(Ordering::Relaxed);
         let mut next = head.cast_const();
@@ -268,6 +275,17 @@ impl<R> Spaces<R> {
         // Release: pairs with the Acquire in `chunk_of`, for those who run code of other spaces.
         self.head.store(node, order(Site::SpacesStore, Ordering::Release));
         node
+    }
+
+    /// Takes a space out, whose code nobody runs any more.
+    ///
+    /// # Safety
+    /// `node` came from [`Spaces::add`], and was not removed since.
+    pub(super) unsafe fn remove(&self, node: *const Node<R>) {
+        let _lock = self.changing.lock();
+        // SAFETY: nodes are never freed. Relaxed: nobody runs code of this space; a later space at the same
+        // addresses is ordered after this by the lock.
+        unsafe { (*node).bounds.store(0, Ordering::Relaxed) };
     }
 
     /// The record of the batch that holds `pc`.
@@ -319,19 +337,14 @@ impl Registration {
         Registration { node: SPACES.add(base, &table), table }
     }
 
-    /// Sets the chunk map of granules, or clears it when nobody runs their code any more.
+    /// [`set_chunk`].
     pub(super) fn set(&self, granules: std::ops::Range<usize>, map: *const ChunkMap<Batch>) {
-        for granule in &self.table[granules] {
-            // Relaxed: as for `ChunkMap::set` and `ChunkMap::clear`.
-            granule.store(map.cast_mut(), Ordering::Relaxed);
-        }
+        set_chunk(&self.table[granules], map);
     }
 
     /// Takes the space out of the list, before its addresses are unmapped.
     pub(super) fn end(&self) {
-        let _lock = REGISTERING.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: nodes are never freed. Relaxed: nobody runs code of this space; a later space at the same
-        // addresses is ordered after this by the lock.
-        unsafe { (*self.node).bounds.store(0, Ordering::Relaxed) };
+        // SAFETY: the node came from `add`.
+        unsafe { SPACES.remove(self.node) };
     }
 }

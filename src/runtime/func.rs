@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::cells::Scratch;
 use super::enter::{enter_wasm, stack_pointer};
 use super::host::HostFunc;
 pub use super::host::{Caller, HostCallback, RawHostCallback};
@@ -64,7 +65,10 @@ impl Func {
         let inner = store.inner_mut();
         let index = inner.funcs.resolve(self.0)?;
         let object = inner.funcs.at(index);
-        let (params, result_types) = (object.ty.ty().params(), object.ty.ty().results());
+        // SAFETY: the type lives as long as the object, which stays: nothing is reclaimed during the call, nor
+        // while its results are read.
+        let ty = unsafe { &*std::ptr::from_ref(object.ty.ty()) };
+        let (params, result_types) = (ty.params(), ty.results());
         if args.len() != params.len() {
             return Err(Error::misuse(format!("args: {} given, the function takes {}", args.len(), params.len())));
         }
@@ -75,15 +79,8 @@ impl Func {
                 result_types.len()
             )));
         }
-        let cells = params.len().max(result_types.len());
-        let mut on_stack = [RawVal::default(); STACK_CELLS];
-        let mut on_heap;
-        let values: &mut [RawVal] = if cells <= STACK_CELLS {
-            &mut on_stack
-        } else {
-            on_heap = vec![RawVal::default(); cells];
-            &mut on_heap
-        };
+        let mut scratch = Scratch::<RawVal, STACK_CELLS>::new();
+        let values = scratch.fill(params.len().max(result_types.len()), RawVal::default());
         for (i, (arg, ty)) in args.iter().zip(params).enumerate() {
             if arg.ty() != *ty {
                 return Err(Error::misuse(format!("args[{i}]: a {} given, the function takes a {ty}", arg.ty())));
@@ -92,9 +89,7 @@ impl Func {
         }
         // SAFETY: there are enough cells, and the arguments have the parameter types.
         unsafe { inner.call(index, values.as_mut_ptr()) }?;
-        // The call may have grown the table of functions, but this one is still there: the caller holds it.
-        let ty = inner.funcs.at(index).ty.clone();
-        for ((result, ty), raw) in results.iter_mut().zip(ty.ty().results()).zip(&*values) {
+        for ((result, ty), raw) in results.iter_mut().zip(result_types).zip(&*values) {
             // SAFETY: the function stored a value of this type.
             *result = unsafe { inner.value_from_raw(*ty, raw) }?;
         }

@@ -4,9 +4,8 @@
 //! generation of an entry goes up each time it is reused, so that a stale handle is recognised; an entry
 //! whose generations are used up is never reused.
 
-use std::sync::Mutex;
-
 use crate::error::{Error, Result};
+use crate::sync::ForkMutex;
 
 /// Kinds of objects that a store owns; the number is part of every handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,13 +85,14 @@ impl Handle {
 pub(super) struct StoreId(u32);
 
 /// Numbers of stores that went, oldest first, and the next fresh number.
-static STORE_IDS: Mutex<(std::collections::VecDeque<u32>, u32)> = Mutex::new((std::collections::VecDeque::new(), 1));
+static STORE_IDS: ForkMutex<(std::collections::VecDeque<u32>, u32)> =
+    ForkMutex::new((std::collections::VecDeque::new(), 1));
 /// A number is reused only when this many others wait, so that stale handles stay recognisable for long.
 const IDS_KEPT_BACK: usize = 1 << 12;
 
 impl StoreId {
     pub(super) fn take() -> Result<StoreId> {
-        let mut ids = STORE_IDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut ids = STORE_IDS.lock();
         let fresh_left = ids.1 < 1 << STORE_BITS;
         if (ids.0.len() > IDS_KEPT_BACK || !fresh_left)
             && let Some(id) = ids.0.pop_front()
@@ -108,7 +108,7 @@ impl StoreId {
     }
 
     pub(super) fn give_back(self) {
-        STORE_IDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0.push_back(self.0);
+        STORE_IDS.lock().0.push_back(self.0);
     }
 }
 

@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::cells::Scratch;
 use super::func::{Func, FuncObject, FuncOwner};
 use super::handle::Kind;
 use super::instance::Instance;
@@ -17,10 +18,9 @@ use crate::abi::call::RawVal;
 use crate::abi::vmctx::{CodeSlot, VmFuncRef, VmHeader, VmHostFunc};
 use crate::compile::trampoline::TypeEntry;
 use crate::error::{Error, Result};
-use crate::module::ExportItem;
 use crate::sync::AtomicUsize;
 use crate::trap::TrapCode;
-use crate::types::{FuncType, MemoryIndex};
+use crate::types::FuncType;
 
 /// A host function with checked values. `results` arrive zeroed, and must keep their types.
 /// Its drop is the finalizer: it runs exactly once, on the thread that drops the last user.
@@ -134,15 +134,8 @@ unsafe fn call_checked(
     cells: *mut RawVal,
 ) -> Result<()> {
     let (params, result_types) = (ty.params(), ty.results());
-    let count = params.len() + result_types.len();
-    let mut on_stack = [Val::I32(0); STACK_VALUES];
-    let mut on_heap;
-    let values: &mut [Val] = if count <= STACK_VALUES {
-        &mut on_stack[..count]
-    } else {
-        on_heap = vec![Val::I32(0); count];
-        &mut on_heap
-    };
+    let mut scratch = Scratch::<Val, STACK_VALUES>::new();
+    let values = scratch.fill(params.len() + result_types.len(), Val::I32(0));
     let (args, results) = values.split_at_mut(params.len());
     for (i, (arg, ty)) in args.iter_mut().zip(params).enumerate() {
         // SAFETY: the caller's contract.
@@ -188,12 +181,7 @@ impl Caller<'_> {
     /// The caller's memory: its export "memory", else its only memory. Borrowed, as above.
     pub fn memory(&mut self) -> Option<Memory> {
         let instance = self.store.instances.at(self.instance?);
-        let module = instance.module.module();
-        let exported = module.exports().iter().find_map(|export| match export.item {
-            ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
-            _ => None,
-        });
-        let index = exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))?;
+        let index = instance.module.caller_memory()?;
         Some(Memory(self.store.memories.handle(instance.memories[index.index()])))
     }
 

@@ -3,7 +3,7 @@
 //! `attention.rs` has the protocol with running code; this file adds threads that sleep.
 
 use std::cell::UnsafeCell;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
@@ -79,9 +79,7 @@ impl Shared {
     /// Takes what was requested, and lets code run again up to `limit`.
     pub(super) fn take(&self, limit: usize) -> Option<TrapCode> {
         let bits = self.attention.take(limit, self.stack_limit());
-        if let Some(event) = self.event.get() {
-            clear_event(event);
-        }
+        self.settle_event();
         // An interrupt is the stronger wish: the host meant this very moment.
         match bits {
             0 => None,
@@ -102,7 +100,25 @@ impl Shared {
 
     /// The call whose deadline this was is over.
     pub(super) fn clear_deadline(&self) {
-        self.attention.withdraw(DEADLINE);
+        self.forget(DEADLINE);
+    }
+
+    fn forget(&self, bit: usize) {
+        self.attention.withdraw(bit);
+        self.settle_event();
+    }
+
+    /// Makes the event descriptor unreadable if nothing is requested. A request that comes meanwhile either
+    /// signals after the read, or is seen here and signalled again.
+    fn settle_event(&self) {
+        if let Some(event) = self.event.get()
+            && !self.is_requested()
+        {
+            clear_event(event);
+            if self.is_requested() {
+                signal_event(event);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -172,7 +188,7 @@ impl InterruptHandle {
 
     /// Takes back an interrupt that was not delivered yet.
     pub fn clear(&self) {
-        self.0.attention.withdraw(INTERRUPT);
+        self.0.forget(INTERRUPT);
     }
 
     /// Blocks until `deadline` (None = for ever) or an interrupt, whichever is first; true = interrupted.
@@ -182,8 +198,15 @@ impl InterruptHandle {
 
     /// A file descriptor that becomes readable when an interrupt is pending, for poll(2). Owned by the handle.
     pub fn fd(&self) -> Result<i32> {
+        self.as_fd().map(|fd| fd.as_raw_fd())
+    }
+
+    /// As [`InterruptHandle::fd`], borrowed from the handle.
+    pub fn as_fd(&self) -> Result<BorrowedFd<'_>> {
         if let Some(event) = self.0.event.get() {
-            return Ok(event.as_raw_fd());
+            // A request that was taken before it had signalled leaves the descriptor readable.
+            self.0.settle_event();
+            return Ok(event.as_fd());
         }
         // SAFETY: no arguments that could be wrong.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
@@ -191,16 +214,15 @@ impl InterruptHandle {
             return Err(Error::last_os("event descriptor of an interrupt handle"));
         }
         // SAFETY: `fd` is a fresh descriptor that nobody else owns.
-        let event = self.0.event.get_or_init(|| unsafe { OwnedFd::from_raw_fd(fd) });
-        if event.as_raw_fd() != fd {
-            // Another thread was first.
-            // SAFETY: as above.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
+        let fresh = unsafe { OwnedFd::from_raw_fd(fd) };
+        // If another thread was first, its descriptor is used and ours drops.
+        let event = self.0.event.get_or_init(|| fresh);
+        // A request locks between its bit and its look at the event: it sees the event, or its bit is seen here.
+        drop(self.0.lock());
         if self.0.is_requested() {
             signal_event(event);
         }
-        Ok(event.as_raw_fd())
+        Ok(event.as_fd())
     }
 
     /// Whether an interrupt or a passed deadline is pending.

@@ -8,6 +8,7 @@
 mod attention;
 mod backtrace;
 mod builtins;
+mod cells;
 mod enter;
 pub mod extern_ref;
 pub(crate) mod fault;
