@@ -60,7 +60,7 @@ fn limit(config: &mut Config, rng: &mut Rng) {
     config.min_types = 0;
     config.min_tables = 0;
     config.max_funcs = 10;
-    config.min_funcs = 1;
+    config.min_funcs = 1 + rng.below(6);
     config.max_imports = 4;
     config.max_instructions = 600;
     config.max_memories = if rng.below(4) == 0 { 3 } else { 1 };
