@@ -48,21 +48,21 @@ typedef struct {
     int refuse, finalized;
 } stream;
 
-static intptr_t read_stream(void *env, uint8_t *buffer, size_t len) {
+static ptrdiff_t read_stream(void *env, uint8_t *buffer, size_t len) {
     stream *from = (stream *)env;
     size_t count = from->len < len ? from->len : len;
     if (from->refuse) return -EIO;
     memcpy(buffer, from->bytes, count);
     from->len = 0;
-    return (intptr_t)count;
+    return (ptrdiff_t)count;
 }
 
-static intptr_t write_stream(void *env, const uint8_t *bytes, size_t len) {
+static ptrdiff_t write_stream(void *env, const uint8_t *bytes, size_t len) {
     stream *to = (stream *)env;
     if (to->refuse) return -ENOSPC;
     memcpy(to->bytes + to->len, bytes, len);
     to->len += len;
-    return (intptr_t)len;
+    return (ptrdiff_t)len;
 }
 
 static void finalize_stream(void *env) {

@@ -1609,7 +1609,7 @@ updraft_status_t updraft_module_import(const struct updraft_module_t *module,
  */
 updraft_status_t updraft_module_export(const struct updraft_module_t *module,
                                        size_t index,
-                                       struct updraft_export_t *export_,
+                                       struct updraft_export_t *item,
                                        struct updraft_error_t **error);
 
 /**
