@@ -198,11 +198,14 @@ static void memory_modes(void) {
     updraft_engine_delete(engine);
     OK(updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_GUARDED, E));
     OK(updraft_config_set_signals(config, 0, E));
+    engine = NULL;
+    FAILS(MISUSE, "guarded memories need signals", updraft_engine_new(config, &engine, E));
+    CHECK(engine == NULL);
+    OK(updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_AUTO, E));
     OK(updraft_engine_new(config, &engine, E));
     OK(updraft_engine_memory_mode(engine, &mode, E));
     CHECK_EQ(mode, UPDRAFT_MEMORY_MODE_EXPLICIT);
     updraft_engine_delete(engine);
-    OK(updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_AUTO, E));
     FAILS(MISUSE, "mode has no value 3", updraft_config_set_memory_mode(config, 3, E));
     updraft_config_delete(config);
 }

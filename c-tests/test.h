@@ -190,7 +190,7 @@ static inline updraft_functype_t *test_functype(const char *params, const char *
     static const char letters[] = "iIfFver";
     static const updraft_valtype_t kinds[] = {UPDRAFT_VAL_I32,  UPDRAFT_VAL_I64,       UPDRAFT_VAL_F32, UPDRAFT_VAL_F64,
                                               UPDRAFT_VAL_V128, UPDRAFT_VAL_EXTERNREF, UPDRAFT_VAL_FUNCREF};
-    updraft_valtype_t types[64];
+    updraft_valtype_t types[64] = {UPDRAFT_VAL_I32};
     size_t count = 0, i;
     updraft_functype_t *functype = NULL;
     for (i = 0; params[i] != '\0'; i++) types[count++] = kinds[strchr(letters, params[i]) - letters];

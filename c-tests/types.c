@@ -95,9 +95,9 @@ static void memory_types(updraft_store_t *store) {
 
     memory = 5;
     type.struct_size = sizeof type - 1;
-    FAILS(MISUSE, "struct_size of type", updraft_memory_new(store, &type, &memory, E));
+    FAILS(MISUSE, "struct_size of memory_type", updraft_memory_new(store, &type, &memory, E));
     type.struct_size = 0;
-    FAILS(MISUSE, "struct_size of type", updraft_memory_new(store, &type, &memory, E));
+    FAILS(MISUSE, "struct_size of memory_type", updraft_memory_new(store, &type, &memory, E));
     type = memorytype(8, 1, 0);
     FAILS(MISUSE, "flags has unknown bits 0x8", updraft_memory_new(store, &type, &memory, E));
     type = memorytype(UPDRAFT_LIMITS_HAS_MAX, 2, 1);
@@ -139,7 +139,7 @@ static void table_types(updraft_store_t *store) {
     type = tabletype(UPDRAFT_LIMITS_HAS_MAX, UPDRAFT_VAL_FUNCREF, 0, UINT64_C(1) << 32);
     FAILS(MISUSE, "less than 2^32", updraft_table_new(store, &type, &null, &table, E));
     type.struct_size = 4;
-    FAILS(MISUSE, "struct_size of type", updraft_table_new(store, &type, &null, &table, E));
+    FAILS(MISUSE, "struct_size of table_type", updraft_table_new(store, &type, &null, &table, E));
     CHECK_EQ(table, 5);
 }
 
@@ -155,7 +155,7 @@ static void global_types(updraft_store_t *store) {
     type.is_mutable = 2;
     FAILS(MISUSE, "is_mutable is 2, not 0 or 1", updraft_global_new(store, &type, &value, &global, E));
     type.struct_size = 8;
-    FAILS(MISUSE, "struct_size of type", updraft_global_new(store, &type, &value, &global, E));
+    FAILS(MISUSE, "struct_size of global_type", updraft_global_new(store, &type, &value, &global, E));
     CHECK_EQ(global, 5);
 }
 

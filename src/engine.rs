@@ -136,6 +136,7 @@ struct CompiledModuleInner {
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     exports: HashMap<Box<str>, ExportItem>,
+    caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     engine: Engine,
 }
@@ -164,6 +165,7 @@ impl CompiledModule {
             type_ids: types.iter().map(TypeEntry::id).collect(),
             types,
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
+            caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             module,
             engine: engine.clone(),
@@ -198,6 +200,11 @@ impl CompiledModule {
     /// The export of this name.
     pub fn find_export(&self, name: &str) -> Option<ExportItem> {
         self.0.exports.get(name).copied()
+    }
+
+    /// The memory that host functions called by an instance mean by "the caller's".
+    pub(crate) fn caller_memory(&self) -> Option<MemoryIndex> {
+        self.0.caller_memory
     }
 
     pub(crate) fn layout(&self) -> &VmLayout {
@@ -237,4 +244,13 @@ impl CompiledModule {
         }
         Ok(inner.code.entry(func))
     }
+}
+
+/// The export "memory", else the only memory.
+fn caller_memory(module: &Module) -> Option<MemoryIndex> {
+    let exported = module.exports().iter().find_map(|export| match export.item {
+        ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
+        _ => None,
+    });
+    exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))
 }

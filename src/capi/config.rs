@@ -175,8 +175,8 @@ pub unsafe extern "C" fn updraft_config_set_compilation(
     })
 }
 
-/// How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO. Always
-/// explicit when signals are off.
+/// How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO, which is
+/// EXPLICIT when signals are off; GUARDED is refused then (`updraft_engine_new`).
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

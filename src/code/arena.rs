@@ -38,16 +38,10 @@ use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, page_size};
 pub const MAX_RESERVATION: usize = 2 << 30;
 
 /// Batches start on cache lines.
-const CACHE_LINE: usize = 64;
+pub(super) const CACHE_LINE: usize = 64;
 
 /// What needs more than this gets a chunk of its own: it bounds the waste at the end of a shared chunk.
 const LARGE: usize = GRANULE / 4;
-
-/// Lazy stubs that are made at a time.
-const STUB_GROUP: usize = 512;
-
-/// Bytes of a lazy stub.
-const STUB_SIZE: usize = 8;
 
 /// How code gets into memory without any address being writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +63,7 @@ pub struct CodeSpace {
     state: ForkMutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     free: FreeRanges,
     /// Users of all chunks, by first granule.
     chunks: HashMap<usize, Chunk>,
@@ -79,7 +73,7 @@ struct State {
     slot_chunks: HashMap<usize, SlotChunk>,
     current_slots: Option<(usize, usize)>,
     /// Addresses of the groups of lazy stubs made so far.
-    stubs: Vec<usize>,
+    pub(super) stubs: Vec<usize>,
     /// The file behind the chunks of this epoch.
     file: Option<MemFile>,
     epoch: usize,
@@ -182,13 +176,16 @@ impl CodeSpace {
     /// Fails if the system allows neither a memory file to be mapped executable nor memory to become
     /// executable.
     pub fn new(reservation: usize) -> Result<Arc<CodeSpace>> {
-        CodeSpace::with_backing(reservation, Backing::TwoViews)
-            .or_else(|error| match error {
-                // The limit of address space, a bad size: the other way would fail as well.
-                Error::System { what: "reserve address space", .. } | Error::Misuse { .. } => Err(error),
-                _ => CodeSpace::with_backing(reservation, Backing::FreshPages),
-            })
-            .map(Arc::new)
+        let space = match CodeSpace::with_backing(reservation, Backing::TwoViews) {
+            // What the other way would meet as well.
+            Err(error @ (Error::System { what: "reserve address space", .. } | Error::Misuse { .. })) => Err(error),
+            Err(_) => CodeSpace::with_backing(reservation, Backing::FreshPages).map_err(|error| match error {
+                Error::System { source, .. } => Error::System { what: "make memory executable", source },
+                error => error,
+            }),
+            space => space,
+        };
+        space.map(Arc::new)
     }
 
     /// A code space that is filled in this way, if the system allows it.
@@ -223,12 +220,13 @@ impl CodeSpace {
         self.granules * GRANULE
     }
 
-    fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
+    pub(super) fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
         let mut state = self.state.lock();
         if state.epoch != fork::epoch() {
             state.epoch = fork::epoch();
             state.file = None;
-            if let Some(current) = state.current.take() {
+            // Fresh pages are private, so that chunk can be filled further.
+            if let Some(current) = state.current.take_if(|_| self.backing == Backing::TwoViews) {
                 self.retire(&mut state, current.chunk);
             }
         }
@@ -528,41 +526,6 @@ impl CodeSpace {
         let chunk = state.slot_chunks.remove(&first).expect("looked up above");
         self.unmap(state, first, chunk.granules);
     }
-
-    /// Addresses of the groups of lazy stubs that `count` functions need.
-    ///
-    /// A stub depends on the function's number only, so all modules share them. They stay with the engine.
-    pub(super) fn stubs(&self, pass: &Pass, count: usize) -> Result<Stubs> {
-        let groups = count.div_ceil(STUB_GROUP);
-        loop {
-            let have = {
-                let state = self.lock(pass);
-                if let Some(stubs) = state.stubs.get(..groups) {
-                    return Ok(Stubs(stubs.into()));
-                }
-                state.stubs.len()
-            };
-            // Somebody else may make the same group meanwhile; the second of the two is given back.
-            let (range, writer) = self.allocate(pass, STUB_GROUP * STUB_SIZE, CACHE_LINE)?;
-            let fill = |bytes: &mut [u8]| {
-                for (index, stub) in bytes.chunks_exact_mut(STUB_SIZE).enumerate() {
-                    stub.copy_from_slice(&lazy_stub((have * STUB_GROUP + index) as u32));
-                }
-                Ok(())
-            };
-            if let Err(error) = self.write(pass, &range, writer, fill) {
-                self.free(pass, range);
-                return Err(error);
-            }
-            let mut state = self.lock(pass);
-            if state.stubs.len() == have {
-                state.stubs.push(range.start);
-            } else {
-                drop(state);
-                self.free(pass, range);
-            }
-        }
-    }
 }
 
 impl Drop for CodeSpace {
@@ -572,24 +535,8 @@ impl Drop for CodeSpace {
     }
 }
 
-/// Addresses of lazy stubs.
-pub(super) struct Stubs(Box<[usize]>);
-
-impl Stubs {
-    /// The stub of the function with this number.
-    pub(super) fn get(&self, index: usize) -> usize {
-        self.0[index / STUB_GROUP] + index % STUB_GROUP * STUB_SIZE
-    }
-}
-
 /// What unused bytes between functions hold: `int3`.
 pub(super) const TRAP: u8 = 0xCC;
-
-/// `mov eax, index; jmp [rdi + VMCTX_LAZY_COMPILE]`.
-fn lazy_stub(index: u32) -> [u8; STUB_SIZE] {
-    let [a, b, c, d] = index.to_le_bytes();
-    [0xB8, a, b, c, d, 0xFF, 0x67, crate::abi::vmctx::VMCTX_LAZY_COMPILE as u8]
-}
 
 #[cfg(all(test, not(loom)))]
 impl CodeSpace {

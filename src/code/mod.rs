@@ -23,6 +23,7 @@ pub mod publish;
 pub mod slot;
 
 mod ranges;
+mod stubs;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

@@ -25,6 +25,7 @@ use super::instance::{Instance, InstanceObject};
 use super::interrupt::{InterruptHandle, Shared};
 use super::memory::{Memory, MemoryObject};
 use super::table::{Table, TableObject};
+use super::value::Extern;
 use crate::abi::vmctx::{Activation, VmHeader, VmStore};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -280,7 +281,15 @@ impl Store {
     }
 
     /// A handle of the object that `item` names, held once more by the host.
-    pub(crate) fn retain_extern(&mut self, item: super::value::Extern) -> Result<()> {
+    pub(crate) fn retain_extern(&mut self, item: Extern) -> Result<()> {
+        let inner = self.inner();
+        // The handle must be of the kind that it is said to be.
+        match item {
+            Extern::Func(func) => inner.funcs.resolve(func.0),
+            Extern::Table(table) => inner.tables.resolve(table.0),
+            Extern::Memory(memory) => inner.memories.resolve(memory.0),
+            Extern::Global(global) => inner.globals.resolve(global.0),
+        }?;
         self.retain(item.handle())
     }
 }
