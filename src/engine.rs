@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
+use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::timer::Timer;
 use crate::sync::ForkMutex;
 use crate::sys::mmap::Mapping;
@@ -87,11 +88,17 @@ impl Engine {
     }
 
     pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        trampoline::entry(ty, &self.0.top, &self.0.space)
+        match ty.data().entry() {
+            Some(entry) => Ok(entry),
+            None => on_compile_stack(self, || trampoline::entry(ty, &self.0.top, &self.0.space)),
+        }
     }
 
     pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        trampoline::host(ty, &self.0.top, &self.0.space)
+        match ty.data().host() {
+            Some(entry) => Ok(entry),
+            None => on_compile_stack(self, || trampoline::host(ty, &self.0.top, &self.0.space)),
+        }
     }
 
     pub(crate) fn timer(&self) -> &Timer {
@@ -144,6 +151,10 @@ struct CompiledModuleInner {
 impl CompiledModule {
     /// Decodes, validates and (eager) compiles. Text is accepted when the `wat` feature is compiled in.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
+        on_compile_stack(engine, || CompiledModule::load(engine, bytes))
+    }
+
+    fn load(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
         let module = Arc::new(decode::load(bytes, engine.config().features, engine.compile_threads())?);
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
@@ -174,7 +185,7 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop)
+        on_compile_stack(engine, || decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop))
     }
 
     /// The decoded module.
