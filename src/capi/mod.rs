@@ -53,6 +53,10 @@ pub mod wasi;
 #[cfg(not(feature = "wasi"))]
 mod wasi_absent;
 
+// The standard C API, which has a header of its own.
+/// cbindgen:ignore
+pub mod standard;
+
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
