@@ -1274,8 +1274,8 @@ updraft_status_t updraft_config_set_compilation(struct updraft_config_t *config,
                                                 struct updraft_error_t **error);
 
 /**
- * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO. Always
- * explicit when signals are off.
+ * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO, which is
+ * EXPLICIT when signals are off; GUARDED is refused then (`updraft_engine_new`).
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -1401,8 +1401,8 @@ updraft_status_t updraft_config_set_fail_function(struct updraft_config_t *confi
 /**
  * Makes an engine. `config` may be NULL for the default settings; it is copied, and stays with the caller.
  *
- * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE, BUSY (the configuration),
- * UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
+ * Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE (also for settings that
+ * contradict each other), BUSY (the configuration), UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
  */
 updraft_status_t updraft_engine_new(const struct updraft_config_t *config,
                                     struct updraft_engine_t **out,
@@ -1609,7 +1609,7 @@ updraft_status_t updraft_module_import(const struct updraft_module_t *module,
  */
 updraft_status_t updraft_module_export(const struct updraft_module_t *module,
                                        size_t index,
-                                       struct updraft_export_t *export_,
+                                       struct updraft_export_t *item,
                                        struct updraft_error_t **error);
 
 /**
@@ -2731,7 +2731,7 @@ updraft_status_t updraft_wasi_config_set_random_seed(struct updraft_wasi_config_
                                                      struct updraft_error_t **error);
 
 /**
- * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+ * Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */

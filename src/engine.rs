@@ -1,7 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::arena::CodeSpace;
@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
+use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::timer::Timer;
+use crate::sync::ForkMutex;
 use crate::sys::mmap::Mapping;
 use crate::sys::{signals, threads};
 use crate::tier::top::{Bounds, TopCompiler};
@@ -30,7 +32,7 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
-    compile_stacks: Mutex<Vec<Mapping>>,
+    compile_stacks: ForkMutex<Vec<Mapping>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
 }
@@ -53,7 +55,7 @@ impl Engine {
             types: Types::default(),
             space,
             timer: Timer::default(),
-            compile_stacks: Mutex::default(),
+            compile_stacks: ForkMutex::default(),
             _faults: faults,
         })))
     }
@@ -86,11 +88,17 @@ impl Engine {
     }
 
     pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        trampoline::entry(ty, &self.0.top, &self.0.space)
+        match ty.data().entry() {
+            Some(entry) => Ok(entry),
+            None => on_compile_stack(self, || trampoline::entry(ty, &self.0.top, &self.0.space)),
+        }
     }
 
     pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        trampoline::host(ty, &self.0.top, &self.0.space)
+        match ty.data().host() {
+            Some(entry) => Ok(entry),
+            None => on_compile_stack(self, || trampoline::host(ty, &self.0.top, &self.0.space)),
+        }
     }
 
     pub(crate) fn timer(&self) -> &Timer {
@@ -99,12 +107,12 @@ impl Engine {
 
     /// A stack to compile on, for callers whose own may be nearly used up.
     pub(crate) fn take_compile_stack(&self) -> Result<Mapping> {
-        let kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = self.0.compile_stacks.lock().pop();
         kept.map_or_else(crate::runtime::lazy::new_compile_stack, Ok)
     }
 
     pub(crate) fn give_back_compile_stack(&self, stack: Mapping) {
-        let mut kept = self.0.compile_stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.compile_stacks.lock();
         if kept.len() < self.compile_threads() {
             kept.push(stack);
         }
@@ -135,6 +143,7 @@ struct CompiledModuleInner {
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     exports: HashMap<Box<str>, ExportItem>,
+    caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     engine: Engine,
 }
@@ -142,6 +151,10 @@ struct CompiledModuleInner {
 impl CompiledModule {
     /// Decodes, validates and (eager) compiles. Text is accepted when the `wat` feature is compiled in.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
+        on_compile_stack(engine, || CompiledModule::load(engine, bytes))
+    }
+
+    fn load(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
         let module = Arc::new(decode::load(bytes, engine.config().features, engine.compile_threads())?);
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
@@ -163,6 +176,7 @@ impl CompiledModule {
             type_ids: types.iter().map(TypeEntry::id).collect(),
             types,
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
+            caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             module,
             engine: engine.clone(),
@@ -171,7 +185,7 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop)
+        on_compile_stack(engine, || decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop))
     }
 
     /// The decoded module.
@@ -197,6 +211,11 @@ impl CompiledModule {
     /// The export of this name.
     pub fn find_export(&self, name: &str) -> Option<ExportItem> {
         self.0.exports.get(name).copied()
+    }
+
+    /// The memory that host functions called by an instance mean by "the caller's".
+    pub(crate) fn caller_memory(&self) -> Option<MemoryIndex> {
+        self.0.caller_memory
     }
 
     pub(crate) fn layout(&self) -> &VmLayout {
@@ -236,4 +255,13 @@ impl CompiledModule {
         }
         Ok(inner.code.entry(func))
     }
+}
+
+/// The export "memory", else the only memory.
+fn caller_memory(module: &Module) -> Option<MemoryIndex> {
+    let exported = module.exports().iter().find_map(|export| match export.item {
+        ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
+        _ => None,
+    });
+    exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))
 }

@@ -1,6 +1,7 @@
 //! Atomics: the standard ones, or loom's when a model explores every execution that the orderings allow.
+//! And the mutex for everything that engines share.
 //!
-//! Not here: locks and system calls, which the models do not contain.
+//! Not here: system calls, which the models do not contain.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
@@ -9,6 +10,8 @@ pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
+
+pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex};
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

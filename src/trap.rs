@@ -73,6 +73,8 @@ trap_codes! {
 pub struct Frame {
     /// Index of the function in its module.
     pub func: FuncIndex,
+    /// Which module, as a number that no other living module has.
+    pub module: usize,
     /// Name of the function from the name section.
     pub func_name: Option<Arc<str>>,
     /// Name of the module from the name section.

@@ -315,6 +315,14 @@ fn fork_busy() {
         let engine = Engine::new(mode.config()).expect("an engine");
         let mut fixture = Fixture::with_engine(&engine, &functions());
         let stop = AtomicBool::new(false);
+        // The threads must end also if an assertion here fails, or the process would not.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                // Relaxed: the threads only look whether to go on.
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -329,6 +337,7 @@ fn fork_busy() {
                     }
                 });
             }
+            let _stop = Stop(&stop);
             for round in 0..20 {
                 in_child(|| {
                     call_some(&mut fixture, 0..FUNCTIONS);
@@ -336,8 +345,6 @@ fn fork_busy() {
                 });
                 call_some(&mut fixture, round..round + 1);
             }
-            // Relaxed: the threads only look whether to go on.
-            stop.store(true, Ordering::Relaxed);
         });
     }
 }

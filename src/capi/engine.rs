@@ -100,8 +100,8 @@ unsafe impl Extensible for updraft_engine_stats_t {
 
 /// Makes an engine. `config` may be NULL for the default settings; it is copied, and stays with the caller.
 ///
-/// Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE, BUSY (the configuration),
-/// UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
+/// Writes to `out` an engine owned by the caller (`updraft_engine_delete`). Fails with MISUSE (also for settings that
+/// contradict each other), BUSY (the configuration), UNSUPPORTED (a processor or system without what the engine needs) and SYSTEM. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_engine_new(
     config: *const updraft_config_t,

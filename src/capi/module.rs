@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::engine::{Counter, Counting, Live, updraft_engine_t};
 use super::error::{Fail, updraft_error_t};
 use super::status::updraft_status_t;
-use super::{Counted, Extensible, array, clone_object, delete, enter, new_object, object, out, out_struct};
+use super::{
+    Counted, Extensible, Out, array, array_mut, clone_object, delete, enter, new_object, object, out, out_struct,
+};
 use crate::engine::CompiledModule;
 use crate::types::FuncIndex;
 
@@ -242,17 +244,15 @@ pub unsafe extern "C" fn updraft_module_custom_section(
     })
 }
 
-/// Copies a text to a buffer of `capacity` bytes, as far as there is room, ends it by a NUL if `capacity` is not 0, and
-/// writes to `needed` its whole length.
-fn copy_text(text: &str, buffer: *mut c_char, capacity: usize, needed: super::Out<usize>) -> Result<(), Fail> {
-    let buffer = super::array_mut(buffer.cast::<u8>(), capacity, "buffer")?;
-    if let Some(room) = capacity.checked_sub(1) {
+/// Copies a text to a buffer, as far as there is room, ends it by a NUL if there is any, and writes to `needed` its
+/// whole length.
+fn copy_text(text: &str, buffer: &mut [u8], needed: Out<usize>) {
+    if let Some(room) = buffer.len().checked_sub(1) {
         let len = text.len().min(room);
         buffer[..len].copy_from_slice(&text.as_bytes()[..len]);
         buffer[len] = 0;
     }
     needed.write(text.len());
-    Ok(())
 }
 
 /// Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
@@ -271,14 +271,15 @@ pub unsafe extern "C" fn updraft_module_func_name(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let needed = out(needed, "needed")?;
+        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
         let module = object(module, "module")?.module.module();
         if func as usize >= module.functions().len() {
             return Err(Fail::out_of_bounds(format!("there is no function {func}")));
         }
         let name = module.names().function(FuncIndex(func));
         let name = name.ok_or_else(|| Fail::not_found(format!("function {func} has no name")))?;
-        copy_text(&name, buffer, capacity, needed)
+        copy_text(&name, buffer, needed);
+        Ok(())
     })
 }
 
@@ -294,9 +295,10 @@ pub unsafe extern "C" fn updraft_module_name(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let needed = out(needed, "needed")?;
+        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
         let name = object(module, "module")?.module.module().names().module();
         let name = name.ok_or_else(|| Fail::not_found("the module has no name"))?;
-        copy_text(&name, buffer, capacity, needed)
+        copy_text(&name, buffer, needed);
+        Ok(())
     })
 }

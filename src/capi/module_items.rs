@@ -108,11 +108,11 @@ pub unsafe extern "C" fn updraft_module_import(
 pub unsafe extern "C" fn updraft_module_export(
     module: *const updraft_module_t,
     index: usize,
-    export: *mut updraft_export_t,
+    item: *mut updraft_export_t,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let out = out_struct(export, "export")?;
+        let out = out_struct(item, "item")?;
         let export = export_at(object(module, "module")?, index)?;
         let (kind, item_index) = match export.item {
             ExportItem::Func(index) => (UPDRAFT_KIND_FUNC, index.0),

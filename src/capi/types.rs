@@ -113,7 +113,7 @@ fn check_limits(flags: u32, known: u32, min: u64, max: u64) -> Result<Option<u64
 
 /// A memory type from C.
 pub(super) fn memory_type(pointer: *const updraft_memorytype_t) -> Result<MemoryType, Fail> {
-    let ty = super::read_struct(pointer, "type")?;
+    let ty = super::read_struct(pointer, "memory_type")?;
     let known = UPDRAFT_LIMITS_HAS_MAX | UPDRAFT_LIMITS_INDEX64 | UPDRAFT_LIMITS_SHARED;
     let max = check_limits(ty.flags, known, ty.min, ty.max)?;
     if !matches!(ty.page_size_log2, 0 | 16) {
@@ -144,7 +144,7 @@ pub(super) fn memory_type_for_c(ty: &MemoryType) -> updraft_memorytype_t {
 
 /// A table type from C.
 pub(super) fn table_type(pointer: *const updraft_tabletype_t) -> Result<TableType, Fail> {
-    let ty = super::read_struct(pointer, "type")?;
+    let ty = super::read_struct(pointer, "table_type")?;
     let max = check_limits(ty.flags, UPDRAFT_LIMITS_HAS_MAX | UPDRAFT_LIMITS_INDEX64, ty.min, ty.max)?;
     let index = index_type(ty.flags);
     if index == IndexType::I32 && (ty.min > u32::MAX.into() || max.is_some_and(|max| max > u32::MAX.into())) {
@@ -170,7 +170,7 @@ pub(super) fn table_type_for_c(ty: &TableType) -> updraft_tabletype_t {
 
 /// A global type from C.
 pub(super) fn global_type(pointer: *const updraft_globaltype_t) -> Result<GlobalType, Fail> {
-    let ty = super::read_struct(pointer, "type")?;
+    let ty = super::read_struct(pointer, "global_type")?;
     Ok(GlobalType { content: val_type(ty.content, "content")?, mutable: super::flag(ty.is_mutable, "is_mutable")? })
 }
 

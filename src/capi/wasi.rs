@@ -429,7 +429,7 @@ pub unsafe extern "C" fn updraft_wasi_config_set_random_seed(
     })
 }
 
-/// Bounds how many descriptors the program may have at once, those that it starts with included. Default: 1024.
+/// Bounds how many descriptors the program may have at once, those that it starts with included. Default: 512.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

@@ -24,29 +24,24 @@
 //! Not here: what the bytes are (`publish`), who finds them (`map`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::map::{Batch, ChunkMap, GRANULE, Registration};
 use super::ranges::{End, FreeRanges};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
-use crate::sys::fork::{self, Pass, RegisteredGate};
+use crate::sync::{ForkGuard, ForkMutex};
+use crate::sys::fork::{self, Pass};
 use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, page_size};
 
 /// The largest reservation: everything in it must be within reach of 32-bit differences.
 pub const MAX_RESERVATION: usize = 2 << 30;
 
 /// Batches start on cache lines.
-const CACHE_LINE: usize = 64;
+pub(super) const CACHE_LINE: usize = 64;
 
 /// What needs more than this gets a chunk of its own: it bounds the waste at the end of a shared chunk.
 const LARGE: usize = GRANULE / 4;
-
-/// Lazy stubs that are made at a time.
-const STUB_GROUP: usize = 512;
-
-/// Bytes of a lazy stub.
-const STUB_SIZE: usize = 8;
 
 /// How code gets into memory without any address being writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +60,10 @@ pub struct CodeSpace {
     aligned: usize,
     granules: usize,
     backing: Backing,
-    gate: RegisteredGate,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     free: FreeRanges,
     /// Users of all chunks, by first granule.
     chunks: HashMap<usize, Chunk>,
@@ -79,7 +73,7 @@ struct State {
     slot_chunks: HashMap<usize, SlotChunk>,
     current_slots: Option<(usize, usize)>,
     /// Addresses of the groups of lazy stubs made so far.
-    stubs: Vec<usize>,
+    pub(super) stubs: Vec<usize>,
     /// The file behind the chunks of this epoch.
     file: Option<MemFile>,
     epoch: usize,
@@ -182,13 +176,16 @@ impl CodeSpace {
     /// Fails if the system allows neither a memory file to be mapped executable nor memory to become
     /// executable.
     pub fn new(reservation: usize) -> Result<Arc<CodeSpace>> {
-        CodeSpace::with_backing(reservation, Backing::TwoViews)
-            .or_else(|error| match error {
-                // The limit of address space, a bad size: the other way would fail as well.
-                Error::System { what: "reserve address space", .. } | Error::Misuse { .. } => Err(error),
-                _ => CodeSpace::with_backing(reservation, Backing::FreshPages),
-            })
-            .map(Arc::new)
+        let space = match CodeSpace::with_backing(reservation, Backing::TwoViews) {
+            // What the other way would meet as well.
+            Err(error @ (Error::System { what: "reserve address space", .. } | Error::Misuse { .. })) => Err(error),
+            Err(_) => CodeSpace::with_backing(reservation, Backing::FreshPages).map_err(|error| match error {
+                Error::System { source, .. } => Error::System { what: "make memory executable", source },
+                error => error,
+            }),
+            space => space,
+        };
+        space.map(Arc::new)
     }
 
     /// A code space that is filled in this way, if the system allows it.
@@ -197,14 +194,11 @@ impl CodeSpace {
             return Err(Error::misuse(format!("the code reservation must be 1 to {MAX_RESERVATION:#x} bytes")));
         }
         let granules = reservation.div_ceil(GRANULE);
-        let gate = RegisteredGate::new()?;
+        fork::install()?;
         // One granule more, so that an aligned start fits.
         let mapping = Mapping::reserve((granules + 1) * GRANULE)?;
         let aligned = mapping.base().align_offset(GRANULE);
-        let registration = {
-            let _pass = gate.enter();
-            Registration::new(mapping.base() as usize + aligned, granules)
-        };
+        let registration = Registration::new(mapping.base() as usize + aligned, granules);
         let state = State {
             free: FreeRanges::new(granules),
             chunks: HashMap::new(),
@@ -215,8 +209,8 @@ impl CodeSpace {
             file: None,
             epoch: fork::epoch(),
         };
-        let state = Mutex::new(state);
-        let space = CodeSpace { registration, reservation: mapping, aligned, granules, backing, gate, state };
+        let state = ForkMutex::new(state);
+        let space = CodeSpace { registration, reservation: mapping, aligned, granules, backing, state };
         space.probe()?;
         Ok(space)
     }
@@ -226,17 +220,13 @@ impl CodeSpace {
         self.granules * GRANULE
     }
 
-    /// Keeps forks out; to be held around all that follows. Not by a thread that holds it already.
-    pub(super) fn enter(&self) -> Pass<'_> {
-        self.gate.enter()
-    }
-
-    fn lock(&self, _pass: &Pass<'_>) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
+        let mut state = self.state.lock();
         if state.epoch != fork::epoch() {
             state.epoch = fork::epoch();
             state.file = None;
-            if let Some(current) = state.current.take() {
+            // Fresh pages are private, so that chunk can be filled further.
+            if let Some(current) = state.current.take_if(|_| self.backing == Backing::TwoViews) {
                 self.retire(&mut state, current.chunk);
             }
         }
@@ -245,7 +235,7 @@ impl CodeSpace {
 
     /// Tries what publishing will need.
     fn probe(&self) -> Result<()> {
-        let pass = self.enter();
+        let pass = fork::enter();
         let (range, writer) = self.allocate(&pass, 16, CACHE_LINE)?;
         let sealed = self.write(&pass, &range, writer, |bytes| {
             bytes.fill(TRAP);
@@ -275,7 +265,7 @@ impl CodeSpace {
     }
 
     /// Takes executable memory for `len` bytes; nothing but the returned writer may write it.
-    pub(super) fn allocate(&self, pass: &Pass<'_>, len: usize, alignment: usize) -> Result<(CodeRange, Writer)> {
+    pub(super) fn allocate(&self, pass: &Pass, len: usize, alignment: usize) -> Result<(CodeRange, Writer)> {
         assert!(len > 0 && alignment.is_power_of_two() && alignment <= GRANULE);
         let (len, alignment) = match self.backing {
             Backing::TwoViews => (len, alignment.max(CACHE_LINE)),
@@ -376,7 +366,7 @@ impl CodeSpace {
     /// Lets `fill` write the whole range, and makes it executable.
     pub(super) fn write(
         &self,
-        _pass: &Pass<'_>,
+        _pass: &Pass,
         range: &CodeRange,
         writer: Writer,
         fill: impl FnOnce(&mut [u8]) -> Result<()>,
@@ -398,7 +388,7 @@ impl CodeSpace {
     }
 
     /// Gives a range back, whose code nobody runs.
-    pub(super) fn free(&self, pass: &Pass<'_>, range: CodeRange) {
+    pub(super) fn free(&self, pass: &Pass, range: CodeRange) {
         range.map.clear(range.entry);
         let mut state = self.lock(pass);
         self.release_pages(&mut state, &range);
@@ -471,7 +461,7 @@ impl CodeSpace {
     }
 
     /// Takes `count` slots, all zero.
-    pub(super) fn allocate_slots(&self, pass: &Pass<'_>, count: usize) -> Result<SlotRange> {
+    pub(super) fn allocate_slots(&self, pass: &Pass, count: usize) -> Result<SlotRange> {
         let bytes = count * size_of::<CodeSlot>();
         if bytes == 0 {
             return Ok(SlotRange { chunk: 0, slots: std::ptr::NonNull::dangling().as_ptr(), count });
@@ -513,7 +503,7 @@ impl CodeSpace {
     }
 
     /// Gives slots back, to which nobody has a pointer any more.
-    pub(super) fn free_slots(&self, pass: &Pass<'_>, range: &SlotRange) {
+    pub(super) fn free_slots(&self, pass: &Pass, range: &SlotRange) {
         if range.count == 0 {
             return;
         }
@@ -536,69 +526,17 @@ impl CodeSpace {
         let chunk = state.slot_chunks.remove(&first).expect("looked up above");
         self.unmap(state, first, chunk.granules);
     }
-
-    /// Addresses of the groups of lazy stubs that `count` functions need.
-    ///
-    /// A stub depends on the function's number only, so all modules share them. They stay with the engine.
-    pub(super) fn stubs(&self, pass: &Pass<'_>, count: usize) -> Result<Stubs> {
-        let groups = count.div_ceil(STUB_GROUP);
-        loop {
-            let have = {
-                let state = self.lock(pass);
-                if let Some(stubs) = state.stubs.get(..groups) {
-                    return Ok(Stubs(stubs.into()));
-                }
-                state.stubs.len()
-            };
-            // Somebody else may make the same group meanwhile; the second of the two is given back.
-            let (range, writer) = self.allocate(pass, STUB_GROUP * STUB_SIZE, CACHE_LINE)?;
-            let fill = |bytes: &mut [u8]| {
-                for (index, stub) in bytes.chunks_exact_mut(STUB_SIZE).enumerate() {
-                    stub.copy_from_slice(&lazy_stub((have * STUB_GROUP + index) as u32));
-                }
-                Ok(())
-            };
-            if let Err(error) = self.write(pass, &range, writer, fill) {
-                self.free(pass, range);
-                return Err(error);
-            }
-            let mut state = self.lock(pass);
-            if state.stubs.len() == have {
-                state.stubs.push(range.start);
-            } else {
-                drop(state);
-                self.free(pass, range);
-            }
-        }
-    }
 }
 
 impl Drop for CodeSpace {
     fn drop(&mut self) {
-        // Lookups end before the addresses go away. Inside of the gate, because of the list's lock.
-        let _pass = self.gate.enter();
+        // Lookups end before the addresses go away.
         self.registration.end();
-    }
-}
-
-/// Addresses of lazy stubs.
-pub(super) struct Stubs(Box<[usize]>);
-
-impl Stubs {
-    /// The stub of the function with this number.
-    pub(super) fn get(&self, index: usize) -> usize {
-        self.0[index / STUB_GROUP] + index % STUB_GROUP * STUB_SIZE
     }
 }
 
 /// What unused bytes between functions hold: `int3`.
 pub(super) const TRAP: u8 = 0xCC;
-
-/// `mov eax, index; jmp [rdi + VMCTX_LAZY_COMPILE]`.
-fn lazy_stub(index: u32) -> [u8; STUB_SIZE] {
-    let [a, b, c, d] = index.to_le_bytes();
-    [0xB8, a, b, c, d, 0xFF, 0x67, crate::abi::vmctx::VMCTX_LAZY_COMPILE as u8]
-}
 
 #[cfg(all(test, not(loom)))]
 impl CodeSpace {
@@ -610,7 +548,7 @@ impl CodeSpace {
 
     /// Bytes of memory behind the file.
     pub(super) fn file_memory(&self) -> usize {
-        let pass = self.enter();
+        let pass = fork::enter();
         self.lock(&pass).file.as_ref().map_or(0, |file| file.memory().unwrap())
     }
 }

@@ -25,10 +25,10 @@
 //! Not here: what to do about a fault (`runtime`).
 
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::module::Module;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Site, fence_at, order};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
 use crate::tier::compiled::{CallSite, CodeKind, TrapSite};
 
@@ -226,8 +226,8 @@ pub(super) fn set_chunk<R>(granules: &[AtomicPtr<ChunkMap<R>>], map: *const Chun
 /// A list of code spaces.
 pub(super) struct Spaces<R> {
     head: AtomicPtr<Node<R>>,
-    /// Orders additions and removals. Taken inside of a fork gate.
-    changing: Mutex<()>,
+    /// Orders additions and removals.
+    changing: ForkMutex<()>,
 }
 
 pub(super) struct Node<R> {
@@ -239,7 +239,7 @@ pub(super) struct Node<R> {
 
 /// The code spaces of the process.
 #[cfg(not(loom))]
-static SPACES: Spaces<Batch> = Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: Mutex::new(()) };
+static SPACES: Spaces<Batch> = Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: ForkMutex::new(()) };
 #[cfg(loom)]
 loom::lazy_static! {
     static ref SPACES: Spaces<Batch> = Spaces::new();
@@ -248,7 +248,7 @@ loom::lazy_static! {
 impl<R> Spaces<R> {
     #[cfg(loom)]
     pub(super) fn new() -> Spaces<R> {
-        Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: Mutex::new(()) }
+        Spaces { head: AtomicPtr::new(ptr::null_mut()), changing: ForkMutex::new(()) }
     }
 
     /// Adds a space. `table` has an element per granule and outlives the registration.
@@ -256,7 +256,7 @@ impl<R> Spaces<R> {
         assert!(base.is_multiple_of(GRANULE) && (1..GRANULE).contains(&table.len()));
         let bounds = base | table.len();
         let table = table.as_ptr().cast_mut();
-        let _lock = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.changing.lock();
         // Relaxed: written under the lock only.
         let head = self.head.load(Ordering::Relaxed);
         let mut next = head.cast_const();
@@ -282,7 +282,7 @@ impl<R> Spaces<R> {
     /// # Safety
     /// `node` came from [`Spaces::add`], and was not removed since.
     pub(super) unsafe fn remove(&self, node: *const Node<R>) {
-        let _lock = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.changing.lock();
         // SAFETY: nodes are never freed. Relaxed: nobody runs code of this space; a later space at the same
         // addresses is ordered after this by the lock.
         unsafe { (*node).bounds.store(0, Ordering::Relaxed) };

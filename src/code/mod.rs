@@ -11,8 +11,8 @@
 //! 3. Code is freed with its module, when no thread can be running it.
 //! 4. Memory in a file is never changed after a fork, by either side (`sys::fork`).
 //!
-//! Locks, outermost first: the fork gate of the code space, one module's publication lock, the state of
-//! the code space, the list of code spaces. No lock is held while compiling.
+//! Locks, outermost first: the fork gate, one module's publication lock, the state of the code space, the
+//! list of code spaces. No lock is held while compiling.
 //!
 //! Not here: compilation (`tier`), when to compile (`compile`), what a trap does (`runtime`).
 
@@ -23,6 +23,7 @@ pub mod publish;
 pub mod slot;
 
 mod ranges;
+mod stubs;
 
 #[cfg(all(test, loom))]
 mod loom_tests;

@@ -20,7 +20,7 @@
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::arena::{CodeRange, CodeSpace, SlotRange, TRAP};
 use super::link::link;
@@ -29,7 +29,8 @@ use super::slot::{self, Version};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sys::fork::Pass;
+use crate::sync::ForkMutex;
+use crate::sys::fork::{self, Pass};
 use crate::tier::Tier;
 use crate::tier::compiled::{CodeKind, CompiledCode, RelocationTarget};
 use crate::types::DefinedFunc;
@@ -49,7 +50,7 @@ pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
 }
 
 /// Guarded by the publication lock.
@@ -86,7 +87,7 @@ impl ModuleCode {
     /// Makes a slot for every function that the module defines.
     pub fn new(space: &Arc<CodeSpace>, module: Arc<Module>, lazy: Lazy) -> Result<ModuleCode> {
         let count = module.defined_func_count();
-        let pass = space.enter();
+        let pass = fork::enter();
         let stubs = match lazy {
             Lazy::Stubs => Some(space.stubs(&pass, count)?),
             Lazy::NoStubs => None,
@@ -97,7 +98,7 @@ impl ModuleCode {
         }
         drop(pass);
         let state = State { versions: vec![None; count].into(), batches: Vec::new(), published: 0, code_size: 0 };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: Mutex::new(state) })
+        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: ForkMutex::new(state) })
     }
 
     /// The module.
@@ -117,17 +118,17 @@ impl ModuleCode {
 
     /// Whether a function has code.
     pub fn is_published(&self, func: DefinedFunc) -> bool {
-        self.lock().versions[func.index()].is_some()
+        self.state.lock().versions[func.index()].is_some()
     }
 
     /// How many functions have code.
     pub fn published_count(&self) -> usize {
-        self.lock().published
+        self.state.lock().published
     }
 
     /// Bytes of machine code, including code that was replaced and gaps between functions.
     pub fn code_size(&self) -> usize {
-        self.lock().code_size
+        self.state.lock().code_size
     }
 
     /// Makes functions reachable, all of them or, on failure, none.
@@ -135,8 +136,8 @@ impl ModuleCode {
     /// A function that has code at least as good already is left out. Functions that the code calls directly
     /// ([`RelocationTarget::Function`]) are in the same batch, or published before.
     pub fn publish(&self, batch: Vec<(DefinedFunc, Tier, CompiledCode)>) -> Result<()> {
-        let pass = self.space.enter();
-        let mut state = self.lock();
+        let pass = fork::enter();
+        let mut state = self.state.lock();
         let mut funcs = Vec::with_capacity(batch.len());
         let mut units = Vec::with_capacity(batch.len());
         let mut positions = HashMap::with_capacity(batch.len());
@@ -174,16 +175,12 @@ impl ModuleCode {
         batches.push(placed);
         Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for ModuleCode {
     fn drop(&mut self) {
-        let pass = self.space.enter();
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let pass = fork::enter();
+        let state = self.state.get_mut();
         for placed in state.batches.drain(..) {
             placed.free(&self.space, &pass);
         }
@@ -199,7 +196,7 @@ impl Placed {
     /// Takes memory for the units, links them, and makes them visible to lookups.
     fn new(
         space: &CodeSpace,
-        pass: &Pass<'_>,
+        pass: &Pass,
         module: Option<Arc<Module>>,
         units: Vec<Unit>,
         resolve: impl Fn(RelocationTarget, &[usize]) -> Result<usize>,
@@ -241,7 +238,7 @@ impl Placed {
     }
 
     /// Frees the code, which nobody runs any more, and its records.
-    fn free(self, space: &CodeSpace, pass: &Pass<'_>) {
+    fn free(self, space: &CodeSpace, pass: &Pass) {
         // The map forgets the record first.
         space.free(pass, self.range);
         // SAFETY: from `Box::into_raw`, once. No lookup can hold it: nobody runs the code.
@@ -283,7 +280,7 @@ impl CodeHandle {
 impl Drop for CodeHandle {
     fn drop(&mut self) {
         if let Some(placed) = self.placed.take() {
-            placed.free(&self.space, &self.space.enter());
+            placed.free(&self.space, &fork::enter());
         }
     }
 }
@@ -292,7 +289,7 @@ impl CodeSpace {
     /// Places a trampoline. Whoever hands its entry address to another thread does so in order (a lock, a
     /// channel, an `Arc`): that is what makes its record visible there.
     pub fn publish_single(self: &Arc<CodeSpace>, kind: CodeKind, code: CompiledCode) -> Result<CodeHandle> {
-        let pass = self.enter();
+        let pass = fork::enter();
         let resolve = |_: RelocationTarget, _: &[usize]| -> Result<usize> {
             Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
         };

@@ -69,6 +69,12 @@ fn publish(code: &ModuleCode, batch: impl IntoIterator<Item = (u32, CompiledCode
     code.publish(batch.into_iter().map(|(func, code)| (DefinedFunc(func), Tier::Top, code)).collect())
 }
 
+/// Runs a test that counts memory or chunks in a child: forks of other tests would make this process's code
+/// spaces change to new files and chunks.
+fn alone(test: impl FnOnce()) {
+    in_child(test);
+}
+
 /// Lines of `/proc/self/maps` for the addresses of the reservation that hold anything, as (permissions).
 fn mappings(space: &CodeSpace) -> Vec<String> {
     let addresses = space.addresses();
@@ -211,27 +217,29 @@ fn published_code_is_not_replaced_by_equal_code_and_errors_publish_nothing() {
 /// Modules that come and go must not use up addresses, memory or mappings, whatever their size.
 #[test]
 fn ranges_of_dropped_modules_are_used_again() {
-    for (backing, rounds) in [(Backing::TwoViews, 10_000), (Backing::FreshPages, 2_000)] {
-        let space = space(16 * GRANULE, backing);
-        let (small, large) = (module(2), module(6000));
-        let big = code(&[0xC3; 3 * GRANULE], None);
-        let round = |i: usize| {
-            let code = ModuleCode::new(&space, Arc::clone(&small), Lazy::Stubs).unwrap();
-            publish(&code, [(0, returns(i as i32)), (1, returns(1))]).unwrap();
-            assert_eq!(call(&code, 0), i as i32);
-            if i.is_multiple_of(50) {
-                let code = ModuleCode::new(&space, Arc::clone(&large), Lazy::NoStubs).unwrap();
-                publish(&code, [(0, big.clone())]).unwrap();
-                run(code.entry(DefinedFunc(0)));
-            }
-        };
-        // Until the chunk with the stubs, which stay, is full.
-        (0..1100).for_each(round);
-        let before = (mappings(&space), space.file_memory());
-        (1100..rounds).for_each(round);
-        assert_eq!((mappings(&space), space.file_memory()), before, "{backing:?}");
-        assert!(space.file_memory() <= 2 * GRANULE);
-    }
+    alone(|| {
+        for (backing, rounds) in [(Backing::TwoViews, 10_000), (Backing::FreshPages, 2_000)] {
+            let space = space(16 * GRANULE, backing);
+            let (small, large) = (module(2), module(6000));
+            let big = code(&[0xC3; 3 * GRANULE], None);
+            let round = |i: usize| {
+                let code = ModuleCode::new(&space, Arc::clone(&small), Lazy::Stubs).unwrap();
+                publish(&code, [(0, returns(i as i32)), (1, returns(1))]).unwrap();
+                assert_eq!(call(&code, 0), i as i32);
+                if i.is_multiple_of(50) {
+                    let code = ModuleCode::new(&space, Arc::clone(&large), Lazy::NoStubs).unwrap();
+                    publish(&code, [(0, big.clone())]).unwrap();
+                    run(code.entry(DefinedFunc(0)));
+                }
+            };
+            // Until the chunk with the stubs, which stay, is full.
+            (0..1100).for_each(round);
+            let before = (mappings(&space), space.file_memory());
+            (1100..rounds).for_each(round);
+            assert_eq!((mappings(&space), space.file_memory()), before, "{backing:?}");
+            assert!(space.file_memory() <= 2 * GRANULE);
+        }
+    });
 }
 
 /// The second shape of the same: modules that overlap in time, freed in another order.
@@ -265,78 +273,116 @@ fn code_of(len: usize) -> CompiledCode {
 /// Plugins: many modules alive at once must stay cheap.
 #[test]
 fn ten_thousand_tiny_modules_need_few_mappings_and_little_memory() {
-    let space = space(64 << 20, Backing::TwoViews);
-    let shared = module(3);
-    let alive: Vec<_> = (0..10_000)
-        .map(|i| {
-            let code = ModuleCode::new(&space, Arc::clone(&shared), Lazy::Stubs).unwrap();
-            publish(&code, [(0, returns(i)), (1, calls_through_slot(0))]).unwrap();
-            code
-        })
-        .collect();
-    for (i, code) in alive.iter().enumerate() {
-        assert_eq!(call(code, 1), i as i32);
-        // SAFETY: the code is alive.
-        let found = unsafe { find(code.entry(DefinedFunc(0))) }.unwrap();
-        assert_eq!(found.function.start, code.entry(DefinedFunc(0)));
-    }
-    let mappings = mappings(&space);
-    assert!(mappings.len() <= 8, "{mappings:?}");
-    assert!(space.file_memory() <= 10_000 * 64 + 4 * GRANULE, "{} bytes", space.file_memory());
-    let without = space.file_memory();
-    drop(alive);
-    assert!(space.file_memory() < without / 4);
+    alone(|| {
+        let space = space(64 << 20, Backing::TwoViews);
+        let shared = module(3);
+        let alive: Vec<_> = (0..10_000)
+            .map(|i| {
+                let code = ModuleCode::new(&space, Arc::clone(&shared), Lazy::Stubs).unwrap();
+                publish(&code, [(0, returns(i)), (1, calls_through_slot(0))]).unwrap();
+                code
+            })
+            .collect();
+        for (i, code) in alive.iter().enumerate() {
+            assert_eq!(call(code, 1), i as i32);
+            // SAFETY: the code is alive.
+            let found = unsafe { find(code.entry(DefinedFunc(0))) }.unwrap();
+            assert_eq!(found.function.start, code.entry(DefinedFunc(0)));
+        }
+        let mappings = mappings(&space);
+        assert!(mappings.len() <= 8, "{mappings:?}");
+        assert!(space.file_memory() <= 10_000 * 64 + 4 * GRANULE, "{} bytes", space.file_memory());
+        let without = space.file_memory();
+        drop(alive);
+        assert!(space.file_memory() < without / 4);
+    });
 }
 
 /// A few long-lived modules among many short-lived ones keep their own pages only.
 #[test]
 fn survivors_do_not_keep_the_memory_of_their_neighbours() {
-    let space = space(64 << 20, Backing::TwoViews);
-    let shared = module(1);
-    let mut alive: Vec<_> = (0..10_000)
-        .map(|i| {
-            let code = ModuleCode::new(&space, Arc::clone(&shared), Lazy::Stubs).unwrap();
-            publish(&code, [(0, returns(i))]).unwrap();
-            Some(code)
-        })
-        .collect();
-    let all = space.file_memory();
-    for (i, code) in alive.iter_mut().enumerate() {
-        if !i.is_multiple_of(500) {
-            *code = None;
+    alone(|| {
+        let space = space(64 << 20, Backing::TwoViews);
+        let shared = module(1);
+        let mut alive: Vec<_> = (0..10_000)
+            .map(|i| {
+                let code = ModuleCode::new(&space, Arc::clone(&shared), Lazy::Stubs).unwrap();
+                publish(&code, [(0, returns(i))]).unwrap();
+                Some(code)
+            })
+            .collect();
+        let all = space.file_memory();
+        for (i, code) in alive.iter_mut().enumerate() {
+            if !i.is_multiple_of(500) {
+                *code = None;
+            }
         }
-    }
-    // The survivors' pages, the stubs, and what is still being filled.
-    assert!(all >= 10_000 * 64 && space.file_memory() <= (20 + 2) * 4096 + GRANULE, "{}", space.file_memory());
-    for (i, code) in alive.iter().enumerate().filter_map(|(i, code)| Some((i, code.as_ref()?))) {
-        assert_eq!(call(code, 0), i as i32);
-    }
+        // The survivors' pages, the stubs, and what is still being filled.
+        assert!(all >= 10_000 * 64 && space.file_memory() <= (20 + 2) * 4096 + GRANULE, "{}", space.file_memory());
+        for (i, code) in alive.iter().enumerate().filter_map(|(i, code)| Some((i, code.as_ref()?))) {
+            assert_eq!(call(code, 0), i as i32);
+        }
+    });
 }
 
 #[test]
 fn exhaustion_is_a_limit_and_leaves_the_rest_working() {
-    for backing in BOTH {
-        let space = space(4 * GRANULE, backing);
+    alone(|| {
+        for backing in BOTH {
+            let space = space(4 * GRANULE, backing);
+            let code = ModuleCode::new(&space, module(2), Lazy::Stubs).unwrap();
+            let error = publish(&code, [(0, code_of(3 * GRANULE))]);
+            assert!(matches!(error, Err(Error::Limit { limit, .. }) if limit == 4 * GRANULE as u64), "{error:?}");
+            let large = ModuleCode::new(&space, module(1), Lazy::Stubs).unwrap();
+            publish(&large, [(0, code_of(2 * GRANULE))]).unwrap();
+            assert!(matches!(publish(&code, [(1, code_of(GRANULE))]), Err(Error::Limit { .. })));
+            let many = (0..).map_while(|i| space.publish_single(CodeKind::HostTrampoline, returns(i)).ok());
+            let many: Vec<_> = many.collect();
+            assert!(many.len() >= 14 && many.iter().enumerate().all(|(i, code)| run(code.entry()) == i as i32));
+            drop(large);
+            publish(&code, [(0, code_of(GRANULE)), (1, returns(8))]).unwrap();
+            assert_eq!(call(&code, 1), 8);
+        }
+        assert!(matches!(CodeSpace::new(0), Err(Error::Misuse { .. })));
+        assert!(matches!(CodeSpace::new(MAX_RESERVATION + 1), Err(Error::Misuse { .. })));
+        // The ends of the largest reservation still reach each other.
+        let space = CodeSpace::new(MAX_RESERVATION).unwrap();
+        let code = ModuleCode::new(&space, module(2), Lazy::NoStubs).unwrap();
+        publish(&code, [(0, calls_through_slot(1)), (1, returns(3))]).unwrap();
+        assert_eq!(call(&code, 0), 3);
+    });
+}
+
+/// Where memory files are forbidden, fresh pages do; where pages cannot become executable, memory files do;
+/// where both are forbidden, the engine says so.
+#[test]
+fn either_way_of_writing_code_is_enough() {
+    let no_memory_file = || {
+        let limit = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the child's own limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+    };
+    // SAFETY: the child's own setting: memory that was not executable never becomes so. Linux 6.3.
+    let no_change = || unsafe { libc::prctl(65, 1, 0, 0, 0) } == 0;
+    let works = || {
+        let space = CodeSpace::new(1 << 20).unwrap();
         let code = ModuleCode::new(&space, module(2), Lazy::Stubs).unwrap();
-        let error = publish(&code, [(0, code_of(3 * GRANULE))]);
-        assert!(matches!(error, Err(Error::Limit { limit, .. }) if limit == 4 * GRANULE as u64), "{error:?}");
-        let large = ModuleCode::new(&space, module(1), Lazy::Stubs).unwrap();
-        publish(&large, [(0, code_of(2 * GRANULE))]).unwrap();
-        assert!(matches!(publish(&code, [(1, code_of(GRANULE))]), Err(Error::Limit { .. })));
-        let many = (0..).map_while(|i| space.publish_single(CodeKind::HostTrampoline, returns(i)).ok());
-        let many: Vec<_> = many.collect();
-        assert!(many.len() >= 14 && many.iter().enumerate().all(|(i, code)| run(code.entry()) == i as i32));
-        drop(large);
-        publish(&code, [(0, code_of(GRANULE)), (1, returns(8))]).unwrap();
-        assert_eq!(call(&code, 1), 8);
-    }
-    assert!(matches!(CodeSpace::new(0), Err(Error::Misuse { .. })));
-    assert!(matches!(CodeSpace::new(MAX_RESERVATION + 1), Err(Error::Misuse { .. })));
-    // The ends of the largest reservation still reach each other.
-    let space = CodeSpace::new(MAX_RESERVATION).unwrap();
-    let code = ModuleCode::new(&space, module(2), Lazy::NoStubs).unwrap();
-    publish(&code, [(0, calls_through_slot(1)), (1, returns(3))]).unwrap();
-    assert_eq!(call(&code, 0), 3);
+        publish(&code, [(0, returns(6)), (1, calls(0))]).unwrap();
+        assert_eq!(call(&code, 1), 6);
+        space.file_memory() > 0
+    };
+    in_child(|| {
+        no_memory_file();
+        assert!(!works());
+    });
+    in_child(|| {
+        if no_change() {
+            assert!(works());
+            no_memory_file();
+            let error = CodeSpace::new(1 << 20).err();
+            assert!(matches!(error, Some(Error::System { what: "make memory executable", .. })), "{error:?}");
+        }
+    });
 }
 
 /// Write and execute never meet, in the reservation or elsewhere.
@@ -432,7 +478,7 @@ fn a_child_keeps_the_code_that_its_parent_frees() {
 /// Publishers, callers, lookups, new and dying modules, all at the same time.
 #[test]
 fn threads_publish_call_and_look_up_at_the_same_time() {
-    let space = space(8 << 20, Backing::TwoViews);
+    let space = space(256 << 20, Backing::TwoViews);
     let shared = ModuleCode::new(&space, module(400), Lazy::NoStubs).unwrap();
     let (stop, calls_made) = (AtomicBool::new(false), AtomicUsize::new(0));
     let slot_entry = |func: u32| {
@@ -486,4 +532,28 @@ fn threads_publish_call_and_look_up_at_the_same_time() {
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(shared.published_count(), 400);
+}
+
+/// A fork can happen while other threads publish; the child has none of them, and must find nothing half done.
+#[test]
+fn children_of_busy_processes_can_publish() {
+    let space = space(8 << 20, Backing::TwoViews);
+    let (stop, one) = (AtomicBool::new(false), module(1));
+    let work = || {
+        let code = ModuleCode::new(&space, Arc::clone(&one), Lazy::Stubs).unwrap();
+        publish(&code, [(0, returns(5))]).unwrap();
+        assert_eq!(call(&code, 0), 5);
+        drop(CodeSpace::new(1 << 20).unwrap());
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        for _ in 0..50 {
+            in_child(work);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }

@@ -16,6 +16,18 @@ pub struct Trampolines {
     host: OnceLock<CodeHandle>,
 }
 
+impl Trampolines {
+    /// The bridge from the host into functions of the type, if it is made.
+    pub fn entry(&self) -> Option<usize> {
+        self.entry.get().map(CodeHandle::entry)
+    }
+
+    /// The bridge from WebAssembly to host functions of the type, if it is made.
+    pub fn host(&self) -> Option<usize> {
+        self.host.get().map(CodeHandle::entry)
+    }
+}
+
 /// A registered function type with its trampolines.
 pub type TypeEntry = TypeHandle<Trampolines>;
 /// The function types of an engine.
@@ -23,8 +35,8 @@ pub type Types = TypeRegistry<Trampolines>;
 
 /// The bridge from the host into functions of this type.
 pub fn entry(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
-    if let Some(code) = ty.data().entry.get() {
-        return Ok(code.entry());
+    if let Some(entry) = ty.data().entry() {
+        return Ok(entry);
     }
     let code = top.compile_entry_trampoline(&mut Scratch::new(), ty.ty())?;
     let code = space.publish_single(CodeKind::EntryTrampoline, code)?;
@@ -34,8 +46,8 @@ pub fn entry(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Resul
 
 /// The bridge from WebAssembly to host functions of this type.
 pub fn host(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
-    if let Some(code) = ty.data().host.get() {
-        return Ok(code.entry());
+    if let Some(entry) = ty.data().host() {
+        return Ok(entry);
     }
     let code = top.compile_host_trampoline(&mut Scratch::new(), ty.ty())?;
     let code = space.publish_single(CodeKind::HostTrampoline, code)?;

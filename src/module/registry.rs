@@ -8,13 +8,14 @@
 //! last handle takes the lock and looks again, since `register` may have found the entry in between.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::sync::{ForkGuard, ForkMutex};
 use crate::types::FuncType;
 
 /// The function types of an engine. Any thread; clones share the types.
-pub struct TypeRegistry<T>(Arc<Mutex<Table<T>>>);
+pub struct TypeRegistry<T>(Arc<ForkMutex<Table<T>>>);
 
 struct Table<T> {
     ids: HashMap<FuncType, u32>,
@@ -37,9 +38,9 @@ pub struct TypeHandle<T> {
 }
 
 impl<T> TypeRegistry<T> {
-    fn lock(&self) -> MutexGuard<'_, Table<T>> {
+    fn lock(&self) -> ForkGuard<'_, Table<T>> {
         // Nothing here panics between two changes that belong together.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// The type with this number, if there is one.
@@ -81,7 +82,7 @@ impl<T: Default> TypeRegistry<T> {
 
 impl<T> Default for TypeRegistry<T> {
     fn default() -> TypeRegistry<T> {
-        TypeRegistry(Arc::new(Mutex::new(Table { ids: HashMap::new(), entries: Vec::new(), free: Vec::new() })))
+        TypeRegistry(Arc::new(ForkMutex::new(Table { ids: HashMap::new(), entries: Vec::new(), free: Vec::new() })))
     }
 }
 

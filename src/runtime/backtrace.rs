@@ -109,6 +109,7 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     let module_offset = site.unwrap_or(body.start as u32);
     frames.push(Frame {
         func,
+        module: std::sync::Arc::as_ptr(module).addr(),
         func_name: module.names().function(func),
         module_name: module.names().module(),
         module_offset,

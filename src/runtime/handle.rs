@@ -4,9 +4,10 @@
 //! generation of an entry goes up each time it is reused, so that a stale handle is recognised; an entry
 //! whose generations are used up is never reused.
 
-use std::sync::Mutex;
+use std::any::Any;
 
 use crate::error::{Error, Result};
+use crate::sync::ForkMutex;
 
 /// Kinds of objects that a store owns; the number is part of every handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,13 +87,14 @@ impl Handle {
 pub(super) struct StoreId(u32);
 
 /// Numbers of stores that went, oldest first, and the next fresh number.
-static STORE_IDS: Mutex<(std::collections::VecDeque<u32>, u32)> = Mutex::new((std::collections::VecDeque::new(), 1));
+static STORE_IDS: ForkMutex<(std::collections::VecDeque<u32>, u32)> =
+    ForkMutex::new((std::collections::VecDeque::new(), 1));
 /// A number is reused only when this many others wait, so that stale handles stay recognisable for long.
 const IDS_KEPT_BACK: usize = 1 << 12;
 
 impl StoreId {
     pub(super) fn take() -> Result<StoreId> {
-        let mut ids = STORE_IDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut ids = STORE_IDS.lock();
         let fresh_left = ids.1 < 1 << STORE_BITS;
         if (ids.0.len() > IDS_KEPT_BACK || !fresh_left)
             && let Some(id) = ids.0.pop_front()
@@ -108,7 +110,7 @@ impl StoreId {
     }
 
     pub(super) fn give_back(self) {
-        STORE_IDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0.push_back(self.0);
+        STORE_IDS.lock().0.push_back(self.0);
     }
 }
 
@@ -127,6 +129,8 @@ struct Entry<T> {
     /// Handles that the host holds.
     roots: u32,
     value: Option<T>,
+    /// What the host attached to the object; dropped with it.
+    host_info: Option<Box<dyn Any + Send>>,
 }
 
 impl<T> Slab<T> {
@@ -152,7 +156,7 @@ impl<T> Slab<T> {
         if index >= MAX_ENTRIES {
             return Err(Error::Limit { what: "objects of one kind in a store", asked: index + 1, limit: MAX_ENTRIES });
         }
-        self.entries.push(Entry { generation: 0, marked: false, roots, value: Some(value) });
+        self.entries.push(Entry { generation: 0, marked: false, roots, value: Some(value), host_info: None });
         self.live += 1;
         Ok(index as u32)
     }
@@ -162,12 +166,15 @@ impl<T> Slab<T> {
         let entry = &mut self.entries[index as usize];
         let value = entry.value.take()?;
         entry.roots = 0;
+        let host_info = entry.host_info.take();
         self.live -= 1;
         // A used-up entry stays empty for ever.
         if let Some(next) = entry.generation.checked_add(1) {
             entry.generation = next;
             self.free.push(index);
         }
+        // Last: its drop may run code of the host.
+        drop(host_info);
         Some(value)
     }
 
@@ -242,6 +249,33 @@ impl<T> Slab<T> {
             entry.roots -= 1;
         }
         Ok(())
+    }
+
+    /// What the host attached to an object.
+    pub(super) fn host_info(&self, index: u32) -> Option<&(dyn Any + Send)> {
+        self.entries[index as usize].host_info.as_deref()
+    }
+
+    /// Attaches something to an object; what was attached before.
+    pub(super) fn set_host_info(&mut self, index: u32, info: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
+        self.entries[index as usize].host_info.replace(info)
+    }
+
+    /// Indices and objects of all that are alive.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.entries.iter().enumerate().filter_map(|(i, entry)| Some((i as u32, entry.value.as_ref()?)))
+    }
+
+    /// Whether an object was marked.
+    pub(super) fn is_marked(&self, index: u32) -> bool {
+        self.entries[index as usize].marked
+    }
+
+    /// Marks the objects with attachments that `is_alive` tells to keep.
+    pub(super) fn keep_attached(&mut self, is_alive: impl Fn(&T) -> bool) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.host_info.is_some()) {
+            entry.marked |= entry.value.as_ref().is_some_and(&is_alive);
+        }
     }
 
     /// Marks an object; true if it was not marked before.

@@ -18,10 +18,9 @@ use crate::abi::call::RawVal;
 use crate::abi::vmctx::{CodeSlot, VmFuncRef, VmHeader, VmHostFunc};
 use crate::compile::trampoline::TypeEntry;
 use crate::error::{Error, Result};
-use crate::module::ExportItem;
 use crate::sync::AtomicUsize;
 use crate::trap::TrapCode;
-use crate::types::{FuncType, MemoryIndex};
+use crate::types::FuncType;
 
 /// A host function with checked values. `results` arrive zeroed, and must keep their types.
 /// Its drop is the finalizer: it runs exactly once, on the thread that drops the last user.
@@ -182,12 +181,7 @@ impl Caller<'_> {
     /// The caller's memory: its export "memory", else its only memory. Borrowed, as above.
     pub fn memory(&mut self) -> Option<Memory> {
         let instance = self.store.instances.at(self.instance?);
-        let module = instance.module.module();
-        let exported = module.exports().iter().find_map(|export| match export.item {
-            ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
-            _ => None,
-        });
-        let index = exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))?;
+        let index = instance.module.caller_memory()?;
         Some(Memory(self.store.memories.handle(instance.memories[index.index()])))
     }
 

@@ -30,7 +30,12 @@ impl StoreInner {
         }
         let weight = 4 + module.module().memories().iter().map(|memory| memory.min / 16).sum::<u64>() as usize;
         self.make_room(weight);
-        let (asked, limit) = (self.instances.live() as u64 + 1, self.limits.instances);
+        let limit = self.limits.instances;
+        if self.instances.live() as u64 >= limit && !self.is_running() {
+            // Some of them may be dead.
+            self.collect();
+        }
+        let asked = self.instances.live() as u64 + 1;
         if asked > limit {
             return Err(Error::Limit { what: "instances alive", asked, limit });
         }

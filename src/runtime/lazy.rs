@@ -1,13 +1,13 @@
-//! The first call of a function: compiling on the calling thread, but on a stack of the engine's.
+//! Compiling on the calling thread, but on a stack of the engine's.
 //!
-//! The guest may have used its stack up to the last byte when it calls a function for the first time, and
-//! a compiler needs more than the headroom.
+//! The guest may have used its stack up to the last byte when it calls a function for the first time, a
+//! host's thread may have 64 KiB in all, and a compiler needs more than either.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::enter::call_on_stack;
 use crate::compile::COMPILE_STACK;
-use crate::engine::CompiledModule;
+use crate::engine::{CompiledModule, Engine};
 use crate::error::{Error, Result};
 use crate::sys::mmap::{Mapping, Protection, page_size};
 use crate::types::DefinedFunc;
@@ -21,30 +21,35 @@ pub(crate) fn new_compile_stack() -> Result<Mapping> {
 }
 
 /// What crosses to the other stack and back.
-struct Job<'a> {
-    module: &'a CompiledModule,
-    func: DefinedFunc,
-    outcome: Result<usize>,
+struct Job<F, T> {
+    body: Option<F>,
+    outcome: Result<T>,
 }
 
-/// Compiles a function of a lazy module unless that has happened; its entry.
-pub(super) fn compile(module: &CompiledModule, func: DefinedFunc) -> Result<usize> {
-    let engine = module.engine();
+/// Runs `body` on a stack of the engine's. A panic becomes an error.
+pub(crate) fn on_compile_stack<T, F: FnOnce() -> Result<T>>(engine: &Engine, body: F) -> Result<T> {
     let stack = engine.take_compile_stack()?;
-    let mut job = Job { module, func, outcome: Err(Error::Bug { reason: "the compiler panicked".into() }) };
+    let mut job = Job { body: Some(body), outcome: Err(Error::Bug { reason: "the compiler panicked".into() }) };
     let top = stack.base() as usize + stack.len();
-    // SAFETY: the stack is ours alone until it is given back; the body catches panics; the job outlives the call.
-    unsafe { call_on_stack(top, run, (&raw mut job).cast()) };
+    // SAFETY: the stack is ours alone until it is given back; `run` catches panics; the job outlives the call.
+    unsafe { call_on_stack(top, run::<T, F>, (&raw mut job).cast()) };
     engine.give_back_compile_stack(stack);
     job.outcome
 }
 
+/// Compiles a function of a lazy module unless that has happened; its entry.
+pub(super) fn compile(module: &CompiledModule, func: DefinedFunc) -> Result<usize> {
+    on_compile_stack(module.engine(), || module.compile_now(func))
+}
+
 /// # Safety
-/// `job` is a live [`Job`] that nobody else uses.
-unsafe extern "C" fn run(job: *mut u8) {
+/// `job` is a live [`Job`] of these types that nobody else uses.
+unsafe extern "C" fn run<T, F: FnOnce() -> Result<T>>(job: *mut u8) {
     // SAFETY: the caller's contract.
-    let job = unsafe { &mut *job.cast::<Job<'_>>() };
-    if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| job.module.compile_now(job.func))) {
+    let job = unsafe { &mut *job.cast::<Job<F, T>>() };
+    if let Some(body) = job.body.take()
+        && let Ok(outcome) = catch_unwind(AssertUnwindSafe(body))
+    {
         job.outcome = outcome;
     }
 }

@@ -22,10 +22,19 @@ impl StoreInner {
             self.push_edges(kind, index, &mut queue);
         }
         self.mark_queue = queue;
+        self.keep_attached();
         let gone = self.sweep();
         self.made = 0;
         self.made_limit = FIRST_RECLAIM.max(self.weight());
         gone
+    }
+
+    /// Functions and globals of living instances have objects only while the host holds them, but what the host
+    /// attached to one must outlast that. They reach nothing that their instance does not.
+    fn keep_attached(&mut self) {
+        let instances = &self.instances;
+        self.funcs.keep_attached(|func| matches!(func.owner, FuncOwner::Instance(owner) if instances.is_marked(owner)));
+        self.globals.keep_attached(|global| global.owner.is_some_and(|owner| instances.is_marked(owner)));
     }
 
     /// Weight of what is alive: the next reclaiming waits until as much again was made.

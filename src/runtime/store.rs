@@ -25,9 +25,11 @@ use super::instance::{Instance, InstanceObject};
 use super::interrupt::{InterruptHandle, Shared};
 use super::memory::{Memory, MemoryObject};
 use super::table::{Table, TableObject};
+use super::value::Extern;
 use crate::abi::vmctx::{Activation, VmHeader, VmStore};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::trap::Frame;
 
 /// Bounds on what guests may allocate. A grow beyond them returns -1, anything else is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,9 @@ impl Default for StoreLimits {
 
 /// A host object behind an external reference.
 pub(super) type ExternObject = Box<dyn std::any::Any + Send>;
+
+/// What a host attaches to an object.
+pub type Attachment = dyn std::any::Any + Send;
 
 /// Owner of instances and what belongs to them. One thread at a time.
 pub struct Store {
@@ -203,6 +208,52 @@ impl Store {
         Ok(a == b)
     }
 
+    /// What the host attached to the object.
+    pub fn host_info(&self, handle: Handle) -> Result<Option<&Attachment>> {
+        let inner = self.inner();
+        Ok(match self.kind(handle)? {
+            Kind::Instance => inner.instances.host_info(inner.instances.resolve(handle)?),
+            Kind::Func => inner.funcs.host_info(inner.funcs.resolve(handle)?),
+            Kind::Table => inner.tables.host_info(inner.tables.resolve(handle)?),
+            Kind::Memory => inner.memories.host_info(inner.memories.resolve(handle)?),
+            Kind::Global => inner.globals.host_info(inner.globals.resolve(handle)?),
+            Kind::ExternRef => inner.externs.host_info(inner.externs.resolve(handle)?),
+        })
+    }
+
+    /// Attaches something to the object, which is dropped with it; what was attached before. The drop may not use
+    /// the store.
+    pub fn set_host_info(&mut self, handle: Handle, info: Box<Attachment>) -> Result<Option<Box<Attachment>>> {
+        fn set<T>(slab: &mut Slab<T>, handle: Handle, info: Box<Attachment>) -> Result<Option<Box<Attachment>>> {
+            let index = slab.resolve(handle)?;
+            Ok(slab.set_host_info(index, info))
+        }
+        let kind = self.kind(handle)?;
+        let inner = self.inner_mut();
+        match kind {
+            Kind::Instance => set(&mut inner.instances, handle, info),
+            Kind::Func => set(&mut inner.funcs, handle, info),
+            Kind::Table => set(&mut inner.tables, handle, info),
+            Kind::Memory => set(&mut inner.memories, handle, info),
+            Kind::Global => set(&mut inner.globals, handle, info),
+            Kind::ExternRef => set(&mut inner.externs, handle, info),
+        }
+    }
+
+    /// The instance whose function a frame of a backtrace stands for, as a new handle. None if there is more than
+    /// one instance of the module, since frames do not tell them apart, or none any more.
+    pub fn instance_of(&mut self, frame: &Frame) -> Option<Instance> {
+        let inner = self.inner_mut();
+        let address = |object: &InstanceObject| Arc::as_ptr(object.module.module()).addr();
+        let mut found = inner.instances.iter().filter(|(_, object)| address(object) == frame.module);
+        let (index, _) = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        drop(found);
+        Some(Instance(inner.instances.retain(index)))
+    }
+
     /// Reclaims what nothing reaches. Does nothing while a call is running. Returns how many objects went.
     pub fn collect(&mut self) -> usize {
         self.inner_mut().collect()
@@ -230,7 +281,15 @@ impl Store {
     }
 
     /// A handle of the object that `item` names, held once more by the host.
-    pub(crate) fn retain_extern(&mut self, item: super::value::Extern) -> Result<()> {
+    pub(crate) fn retain_extern(&mut self, item: Extern) -> Result<()> {
+        let inner = self.inner();
+        // The handle must be of the kind that it is said to be.
+        match item {
+            Extern::Func(func) => inner.funcs.resolve(func.0),
+            Extern::Table(table) => inner.tables.resolve(table.0),
+            Extern::Memory(memory) => inner.memories.resolve(memory.0),
+            Extern::Global(global) => inner.globals.resolve(global.0),
+        }?;
         self.retain(item.handle())
     }
 }

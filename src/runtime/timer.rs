@@ -1,11 +1,12 @@
 //! Deadlines of calls: one thread per engine, started by the first deadline, asleep until the next one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::interrupt::Shared;
 use crate::error::{Error, Result};
+use crate::sync::ForkMutex;
 use crate::sys::fork;
 
 /// The deadlines of an engine.
@@ -14,8 +15,7 @@ pub(crate) struct Timer(Arc<Clock>);
 
 #[derive(Default)]
 struct Clock {
-    state: Mutex<State>,
-    changed: Condvar,
+    state: ForkMutex<State>,
 }
 
 #[derive(Default)]
@@ -25,7 +25,7 @@ struct State {
     next: u64,
     thread: Option<std::thread::JoinHandle<()>>,
     /// The process that the thread runs in: a child has it no more.
-    epoch: usize,
+    generation: usize,
     closed: bool,
 }
 
@@ -40,8 +40,8 @@ impl Timer {
     /// Has the store's call trap when `deadline` has passed.
     pub(super) fn start(&self, deadline: Instant, shared: Arc<Shared>) -> Result<Deadline> {
         let clock = self.0.clone();
-        let mut state = clock.lock();
-        if state.thread.is_none() || state.epoch != fork::epoch() {
+        let mut state = clock.state.lock();
+        if state.thread.is_none() || state.generation != fork::generation() {
             let own = clock.clone();
             let thread = std::thread::Builder::new()
                 .name("updraft-timer".into())
@@ -51,12 +51,12 @@ impl Timer {
             if let Some(gone) = state.thread.replace(thread) {
                 std::mem::forget(gone);
             }
-            state.epoch = fork::epoch();
+            state.generation = fork::generation();
         }
         let key = (deadline, state.next);
         state.next += 1;
         state.pending.insert(key, shared.clone());
-        clock.changed.notify_one();
+        state.wake();
         drop(state);
         Ok(Deadline { clock, key, shared })
     }
@@ -65,10 +65,10 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         let thread = {
-            let mut state = self.0.lock();
+            let mut state = self.0.state.lock();
             state.closed = true;
-            self.0.changed.notify_one();
-            let same_process = state.epoch == fork::epoch();
+            state.wake();
+            let same_process = state.generation == fork::generation();
             state.thread.take().filter(|_| same_process)
         };
         if let Some(thread) = thread {
@@ -80,32 +80,48 @@ impl Drop for Timer {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.clock.lock().pending.remove(&self.key);
+        self.clock.state.lock().pending.remove(&self.key);
         // After the removal: a deadline that passed meanwhile was delivered under the lock.
         self.shared.clear_deadline();
     }
 }
 
-impl Clock {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    /// Has the thread look again.
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 
-    fn run(&self) {
-        let mut state = self.lock();
-        while !state.closed {
-            let now = Instant::now();
-            let Some(&key) = state.pending.keys().next() else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            if key.0 <= now {
-                if let Some(shared) = state.pending.remove(&key) {
-                    shared.request_deadline();
-                }
-                continue;
+    /// Delivers what has passed. Returns the next deadline.
+    fn deliver(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(first) = self.pending.first_entry() {
+            if first.key().0 > now {
+                return Some(first.key().0);
             }
-            state = self.changed.wait_timeout(state, key.0 - now).unwrap_or_else(PoisonError::into_inner).0;
+            first.remove().request_deadline();
+        }
+        None
+    }
+}
+
+impl Clock {
+    /// Body of the thread. It sleeps without the lock: a fork waits for whoever holds it.
+    fn run(&self) {
+        loop {
+            let now = Instant::now();
+            let next = {
+                let mut state = self.state.lock();
+                if state.closed {
+                    return;
+                }
+                state.deliver(now)
+            };
+            match next {
+                Some(next) => std::thread::park_timeout(next - now),
+                None => std::thread::park(),
+            }
         }
     }
 }

@@ -1,24 +1,31 @@
-//! fork: which memory other processes may see, and locks that the child must find free.
+//! fork: locks that the child must find free, and which memory other processes may see.
 //!
 //! # Protocol
 //!
 //! `fork` copies one thread. A lock that another thread holds at that time would stay locked in the child
 //! for ever, and what it protects would be half done. Hence:
 //!
-//! - Whoever takes a lock that outlives a call (publication, code space, registries) first *enters* the
-//!   [`Gate`] of its engine, and leaves it last. Any number of threads may be inside.
-//! - Before a fork, all gates are closed: the forking thread waits until nobody is inside. Gates are closed
-//!   in the order of their creation, and nobody enters a gate while inside of one, so nobody waits in a circle.
-//! - After it, both processes count a new [`epoch`] and open the gates again.
+//! - Whoever takes a lock that belongs to more than one store (publication, code space, registries) is
+//!   inside ([`enter`], or a [`ForkMutex`]) while he holds it. Any number of threads may be inside, none for
+//!   long: who is inside neither waits for an event nor calls the host.
+//! - Before a fork, the forking thread waits until nobody is inside, and lets nobody in.
+//! - After it, both processes count a new [`epoch`] and let everyone in again. The child counts a new
+//!   [`generation`], too: the threads of its parent are not there.
 //!
 //! Memory in a file is shared by parent and child (unlike private memory, which each of them owns). It must
 //! not change any more once there are two of them: neither may write, free or reuse pages from an older
 //! epoch. Both take a fresh file for what they add.
 //!
-//! `vfork` and `posix_spawn` run no handlers and need none: the child runs none of our code.
+//! A fork from a signal handler that interrupted a thread inside cannot wait for it; such a child may only
+//! do what POSIX allows there (`exec`, `_exit`). `vfork` and `posix_spawn` run no handlers and need none:
+//! the child runs none of our code.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use once_cell::sync::OnceCell;
 
@@ -27,131 +34,191 @@ use crate::error::{Error, Result};
 /// Forks that this process and its ancestors went through while they used the engine.
 static EPOCH: AtomicUsize = AtomicUsize::new(0);
 
-/// All gates, in the order of their creation.
-static GATES: Mutex<Vec<Arc<Gate>>> = Mutex::new(Vec::new());
+/// Forks between the first process and this one.
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
-/// What `prepare` holds until `parent` or `child`, which run on the same thread.
-static HELD: Mutex<Option<Held>> = Mutex::new(None);
+/// Read by those inside, written by a fork.
+static GATE: RwLock<()> = RwLock::new(());
 
-/// Counts the forks. Equal epochs mean: no fork in between. To be compared inside of a gate only, since
-/// outside of all gates a fork may happen at any time.
+/// What `prepare` holds until `resume`, which runs on the same thread (or on its copy).
+static HELD: Mutex<Option<Closed>> = Mutex::new(None);
+
+thread_local! {
+    /// How often the current thread is inside.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Its hold on the gate. Without a destructor: it is taken out when the depth comes back to 0.
+    static INSIDE: Cell<Option<ManuallyDrop<RwLockReadGuard<'static, ()>>>> = const { Cell::new(None) };
+}
+
+/// Counts the forks. Equal epochs mean: no fork in between. To be compared inside, since outside a fork may
+/// happen at any time.
 pub fn epoch() -> usize {
-    // Relaxed: changes only while the gate is closed; the gate's lock hands the value over.
+    // Relaxed: changes only while nobody is inside; the gate's lock hands the value over.
     EPOCH.load(Ordering::Relaxed)
 }
 
-/// Keeps forks out while someone is inside.
-#[derive(Debug, Default)]
-pub struct Gate {
-    lock: RwLock<()>,
+/// Counts the processes: another generation means that this is a child of the process that noted it.
+pub fn generation() -> usize {
+    // Relaxed: as for `epoch`.
+    GENERATION.load(Ordering::Relaxed)
 }
 
-/// Proof that the gate is entered.
+/// Proof that no fork can happen. Stays on its thread.
 #[derive(Debug)]
-pub struct Pass<'a> {
-    _guard: RwLockReadGuard<'a, ()>,
+pub struct Pass(PhantomData<*const ()>);
+
+/// Keeps forks out until the result is dropped. Waits while one is under way. May be nested.
+#[must_use = "forks are kept out while the result lives"]
+pub fn enter() -> Pass {
+    let depth = DEPTH.get();
+    if depth == 0 {
+        // Only the outermost: a second hold would wait for a fork that waits for the first.
+        let hold = GATE.read().unwrap_or_else(PoisonError::into_inner);
+        INSIDE.set(Some(ManuallyDrop::new(hold)));
+    }
+    DEPTH.set(depth + 1);
+    Pass(PhantomData)
 }
 
-impl Gate {
-    /// Waits while a fork is under way. Must not be called by a thread that is inside of any gate.
-    pub fn enter(&self) -> Pass<'_> {
-        Pass { _guard: self.lock.read().unwrap_or_else(PoisonError::into_inner) }
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let depth = DEPTH.get() - 1;
+        DEPTH.set(depth);
+        if depth == 0 {
+            drop(INSIDE.take().map(ManuallyDrop::into_inner));
+        }
     }
 }
 
-/// A gate that forks respect until this value is dropped.
-#[derive(Debug)]
-pub struct RegisteredGate(Arc<Gate>);
+/// A mutex that no fork meets locked. For what engines share; not for what is held while waiting.
+///
+/// A panic under the lock does not poison it: what it guards must be whole whenever something may panic.
+#[derive(Debug, Default)]
+pub struct ForkMutex<T>(Mutex<T>);
 
-impl RegisteredGate {
-    /// A new gate.
-    pub fn new() -> Result<RegisteredGate> {
-        static INSTALLED: OnceCell<()> = OnceCell::new();
-        INSTALLED.get_or_try_init(|| {
-            // SAFETY: the handlers run on the forking thread and may use what the C library allows there.
-            let status = unsafe { libc::pthread_atfork(Some(prepare), Some(resume), Some(resume)) };
+/// Access to the value of a [`ForkMutex`].
+#[derive(Debug)]
+pub struct ForkGuard<'a, T> {
+    // Dropped in this order.
+    guard: MutexGuard<'a, T>,
+    _pass: Pass,
+}
+
+impl<T> ForkMutex<T> {
+    /// An unlocked mutex.
+    pub const fn new(value: T) -> ForkMutex<T> {
+        ForkMutex(Mutex::new(value))
+    }
+
+    /// Waits for the lock.
+    pub fn lock(&self) -> ForkGuard<'_, T> {
+        let pass = enter();
+        ForkGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
+    }
+
+    /// The value, to which nobody else has access.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Deref for ForkGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for ForkGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+/// Makes forks respect those inside. Every engine calls it before it shares anything.
+pub fn install() -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::new();
+    INSTALLED
+        .get_or_try_init(|| {
+            // SAFETY: the handlers run on the forking thread and use what the C library allows there.
+            let status = unsafe { libc::pthread_atfork(Some(prepare), Some(resume), Some(resume_child)) };
             let source = || std::io::Error::from_raw_os_error(status);
             if status == 0 { Ok(()) } else { Err(Error::System { what: "install a fork handler", source: source() }) }
-        })?;
-        let gate = Arc::new(Gate::default());
-        gates().push(Arc::clone(&gate));
-        Ok(RegisteredGate(gate))
-    }
+        })
+        .copied()
 }
 
-impl std::ops::Deref for RegisteredGate {
-    type Target = Gate;
-    fn deref(&self) -> &Gate {
-        &self.0
-    }
-}
+/// The closed gate.
+struct Closed(#[expect(dead_code, reason = "held for its effect")] RwLockWriteGuard<'static, ()>);
 
-impl Drop for RegisteredGate {
-    fn drop(&mut self) {
-        gates().retain(|gate| !Arc::ptr_eq(gate, &self.0));
-    }
-}
+// SAFETY: the guard must be dropped by the thread that made it. `prepare` makes it and `resume` drops it on
+// the same thread; no other thread gets between, since `prepare` needs the gate that this guard closes.
+unsafe impl Send for Closed {}
 
-fn gates() -> MutexGuard<'static, Vec<Arc<Gate>>> {
-    GATES.lock().unwrap_or_else(PoisonError::into_inner)
+fn held() -> MutexGuard<'static, Option<Closed>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// The locks of a fork. Fields drop in this order: gates open before they can go away.
-struct Held {
-    _closed: Vec<RwLockWriteGuard<'static, ()>>,
-    _gates: MutexGuard<'static, Vec<Arc<Gate>>>,
-}
-
-// SAFETY: the guards must be dropped by the thread that made them. `prepare` makes them and `resume` drops
-// them, on the thread that forks; no other thread gets between, since `prepare` holds `GATES`.
-unsafe impl Send for Held {}
 
 extern "C" fn prepare() {
-    let gates = gates();
-    let close = |gate: &Arc<Gate>| {
-        // SAFETY: the gate lives as long as its entry in `GATES`, which stays locked for longer than the guard.
-        let gate: &'static Gate = unsafe { &*Arc::as_ptr(gate) };
-        gate.lock.write().unwrap_or_else(PoisonError::into_inner)
-    };
-    let closed = gates.iter().map(close).collect();
-    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Held { _closed: closed, _gates: gates });
+    if DEPTH.get() == 0 {
+        let closed = Closed(GATE.write().unwrap_or_else(PoisonError::into_inner));
+        *held() = Some(closed);
+    }
 }
 
 extern "C" fn resume() {
     EPOCH.fetch_add(1, Ordering::Relaxed);
-    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(held);
+    if DEPTH.get() == 0 {
+        let closed = held().take();
+        drop(closed);
+    }
+}
+
+extern "C" fn resume_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    resume();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::tests::in_child;
+    use std::sync::atomic::AtomicBool;
 
-    /// A child that inherits a locked gate would hang in its first call.
+    /// A child that inherits a lock in somebody else's hands would hang in its first call.
     #[test]
     fn forks_wait_for_those_inside_and_both_sides_count_them() {
-        let gate = Arc::new(RegisteredGate::new().unwrap());
-        let stop = Arc::new(AtomicUsize::new(0));
-        let busy = {
-            let (gate, stop) = (Arc::clone(&gate), Arc::clone(&stop));
-            std::thread::spawn(move || {
-                while stop.load(Ordering::Relaxed) == 0 {
-                    let _pass = gate.enter();
-                    std::hint::black_box([0u8; 64]);
-                }
-            })
+        static LOCK: ForkMutex<usize> = ForkMutex::new(0);
+        static OTHER: ForkMutex<()> = ForkMutex::new(());
+        static STOP: AtomicBool = AtomicBool::new(false);
+        install().unwrap();
+        let work = || {
+            let mut value = LOCK.lock();
+            *value += 1;
+            // Long enough for forks to meet it; and the inner lock outlives the outer one.
+            std::hint::black_box(vec![1u8; 1 << 16]);
+            let other = OTHER.lock();
+            *value -= 1;
+            drop(value);
+            std::hint::black_box(vec![1u8; 1 << 16]);
+            drop(other);
         };
-        for _ in 0..20 {
+        let busy = std::thread::spawn(move || {
+            while !STOP.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        let here = generation();
+        for _ in 0..50 {
             let before = epoch();
-            let gate = Arc::clone(&gate);
-            in_child(move || {
-                let _pass = gate.enter();
-                assert!(epoch() > before);
+            in_child(|| {
+                assert!(LOCK.0.try_lock().is_ok_and(|value| *value == 0) && OTHER.0.try_lock().is_ok());
+                work();
+                assert!(epoch() > before && generation() == here + 1);
             });
-            assert!(epoch() > before);
+            assert!(epoch() > before && generation() == here);
         }
-        stop.store(1, Ordering::Relaxed);
+        STOP.store(true, Ordering::Relaxed);
         busy.join().unwrap();
     }
 }

@@ -17,7 +17,8 @@
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
-use std::sync::{Mutex, PoisonError};
+
+use super::fork::ForkMutex;
 
 const CELLS: usize = 64;
 
@@ -33,7 +34,7 @@ struct Cell {
 
 static FIRST: Block = new_block();
 /// Free cells that were used before, and how many were handed out ever.
-static FREE: Mutex<(Vec<&'static Cell>, usize)> = Mutex::new((Vec::new(), 0));
+static FREE: ForkMutex<(Vec<&'static Cell>, usize)> = ForkMutex::new((Vec::new(), 0));
 
 const fn new_block() -> Block {
     Block {
@@ -48,7 +49,7 @@ pub struct Region(&'static Cell);
 impl Region {
     /// Enters `[start, start + len)`.
     pub fn new(start: usize, len: usize) -> Region {
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = FREE.lock();
         let cell = free.0.pop().unwrap_or_else(|| {
             free.1 += 1;
             nth_cell(free.1 - 1)
@@ -62,7 +63,7 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         self.0.end.store(0, Release);
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
+        FREE.lock().0.push(self.0);
     }
 }
 
@@ -118,6 +119,6 @@ mod tests {
             drop(regions);
             assert!(!contains(base));
         }
-        assert!(FREE.lock().unwrap().1 < CELLS * 4);
+        assert!(FREE.lock().1 < CELLS * 4);
     }
 }

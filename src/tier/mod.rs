@@ -2,6 +2,8 @@
 //!
 //! Not here: when a unit is compiled (`compile`), where its bytes go (`code`).
 
+#![forbid(unsafe_code)]
+
 pub mod compiled;
 pub mod top;
 

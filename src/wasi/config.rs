@@ -6,6 +6,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+/// Descriptors of a program: half of what a Linux process usually may have, so that no guest takes its host's.
+const DEFAULT_DESCRIPTORS: u32 = 512;
+
 /// Whether a program may change what is in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -98,7 +101,7 @@ impl WasiConfig {
             stderr: Output::Null,
             clock: ClockSource::System,
             seed: None,
-            max_descriptors: 1024,
+            max_descriptors: DEFAULT_DESCRIPTORS,
         }
     }
     /// Adds an argument; the first one is the program's name.
@@ -132,7 +135,8 @@ impl WasiConfig {
         self.preopens.push(Preopen { host: host.into(), guest: guest.into(), access });
         self
     }
-    /// Gives a socket, connected or listening, to the program. Sockets come after the directories.
+    /// Gives a socket, connected or listening, to the program. Sockets come after the directories. A listening one
+    /// becomes non-blocking, for whoever shares it.
     pub fn socket(&mut self, socket: impl Into<OwnedFd>) -> &mut WasiConfig {
         self.sockets.push(socket.into());
         self
@@ -167,7 +171,8 @@ impl WasiConfig {
         self.seed = Some(seed);
         self
     }
-    /// Bounds how many descriptors the program may have at once, at least what it starts with (default 1024).
+    /// Bounds how many descriptors the program may have at once, at least what it starts with (default 512). Each
+    /// may hold one of the process's.
     pub fn max_descriptors(&mut self, count: u32) -> &mut WasiConfig {
         self.max_descriptors = count;
         self

@@ -54,7 +54,7 @@ impl Guest for StoreGuest<'_> {
 }
 
 /// Arguments, which the runtime has checked against the function's type.
-struct Args<'a>(&'a [Val]);
+pub(super) struct Args<'a>(pub(super) &'a [Val]);
 
 impl Args<'_> {
     fn u32(&self, index: usize) -> u32 {
@@ -75,12 +75,12 @@ impl Args<'_> {
     }
 }
 
-type Body = fn(&Context, &mut dyn Guest, &Args<'_>, Dialect) -> Result<(), Errno>;
+pub(super) type Body = fn(&Context, &mut dyn Guest, &Args<'_>, Dialect) -> Result<(), Errno>;
 
 /// A function: its name, its parameters (`i` for i32, `I` for i64), and what it does. All return an i32.
-struct Function(&'static str, &'static str, Body);
+pub(super) struct Function(pub(super) &'static str, pub(super) &'static str, pub(super) Body);
 
-const FUNCTIONS: &[Function] = &[
+pub(super) const FUNCTIONS: &[Function] = &[
     Function("args_get", "ii", |c, g, a, _| c.args_get(g, a.u32(0), a.u32(1))),
     Function("args_sizes_get", "ii", |c, g, a, _| c.args_sizes_get(g, a.u32(0), a.u32(1))),
     Function("environ_get", "ii", |c, g, a, _| c.environ_get(g, a.u32(0), a.u32(1))),

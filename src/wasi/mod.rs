@@ -174,9 +174,12 @@ fn socket_entry(socket: File) -> Result<Entry> {
     if !host.is_socket() {
         return Err(Error::misuse("socket: is none"));
     }
-    // Accepting must not block, since an interrupt would not end it; it is waited for in `poll` instead.
-    rustix::io::ioctl_fionbio(&host.file, true)
-        .map_err(|error| Error::System { what: "socket for wasi", source: error.into() })?;
     let rights = host.rights();
+    if rights == Rights::LISTENER {
+        // A connection may be gone before it is accepted. Accepting must not wait for the next one then, where no
+        // interrupt reaches it; all waiting is in `poll`.
+        rustix::io::ioctl_fionbio(&host.file, true)
+            .map_err(|error| Error::System { what: "socket for wasi", source: error.into() })?;
+    }
     Ok(Entry::new(Object::File(host), rights, Rights::SOCKET, 0))
 }

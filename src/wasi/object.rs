@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cap_std::fs::{Dir, FileTypeExt, Metadata, MetadataExt};
 use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{RecvFlags, SendFlags};
 
 use super::abi::{FileType, Filestat, Rights, fdflags};
 use super::config::{Access, ReadCallback, WriteCallback};
@@ -138,9 +139,7 @@ impl Entry {
             Object::Null => Ok(0),
             Object::Input(cursor) => Ok(io::Read::read(&mut *lock(cursor), buffer)?),
             Object::Reader(callback) => Ok(lock(callback)(buffer)?),
-            Object::File(host) => {
-                host.retry(guest, PollFlags::IN, self.is_nonblocking(), |file| rustix::io::read(file, &mut *buffer))
-            }
+            Object::File(host) => host.read(guest, buffer, self.is_nonblocking()),
             Object::Output(_) | Object::Writer(_) | Object::Dir(_) => Err(Errno::Badf),
         }
     }
@@ -228,28 +227,30 @@ impl HostFile {
             }
         }
     }
-    fn write(&self, guest: &dyn Guest, bytes: &[u8], nonblocking: bool) -> Result<usize, Errno> {
-        if !self.is_stream() {
-            return all(bytes, |rest| {
-                self.retry(guest, PollFlags::OUT, nonblocking, |file| rustix::io::write(file, rest))
-            });
-        }
-        // Datagrams are not to be cut. An empty write still is a datagram.
-        if self.filetype == FileType::SocketDgram {
-            return self.retry(guest, PollFlags::OUT, nonblocking, |file| send(file, bytes));
-        }
-        all(bytes, |rest| {
-            let step = &rest[..rest.len().min(STREAM_WRITE_BYTES)];
-            self.retry(guest, PollFlags::OUT, nonblocking, |file| {
-                if self.is_socket() { send(file, step) } else { rustix::io::write(file, step) }
-            })
+    fn read(&self, guest: &dyn Guest, buffer: &mut [u8], nonblocking: bool) -> Result<usize, Errno> {
+        self.retry(guest, PollFlags::IN, nonblocking, |file| match self.is_socket() {
+            true => rustix::net::recv(file, &mut *buffer, RecvFlags::DONTWAIT).map(|(count, _)| count),
+            false => rustix::io::read(file, &mut *buffer),
         })
+    }
+    fn write(&self, guest: &dyn Guest, bytes: &[u8], nonblocking: bool) -> Result<usize, Errno> {
+        match self.filetype {
+            // Datagrams are not to be cut, and an empty one is one.
+            FileType::SocketDgram => self.retry(guest, PollFlags::OUT, nonblocking, |file| send(file, bytes)),
+            FileType::SocketStream => {
+                all(bytes, |rest| self.retry(guest, PollFlags::OUT, nonblocking, |file| send(file, rest)))
+            }
+            _ => all(bytes, |rest| {
+                let step = if self.is_stream() { &rest[..rest.len().min(STREAM_WRITE_BYTES)] } else { rest };
+                self.retry(guest, PollFlags::OUT, nonblocking, |file| rustix::io::write(file, step))
+            }),
+        }
     }
 }
 
-/// Sends without the signal that would end a host which does not ignore it.
-pub(super) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
-    rustix::net::send(socket, bytes, rustix::net::SendFlags::NOSIGNAL)
+/// Sends what fits, without the signal that would end a host which does not ignore it.
+fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
+    rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
 }
 
 impl HostDir {

@@ -12,7 +12,7 @@ use super::errno::Errno;
 use super::guest::Guest;
 use super::object::{Entry, Object};
 
-/// Subscriptions of one call: as many as a program may have descriptors by default, twice, and timers.
+/// Subscriptions of one call: two for each of a thousand descriptors, and timers.
 const MAX_SUBSCRIPTIONS: u32 = 4096;
 
 /// Waits until `fd` is ready, or has failed, which the next transfer tells. `Again` at once if `nonblocking`;

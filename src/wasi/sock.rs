@@ -64,9 +64,14 @@ impl Context {
         let peek = flags & riflags::PEEK != 0;
         // A peek does not move on, so it is one transfer. The rest waits for all by itself, interruptibly.
         let again = flags & riflags::WAITALL != 0 && !peek && host.filetype == FileType::SocketStream;
-        let host_flags = if peek { RecvFlags::PEEK } else { RecvFlags::empty() } | RecvFlags::TRUNC;
-        let host_flags =
-            if host.filetype == FileType::SocketDgram { host_flags } else { host_flags - RecvFlags::TRUNC };
+        let mut host_flags = RecvFlags::DONTWAIT;
+        if peek {
+            host_flags |= RecvFlags::PEEK;
+        }
+        if host.filetype == FileType::SocketDgram {
+            // The kernel then tells the whole length.
+            host_flags |= RecvFlags::TRUNC;
+        }
         // Asking a stream for nothing must not wait for something.
         if iovecs.total == 0 && host.filetype == FileType::SocketStream {
             guest.write_u32(read_at, 0)?;

@@ -70,7 +70,7 @@ fn accesses() -> Vec<Access> {
 
 /// What an access must do: the result, or the trap, and the memory after it.
 fn model(access: &Access, memory: &mut [u8], address: u64, operands: [u64; 2]) -> Result<u64, TrapCode> {
-    // The specification checks the alignment first.
+    // The alignment is checked first; an expected value is wrapped to the width of the access.
     if !address.is_multiple_of(access.width as u64) {
         return Err(TrapCode::UnalignedAtomic);
     }
@@ -81,8 +81,6 @@ fn model(access: &Access, memory: &mut [u8], address: u64, operands: [u64; 2]) -
     bytes[..access.width].copy_from_slice(place);
     let old = u64::from_le_bytes(bytes);
     let mask = if access.width == 8 { u64::MAX } else { (1 << (access.width * 8)) - 1 };
-    // Operands of 32 bits are compared as they are, those of 64 bits in full: a wider expected value never matches.
-    let full = if access.ty == Type::I32 { u64::from(u32::MAX) } else { u64::MAX };
     let new = match access.kind {
         Kind::Load => old,
         Kind::Store | Kind::Exchange => operands[0],
@@ -91,7 +89,7 @@ fn model(access: &Access, memory: &mut [u8], address: u64, operands: [u64; 2]) -
         Kind::And => old & operands[0],
         Kind::Or => old | operands[0],
         Kind::Xor => old ^ operands[0],
-        Kind::CompareExchange if operands[0] & full == old => operands[1],
+        Kind::CompareExchange if operands[0] & mask == old => operands[1],
         Kind::CompareExchange => old,
     };
     place.copy_from_slice(&(new & mask).to_le_bytes()[..access.width]);

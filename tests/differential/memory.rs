@@ -162,7 +162,7 @@ pub fn module(access: &Access, width: Width, rng: &mut Rng) -> (String, Vec<Case
     };
     let mut cases = Vec::new();
     for round in 0..2 {
-        for (name, takes_address) in &functions {
+        for (name, takes_address) in functions.iter().skip(round).step_by(1 + 2 * round) {
             let addresses = if *takes_address { &addresses[..] } else { &addresses[..1] };
             for address in addresses {
                 let mut args = Vec::new();

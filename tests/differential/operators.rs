@@ -246,7 +246,7 @@ pub fn module(op: &Operator, rng: &mut Rng) -> (String, Vec<Case>) {
         let operands = Operands(tuple.iter().map(|value| Source::Constant(*value)).collect());
         writer.function(&format!("c{index}"), &operands, std::slice::from_ref(&tuple));
     }
-    if op.params.len() > 1 && op.params.iter().all(|ty| *ty == op.params[0]) {
+    if op.values.is_none() && op.params.len() > 1 && op.params.iter().all(|ty| *ty == op.params[0]) {
         writer.function("same", &Operands::all(op, Source::FirstParam), &tuples);
     }
     if op.results == [ValType::I32] {

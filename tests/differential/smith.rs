@@ -27,7 +27,7 @@ pub fn module(seed: u64) -> Option<Random> {
     let settings = rng.bytes(512);
     let mut config = Config::arbitrary(&mut Unstructured::new(&settings)).ok()?;
     limit(&mut config, &mut rng);
-    let len = 256 << rng.below(6);
+    let len = 512 << rng.below(7);
     let bytes = rng.bytes(len);
     let mut module = Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
     let fuel = module.ensure_termination(FUEL as u32).ok()?;
@@ -42,18 +42,27 @@ fn limit(config: &mut Config, rng: &mut Rng) {
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;
     config.custom_page_sizes_enabled = false;
-    // Traps end a function early, so most modules avoid them.
-    config.disallow_traps = rng.below(10) != 0;
+    // Traps end a function early, but some operators are only made where traps are allowed.
+    config.disallow_traps = rng.below(2) == 0;
     config.exceptions_enabled = false;
     config.export_everything = true;
     config.gc_enabled = false;
     config.generate_custom_sections = false;
     config.max_data_segments = 4;
     config.max_element_segments = 4;
+    config.min_data_segments = 0;
+    config.min_element_segments = 0;
+    config.min_elements = 0;
+    config.min_exports = 0;
+    config.min_globals = 0;
+    config.min_imports = 0;
+    config.min_tags = 0;
+    config.min_types = 0;
+    config.min_tables = 0;
     config.max_funcs = 10;
-    config.min_funcs = 1;
+    config.min_funcs = 1 + rng.below(6);
     config.max_imports = 4;
-    config.max_instructions = 200;
+    config.max_instructions = 600;
     config.max_memories = if rng.below(4) == 0 { 3 } else { 1 };
     config.max_memory32_bytes = 10 << 16;
     config.max_memory64_bytes = 10 << 16;
@@ -74,6 +83,7 @@ fn limit(config: &mut Config, rng: &mut Rng) {
     config.tail_call_enabled = true;
     // The reference has none.
     config.threads_enabled = false;
+    config.wide_arithmetic_enabled = rng.below(2) == 0;
     config.allow_invalid_funcs = false;
     config.acquire_release_atomics_enabled = false;
     config.multibyte_array_access_enabled = false;

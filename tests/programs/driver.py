@@ -56,7 +56,7 @@ def fetch(package, pinned, cache, npm):
 def download(package, directory, npm):
     kind, name = package.split(":", 1)
     if kind == "npm":
-        command = [npm, "pack", name, "--silent", "--pack-destination", directory]
+        command = [npm, "pack", name, "--loglevel=error", "--pack-destination", directory]
     else:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
                    "--disable-pip-version-check", "--dest", directory, name.replace("@", "==")]

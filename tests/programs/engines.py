@@ -146,7 +146,7 @@ class Host:
         self.transcript = []
 
     def command(self, wasm, args, stdin=b"", files=None, env=None, lazy=False):
-        """Runs a WASI command with an empty directory, filled with `files`, as `/work`; gives what it did."""
+        """Runs a WASI command with an empty directory, filled with `files`, as `/data`; gives what it did."""
         with tempfile.TemporaryDirectory() as root:
             for name, data in (files or {}).items():
                 path = os.path.join(root, name)
@@ -179,7 +179,7 @@ class NodeHost(Host):
 
     def command_line(self, path, args, env, root, lazy):
         self.settings = tempfile.NamedTemporaryFile("w", suffix=".json")
-        json.dump({"path": path, "args": [os.path.basename(path), *args], "env": env, "preopens": {"/work": root}},
+        json.dump({"path": path, "args": [os.path.basename(path), *args], "env": env, "preopens": {"/data": root}},
                   self.settings)
         self.settings.flush()
         return [self.node, "--no-warnings", os.path.join(HERE, "node_wasi.mjs"), self.settings.name]
@@ -200,4 +200,4 @@ class UpdraftHost(Host):
 
     def command_line(self, path, args, env, root, lazy):
         variables = [word for key, value in env.items() for word in ("--env", f"{key}={value}")]
-        return [self.run, *self.options, *(["--lazy"] if lazy else []), "--dir", f"{root}::/work", *variables, path, *args]
+        return [self.run, *self.options, *(["--lazy"] if lazy else []), "--dir", f"{root}::/data", *variables, path, *args]

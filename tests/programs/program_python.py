@@ -18,15 +18,15 @@ try:
 except RecursionError as error:
     print("RecursionError")
 data = sys.stdin.read()
-os.mkdir("/work/out")
-with open("/work/out/copy.txt", "w") as file:
+os.mkdir("/data/out")
+with open("/data/out/copy.txt", "w") as file:
     file.write(data.upper())
-os.rename("/work/out/copy.txt", "/work/out/final.txt")
-print(sorted(os.listdir("/work")), os.stat("/work/out/final.txt").st_size)
-with open("/work/input.txt", "rb") as file:
+os.rename("/data/out/copy.txt", "/data/out/final.txt")
+print(sorted(os.listdir("/data")), os.stat("/data/out/final.txt").st_size)
+with open("/data/input.txt", "rb") as file:
     file.seek(3); print(file.read(4), file.tell())
 try:
-    open("/work/../etc/passwd")
+    open("/data/../etc/passwd")
 except OSError as error:
     print(type(error).__name__)
 print("to stderr", file=sys.stderr)
@@ -35,7 +35,7 @@ sys.exit(42)
 
 
 def run(host):
-    done = host.command("package/dist/python.wasm", ["/work/main.py", "one", "two words"], lazy=True,
+    done = host.command("package/dist/python.wasm", ["/data/main.py", "one", "two words"], lazy=True,
                         stdin="stdin line\nand another\n".encode(), env={"COLOR": "blue", "PYTHONHASHSEED": "0"},
                         files={"main.py": SCRIPT.encode(), "input.txt": b"0123456789"})
     assert done.returncode == 42, (done.stdout, done.stderr)

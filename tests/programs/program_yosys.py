@@ -12,8 +12,8 @@ module top(input clk, input reset, input [1:0] mode, output [7:0] a, output [3:0
   counter #(4) second(.clk(clk), .reset(reset | a[7]), .up(mode[1]), .value(b), .odd(q));
 endmodule
 """
-COMMANDS = ("read_verilog /work/top.v; hierarchy -top top; proc; flatten; opt; fsm; memory; opt; simplemap; opt_clean; stat; "
-            "write_verilog -noattr /work/netlist.v; write_json /work/netlist.json")
+COMMANDS = ("read_verilog /data/top.v; hierarchy -top top; proc; flatten; opt; fsm; memory; opt; simplemap; opt_clean; stat; "
+            "write_verilog -noattr /data/netlist.v; write_json /data/netlist.json")
 
 
 def run(host):

@@ -322,6 +322,11 @@ fn linking_names_what_is_missing_and_what_does_not_fit() {
     linker.instantiate(&mut store, &only_a).expect("it fits");
 }
 
+#[track_caller]
+fn misused(result: updraft::error::Result<()>) {
+    assert!(matches!(result, Err(Error::Misuse { .. })), "{result:?}");
+}
+
 /// Objects of another store, dead ones and wrong arguments are errors, not undefined behaviour.
 #[test]
 fn misuse_is_an_error() {
@@ -330,17 +335,20 @@ fn misuse_is_an_error() {
     let mut fixture = Fixture::with_engine(&engine, text);
     let mut other = Store::new(&engine).expect("a store");
     let func = fixture.func("f");
-    let misused = |result: updraft::error::Result<()>| {
-        assert!(matches!(result, Err(Error::Misuse { .. })), "{result:?}");
-    };
     let mut one = [Val::I32(0)];
     misused(func.call(&mut other, &[Val::I32(1)], &mut one));
     misused(func.call(&mut fixture.store, &[], &mut one));
     misused(func.call(&mut fixture.store, &[Val::I64(1)], &mut one));
     misused(func.call(&mut fixture.store, &[Val::I32(1)], &mut []));
     fixture.store.release(func.0).expect("a live handle");
-    misused(func.call(&mut fixture.store, &[Val::I32(1)], &mut one));
     misused(fixture.store.release(func.0));
+    // The handle is dead when the object is, and stays so when its place is taken.
+    fixture.store.release(fixture.instance.0).expect("a live handle");
+    fixture.store.collect();
+    misused(func.call(&mut fixture.store, &[Val::I32(1)], &mut one));
+    let instance = Instance::new(&mut fixture.store, &fixture.module, &[]).expect("an instance");
+    exported_func(&mut fixture.store, instance, "f");
+    misused(func.call(&mut fixture.store, &[Val::I32(1)], &mut one));
     let elsewhere = Engine::new(Mode::named("eager").config()).expect("an engine");
     let mut foreign = Store::new(&elsewhere).expect("a store");
     misused(Instance::new(&mut foreign, &fixture.module, &[]).map(|_| ()));

@@ -63,23 +63,34 @@ fn huge_frames_are_checked() {
         "(module (global $sum (mut i64) (i64.const 0)) (func $value (param i64) (result i64) (local.get 0))
            (func $huge (local {}) {body})
            (func $down (export \"down\") (param i32)
-             (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))
-               (else (call $huge)))))",
+             (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))) (call $nothing))
+               (else (call $huge))))
+           (func $nothing)
+           (func $plain (export \"plain\") (param i32)
+             (if (local.get 0) (then (call $plain (i32.sub (local.get 0) (i32.const 1))) (call $nothing)))))",
         "i64 ".repeat(locals)
     );
     let mode = Mode::named("eager");
     let mut config = mode.config();
     config.max_stack = 256 << 10;
     let mut fixture = Fixture::with_config(config, &text);
-    let mut outcomes = [0, 0];
-    for depth in [0, 10, 100, 1000, 2000, 3000, 4000] {
-        match fixture.call("down", &[Val::I32(depth)]) {
-            Ok(_) => outcomes[0] += 1,
-            Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => outcomes[1] += 1,
-            Err(error) => panic!("{depth}: {error}"),
+    let (with, without) = (deepest(&mut fixture, "down"), deepest(&mut fixture, "plain"));
+    // The frame takes 96,000 bytes of the 256 KiB.
+    assert!(with > 0 && with * 3 < without * 2, "{with} levels above the huge frame, {without} without");
+}
+
+/// The greatest argument with which an export does not overflow.
+fn deepest(fixture: &mut Fixture, name: &str) -> i32 {
+    let (mut good, mut bad) = (0, 10_000_000);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        match fixture.call(name, &[Val::I32(middle)]) {
+            Ok(_) => good = middle,
+            Err(Error::Trap(trap)) if trap.code == TrapCode::StackOverflow => bad = middle,
+            Err(error) => panic!("{name} {middle}: {error}"),
         }
     }
-    assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}: the depths do not reach both sides of the limit");
+    good
 }
 
 /// Runs `body` on a new thread whose whole stack has this size, as a foreign runtime might make it.
@@ -136,7 +147,8 @@ fn a_function_is_compiled_just_below_the_stack_limit() {
           (else (call $late (i32.const 41))))))";
     for mode in [Mode::named("lazy"), Mode::named("moving")] {
         let engine = Engine::new(mode.config()).expect("an engine");
-        let deepest = deepest_call(&engine, text);
+        // One more than works, so that the first attempts overflow.
+        let deepest = deepest(&mut Fixture::with_engine(&engine, text), "down") + 2;
         let mut outcomes = [0, 0];
         for back in (0..40).chain([deepest / 2, deepest]) {
             // A new module each time: what is compiled stays compiled.
@@ -154,21 +166,6 @@ fn a_function_is_compiled_just_below_the_stack_limit() {
     }
 }
 
-/// The greatest argument of `down` that does not overflow.
-fn deepest_call(engine: &Engine, text: &str) -> i32 {
-    let mut fixture = Fixture::with_engine(engine, text);
-    let (mut good, mut bad) = (0, 10_000_000);
-    while bad - good > 1 {
-        let middle = good + (bad - good) / 2;
-        match fixture.call("down", &[Val::I32(middle)]) {
-            Ok(_) => good = middle,
-            Err(_) => bad = middle,
-        }
-    }
-    // One more, so that the first attempts overflow.
-    good + 2
-}
-
 /// The limit is the engine's, not the thread's, when the thread has more.
 #[test]
 fn the_configured_stack_bounds_depth() {
@@ -176,15 +173,7 @@ fn the_configured_stack_bounds_depth() {
         let mut config = Mode::named("eager").config();
         config.max_stack = max_stack;
         let mut fixture = Fixture::with_config(config, RECURSIONS);
-        let (mut good, mut bad) = (0, 10_000_000);
-        while bad - good > 1 {
-            let middle = good + (bad - good) / 2;
-            match fixture.call("bounded", &[Val::I32(middle)]) {
-                Ok(_) => good = middle,
-                Err(_) => bad = middle,
-            }
-        }
-        good
+        deepest(&mut fixture, "bounded")
     };
     let (small, large) = std::thread::Builder::new()
         .stack_size(16 << 20)

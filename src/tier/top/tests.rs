@@ -485,3 +485,14 @@ fn without_avx_nothing_beyond_the_baseline_is_used() {
         assert!(baseline || flag.as_bool() != Some(true), "{}", flag.name);
     }
 }
+
+#[test]
+fn deeply_nested_code_compiles() {
+    let depth = 10_000;
+    let (blocks, ends) = ("block ".repeat(depth), "end ".repeat(depth));
+    one(MODES[0], &format!("(param i32) {blocks} local.get 0 br_if 0 local.get 0 br_if {} {ends}", depth - 1));
+    let arms = "local.get 0 if (result i32) i32.const 1 else ".repeat(depth / 10);
+    one(MODES[0], &format!("(param i32) (result i32) {arms} i32.const 2 {}", "end ".repeat(depth / 10)));
+    let operands = "local.get 0 ".repeat(depth);
+    one(MODES[0], &format!("(param i32) (result i32) {operands} {}", "i32.sub ".repeat(depth - 1)));
+}

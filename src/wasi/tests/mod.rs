@@ -1,6 +1,7 @@
 //! Tests of the functions, on a guest that is a vector of bytes and directories made for each test.
 
 mod fd;
+mod hostile;
 mod path;
 mod poll;
 mod process;

@@ -243,3 +243,26 @@ fn older_subscriptions_have_an_identifier() {
     let inval = Errno::Inval as u16;
     assert_eq!(rig.poll_as(&[timer, out], Dialect::Unstable), Ok(vec![(5, inval, 0, 0, 0), (6, 0, 2, 0, 0)]));
 }
+
+#[test]
+fn threads_of_one_program_do_not_wait_for_each_other() {
+    let (mut rig, mut writer) = piped();
+    let wasi = rig.wasi.clone();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| rig.read(0, 10));
+        // While the other thread waits for input, this one writes, opens, and closes the stream under it.
+        std::thread::sleep(Duration::from_millis(20));
+        let mut memory = vec![0; 4096];
+        memory[..8].copy_from_slice(&[16, 0, 0, 0, 3, 0, 0, 0]);
+        memory[16..19].copy_from_slice(b"out");
+        let mut guest = Fake { memory, wake: None };
+        wasi.context.fd_write(&mut guest, 1, (0, 1), 8).unwrap();
+        wasi.context.path_create_directory(&mut guest, DIR, (16, 3)).unwrap();
+        assert_eq!(wasi.context.fd_close(0), Ok(()));
+        assert_eq!(wasi.context.fd_read(&mut guest, 0, (0, 1), 8), Err(Errno::Badf));
+        assert!(!reader.is_finished());
+        writer.write_all(b"in").unwrap();
+        assert_eq!(reader.join().unwrap(), Ok(b"in".to_vec()));
+    });
+    assert_eq!(wasi.stdout(), b"out");
+}

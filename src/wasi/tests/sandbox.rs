@@ -301,3 +301,34 @@ fn opening_a_pipe_does_not_wait() {
     assert_eq!(rig.read(fd, 100).unwrap(), b"ping");
     assert_eq!(rig.seek(fd, 0, 1), Err(Errno::Spipe));
 }
+
+#[test]
+fn a_walk_fits_into_the_headroom_of_the_stack() {
+    // `limits::STACK_HEADROOM` is all that a host function is sure to have, signal frames included.
+    let deep = "d/".repeat(100) + "../".repeat(50).as_str() + "d/l/l/file";
+    let mut rig = Rig::new();
+    fs::create_dir_all(rig.host("box").join("d/".repeat(100))).unwrap();
+    let at = rig.host("box").join("d/".repeat(51));
+    fs::write(at.join("file"), "x").unwrap();
+    std::os::unix::fs::symlink("../d", at.join("l")).unwrap();
+    let walk = move || {
+        let fd = rig.open(DIR, &deep, 0).unwrap();
+        rig.write(fd, b"y").unwrap();
+        rig.stat(DIR, &deep, 1).unwrap();
+        rig.set_times(DIR, &deep, 1, (1, 1), 5).unwrap();
+        rig.link(DIR, 1, &deep, DIR, "second").unwrap();
+        rig.rename(DIR, &deep, DIR, "third").unwrap();
+        rig.symlink("x", DIR, &deep).unwrap();
+        assert_eq!(rig.readlink(DIR, &deep, 10).unwrap(), b"x");
+        rig.unlink(DIR, &deep).unwrap();
+        rig.mkdir(DIR, &deep).unwrap();
+        rig.rmdir(DIR, &deep).unwrap();
+        let (context, guest) = rig.parts();
+        context.fd_readdir(guest, DIR, (HEAP, 1000), 0, OUT).unwrap();
+        context.random_get(guest, HEAP, 1000).unwrap();
+        context.fd_fdstat_set_flags(fd, 1).unwrap();
+    };
+    // 8 KiB are left to what is not measured here: the way in and a signal's frame.
+    let size = crate::limits::STACK_HEADROOM - (8 << 10);
+    std::thread::Builder::new().stack_size(size).spawn(walk).unwrap().join().unwrap();
+}

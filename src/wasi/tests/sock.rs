@@ -92,6 +92,26 @@ fn wait_for_all_and_the_end() {
 }
 
 #[test]
+fn a_full_socket_waits_without_the_hosts_flags() {
+    let (mut rig, mut ours) = with_pair();
+    rig.wasi.context.fd_fdstat_set_flags(SOCKET, 4).unwrap();
+    let first = rig.send(SOCKET, &[1; 500_000]).unwrap();
+    assert!((1..500_000).contains(&first), "{first}");
+    assert_eq!(rig.send(SOCKET, b"x"), Err(Errno::Again));
+    assert_eq!(rig.recv(SOCKET, 1, 0), Err(Errno::Again));
+    rig.wasi.context.fd_fdstat_set_flags(SOCKET, 0).unwrap();
+    rig.heap = HEAP;
+    let reader = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        ours.read_to_end(&mut all).unwrap();
+        all
+    });
+    assert_eq!(rig.send(SOCKET, &[2; 500_000]), Ok(500_000));
+    drop(rig);
+    assert_eq!(reader.join().unwrap().len(), first as usize + 500_000);
+}
+
+#[test]
 fn datagrams_are_cut_and_say_so() {
     let theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
     let ours = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,8 @@
 //! Control: blocks, branches, `select`.
 
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::{
+    Block, BlockArg, InstBuilder, InstructionData, JumpTableData, Opcode, Value, condcodes::IntCC,
+};
 use wasmparser::{BlockType, BrTable, Operator};
 
 use super::state::{Frame, FrameKind, Reach};
@@ -37,12 +39,24 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         }
         Operator::Select | Operator::TypedSelect { .. } => {
             let (yes, no, condition) = t.pop3();
-            let value = t.b.ins().select(condition, yes, no);
+            let value = match t.condition(condition) {
+                Condition::Nonzero(value) => t.b.ins().select(value, yes, no),
+                Condition::Zero(value) => t.b.ins().select(value, no, yes),
+            };
             t.push(value);
         }
         _ => return false,
     }
     true
+}
+
+/// What a condition depends on.
+#[derive(Clone, Copy)]
+enum Condition {
+    /// It holds if this is not zero.
+    Nonzero(Value),
+    /// It holds if this is zero.
+    Zero(Value),
 }
 
 /// Keeps track of frames in dead code, where nothing else matters.
@@ -105,6 +119,34 @@ impl<'a> Translator<'a> {
         self.buf.stack.extend_from_slice(self.b.block_params(block));
     }
 
+    /// Looks through `eqz` and the widening of comparisons. Cranelift does so for integers, but a float's
+    /// comparison has no inverse.
+    fn condition(&self, operand: Value) -> Condition {
+        let dfg = &self.b.func.dfg;
+        let mut condition = Condition::Nonzero(operand);
+        loop {
+            let (Condition::Nonzero(value) | Condition::Zero(value)) = condition;
+            let Some(inst) = dfg.value_def(value).inst() else {
+                return condition;
+            };
+            condition = match (dfg.insts[inst], condition) {
+                (InstructionData::Unary { opcode: Opcode::Uextend, arg }, Condition::Nonzero(_)) => {
+                    Condition::Nonzero(arg)
+                }
+                (InstructionData::Unary { opcode: Opcode::Uextend, arg }, Condition::Zero(_)) => Condition::Zero(arg),
+                (InstructionData::IntCompare { cond: IntCC::Equal, args: [value, zero], .. }, _)
+                    if self.constant(zero) == Some(0) =>
+                {
+                    match condition {
+                        Condition::Nonzero(_) => Condition::Zero(value),
+                        Condition::Zero(_) => Condition::Nonzero(value),
+                    }
+                }
+                _ => return condition,
+            };
+        }
+    }
+
     /// Opens the frame of the function itself.
     pub(super) fn open_body(&mut self, type_index: u32) {
         let ty = BlockType::FuncType(type_index);
@@ -135,7 +177,10 @@ impl<'a> Translator<'a> {
         let outer_height = height - self.block_params(ty).len();
         let then = self.b.create_block();
         let otherwise = self.b.create_block();
-        self.b.ins().brif(condition, then, &[], otherwise, &[]);
+        match self.condition(condition) {
+            Condition::Nonzero(value) => self.b.ins().brif(value, then, &[], otherwise, &[]),
+            Condition::Zero(value) => self.b.ins().brif(value, otherwise, &[], then, &[]),
+        };
         self.b.switch_to_block(then);
         self.b.seal_block(then);
         self.b.seal_block(otherwise);
@@ -231,10 +276,15 @@ impl<'a> Translator<'a> {
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
+        let condition = self.condition(condition);
         let (block, count) = self.target(depth);
         self.take_block_args(self.buf.stack.len() - count);
         let next = self.b.create_block();
-        self.b.ins().brif(condition, block, &self.buf.block_args, next, &[]);
+        let args = &self.buf.block_args;
+        match condition {
+            Condition::Nonzero(value) => self.b.ins().brif(value, block, args, next, &[]),
+            Condition::Zero(value) => self.b.ins().brif(value, next, &[], block, args),
+        };
         self.b.switch_to_block(next);
         self.b.seal_block(next);
     }

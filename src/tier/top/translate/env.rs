@@ -103,19 +103,6 @@ impl Translator<'_> {
         }
     }
 
-    /// Traps if `condition` is zero.
-    pub(super) fn trap_unless(&mut self, condition: Value, code: TrapCode) {
-        match self.options.signals {
-            Signals::On => {
-                self.b.ins().trapz(condition, clif_trap(code));
-            }
-            Signals::Off => {
-                let inverse = self.b.ins().icmp_imm_u(IntCC::Equal, condition, 0);
-                self.trap_if(inverse, code);
-            }
-        }
-    }
-
     /// Traps. Ends the block; the caller switches to another one or marks the code behind it dead.
     pub(super) fn trap(&mut self, code: TrapCode) {
         if self.options.signals == Signals::Off {

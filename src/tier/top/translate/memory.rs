@@ -145,6 +145,11 @@ pub(super) fn decide(ty: &MemoryType, bounds: Bounds, index: Option<u64>, offset
     }
 }
 
+/// The length in bytes of a memory that cannot grow. (It may still move, when it grows by nothing.)
+fn fixed_length(ty: &MemoryType) -> Option<u64> {
+    ty.max.filter(|max| *max == ty.min)?.checked_mul(PAGE_SIZE)
+}
+
 /// The memory that an operator names.
 pub(super) fn memory_of(memarg: &MemArg) -> MemoryIndex {
     match memarg.target {
@@ -178,6 +183,9 @@ impl Translator<'_> {
 
     /// The current length of a memory in bytes.
     pub(super) fn memory_length(&mut self, memory: MemoryIndex) -> Value {
+        if let Some(length) = fixed_length(&self.memory_type(memory)) {
+            return self.b.ins().iconst(types::I64, length as i64);
+        }
         let place = self.layout.memory(memory);
         let (base, offset) = self.place(place);
         let offset = offset + vmctx::MEMORY_LENGTH;

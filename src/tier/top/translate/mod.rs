@@ -5,7 +5,7 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers
-//!     control, call, numeric, memory, table, reference | vector, relaxed, atomic, wide = groups of operators
+//!     control, call, variable, numeric, memory, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
 mod call;

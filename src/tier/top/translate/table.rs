@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 
-use super::env::{MUTABLE, clif_trap};
+use super::env::{CONSTANT, MUTABLE, clif_trap};
 use super::{Translator, clif_type};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx;
@@ -44,6 +44,9 @@ impl Translator<'_> {
     }
 
     fn table_length(&mut self, table: TableIndex) -> Value {
+        if let Some(length) = fixed_length(&self.table_type(table)) {
+            return self.b.ins().iconst(types::I64, length as i64);
+        }
         let (base, offset) = self.place(self.layout.table(table));
         self.b.ins().load(types::I64, MUTABLE, base, offset + vmctx::TABLE_LENGTH)
     }
@@ -61,7 +64,9 @@ impl Translator<'_> {
             }
         };
         let (base, offset) = self.place(self.layout.table(table));
-        let base = self.b.ins().load(types::I64, MUTABLE, base, offset + vmctx::TABLE_BASE);
+        let fixed = fixed_length(&self.table_type(table)).is_some();
+        let base_flags = if fixed { CONSTANT } else { MUTABLE };
+        let base = self.b.ins().load(types::I64, base_flags, base, offset + vmctx::TABLE_BASE);
         let offset = self.b.ins().ishl_imm_u(index, 3);
         let addr = self.b.ins().iadd(base, offset);
         // An access out of bounds faults in the null page, mispredicted branches included.
@@ -133,6 +138,11 @@ impl Translator<'_> {
         let (number, segment) = (self.index_const(table.0), self.index_const(segment));
         self.call_builtin(Builtin::table_init, &[number, segment, dst, src, len]);
     }
+}
+
+/// The length of a table that cannot grow. Its elements never move either.
+fn fixed_length(ty: &TableType) -> Option<u64> {
+    ty.max.filter(|max| *max == ty.min)
 }
 
 /// The width of a count that applies to both sides of a copy.

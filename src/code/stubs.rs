@@ -1,0 +1,67 @@
+//! Lazy stubs: what a slot leads to before its function has code.
+//!
+//! A stub tells the runtime which function is wanted, and leaves all arguments in place. It depends on the
+//! number of the function only, so all modules of an engine share the stubs. No lookup finds them: they
+//! cannot fault, and no frame returns to them.
+
+use super::arena::{CACHE_LINE, CodeSpace};
+use crate::abi::vmctx::VMCTX_LAZY_COMPILE;
+use crate::error::Result;
+use crate::sys::fork::Pass;
+
+/// Stubs that are made at a time.
+const STUB_GROUP: usize = 512;
+
+/// Bytes of a stub.
+const STUB_SIZE: usize = 8;
+
+/// Addresses of lazy stubs.
+pub(super) struct Stubs(Box<[usize]>);
+
+impl Stubs {
+    /// The stub of the function with this number.
+    pub(super) fn get(&self, index: usize) -> usize {
+        self.0[index / STUB_GROUP] + index % STUB_GROUP * STUB_SIZE
+    }
+}
+
+impl CodeSpace {
+    /// The stubs of the first `count` functions of any module. They stay with the engine.
+    pub(super) fn stubs(&self, pass: &Pass, count: usize) -> Result<Stubs> {
+        let groups = count.div_ceil(STUB_GROUP);
+        loop {
+            let have = {
+                let state = self.lock(pass);
+                if let Some(stubs) = state.stubs.get(..groups) {
+                    return Ok(Stubs(stubs.into()));
+                }
+                state.stubs.len()
+            };
+            // Somebody else may make the same group meanwhile; the second of the two is given back.
+            let (range, writer) = self.allocate(pass, STUB_GROUP * STUB_SIZE, CACHE_LINE)?;
+            let fill = |bytes: &mut [u8]| {
+                for (index, stub) in bytes.chunks_exact_mut(STUB_SIZE).enumerate() {
+                    stub.copy_from_slice(&lazy_stub((have * STUB_GROUP + index) as u32));
+                }
+                Ok(())
+            };
+            if let Err(error) = self.write(pass, &range, writer, fill) {
+                self.free(pass, range);
+                return Err(error);
+            }
+            let mut state = self.lock(pass);
+            if state.stubs.len() == have {
+                state.stubs.push(range.start());
+            } else {
+                drop(state);
+                self.free(pass, range);
+            }
+        }
+    }
+}
+
+/// `mov eax, index; jmp [rdi + VMCTX_LAZY_COMPILE]`.
+fn lazy_stub(index: u32) -> [u8; STUB_SIZE] {
+    let [a, b, c, d] = index.to_le_bytes();
+    [0xB8, a, b, c, d, 0xFF, 0x67, VMCTX_LAZY_COMPILE as u8]
+}
