@@ -30,15 +30,7 @@ impl StoreInner {
         }
         let weight = 4 + module.module().memories().iter().map(|memory| memory.min / 16).sum::<u64>() as usize;
         self.make_room(weight);
-        let limit = self.limits.instances;
-        if self.instances.live() as u64 >= limit && !self.is_running() {
-            // Some of them may be dead.
-            self.collect();
-        }
-        let asked = self.instances.live() as u64 + 1;
-        if asked > limit {
-            return Err(Error::Limit { what: "instances alive", asked, limit });
-        }
+        self.check_count("instances alive", self.limits.instances, |store| store.instances.live())?;
         for (import, item) in wanted.iter().zip(imports) {
             self.check_import(module, import, *item)?;
         }
@@ -62,28 +54,23 @@ impl StoreInner {
             (ExternType::Table(want), Extern::Table(table)) => {
                 let have = self.tables.get(table.0)?.current_type();
                 let fits = have.element == want.element && have.index == want.index;
-                (fits && limits_fit(have.min, have.max, want.min, want.max), format!("{have:?}"))
+                (fits && limits_fit(have.min, have.max, want.min, want.max), have.to_string())
             }
             (ExternType::Memory(want), Extern::Memory(memory)) => {
                 let have = self.memories.get(memory.0)?.current_type();
                 let fits = have.shared == want.shared && have.index == want.index;
-                (fits && limits_fit(have.min, have.max, want.min, want.max), format!("{have:?}"))
+                (fits && limits_fit(have.min, have.max, want.min, want.max), have.to_string())
             }
             (ExternType::Global(want), Extern::Global(global)) => {
                 let have = self.globals.get(global.0)?.ty;
-                (have == *want, format!("{have:?}"))
+                (have == *want, have.to_string())
             }
             (_, other) => (false, kind_name(other).to_string()),
         };
         if fits {
             return Ok(());
         }
-        let want = match &import.ty {
-            ExternType::Func(ty) => format!("function {ty}"),
-            ExternType::Table(ty) => format!("{ty:?}"),
-            ExternType::Memory(ty) => format!("{ty:?}"),
-            ExternType::Global(ty) => format!("{ty:?}"),
-        };
+        let want = &import.ty;
         let (module, name) = (&import.module, &import.name);
         Err(Error::Link {
             reason: format!("incompatible import type for {module:?} {name:?}: expected {want}, got {got}").into(),
@@ -219,7 +206,7 @@ impl StoreInner {
         for (i, ty) in module.tables().iter().enumerate() {
             let place = compiled.layout().table(TableIndex(i as u32));
             if let Place::Own(offset) = place {
-                self.check_table_count()?;
+                self.check_count("tables alive", self.limits.tables, |store| store.tables.live())?;
                 let definition = self.instances.at(index).block.at::<VmTable>(offset);
                 let object = TableObject::new(*ty, 0, &self.limits, Some((definition, index)))?;
                 let object = self.tables.insert(object, 0)?;

@@ -230,11 +230,8 @@ pub(super) fn check_type(ty: MemoryType) -> Result<()> {
 }
 
 impl StoreInner {
-    fn check_memory(&self, ty: MemoryType) -> Result<()> {
-        let (asked, limit) = (self.memories.live() as u64 + 1, self.limits.memories);
-        if asked > limit {
-            return Err(Error::Limit { what: "memories alive", asked, limit });
-        }
+    fn check_memory(&mut self, ty: MemoryType) -> Result<()> {
+        self.check_count("memories alive", self.limits.memories, |store| store.memories.live())?;
         let (asked, limit) = (ty.min.saturating_mul(PAGE_SIZE), self.limits.memory_bytes);
         if asked > limit { Err(Error::Limit { what: "bytes of a memory", asked, limit }) } else { Ok(()) }
     }

@@ -351,6 +351,15 @@ impl StoreInner {
         }
     }
 
+    /// Checks that one more object of a kind may live, after a look for dead ones if it may not.
+    pub(super) fn check_count(&mut self, what: &'static str, limit: u64, live: fn(&StoreInner) -> usize) -> Result<()> {
+        if live(self) as u64 >= limit {
+            self.collect();
+        }
+        let asked = live(self) as u64 + 1;
+        if asked > limit { Err(Error::Limit { what, asked, limit }) } else { Ok(()) }
+    }
+
     /// Gives up a handle that the engine itself held.
     pub(super) fn release_quietly(&mut self, handle: Handle) {
         // Only fails for handles that are stale already.

@@ -108,7 +108,7 @@ impl Table {
             return Err(Error::misuse("type: the maximum is below the minimum"));
         }
         inner.make_room(1);
-        inner.check_table_count()?;
+        inner.check_count("tables alive", inner.limits.tables, |store| store.tables.live())?;
         let table = TableObject::new(ty, inner.to_raw_reference(&init)?, &inner.limits, None)?;
         let index = inner.tables.insert(table, 1)?;
         Ok(Table(inner.tables.handle(index)))
@@ -154,13 +154,6 @@ impl Table {
         let table = inner.tables.get_mut(self.0)?;
         check_type(table.ty, &init)?;
         Ok(table.grow(delta, raw, &limits))
-    }
-}
-
-impl StoreInner {
-    pub(super) fn check_table_count(&self) -> Result<()> {
-        let (asked, limit) = (self.tables.live() as u64 + 1, self.limits.tables);
-        if asked > limit { Err(Error::Limit { what: "tables alive", asked, limit }) } else { Ok(()) }
     }
 }
 
