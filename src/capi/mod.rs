@@ -57,6 +57,10 @@ mod wasi_absent;
 /// cbindgen:ignore
 pub mod standard;
 
+// What leads from one to the other, which has a header too.
+/// cbindgen:ignore
+pub mod bridge;
+
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
