@@ -345,7 +345,7 @@ impl StoreInner {
 
     /// Notes that something of this weight was made; reclaims first if much was made since the last time.
     pub(super) fn make_room(&mut self, weight: usize) {
-        self.made += weight;
+        self.made = self.made.saturating_add(weight);
         if self.made > self.made_limit && !self.is_running() {
             self.collect();
         }
