@@ -113,7 +113,7 @@ fn modules_and_their_code_are_freed() {
             let mut fixture = Fixture::with_engine(&engine, &text);
             assert_eq!(fixture.call("f", &[]).expect("a call"), [Val::I32(round as i32)]);
         };
-        let rounds = if proving() { 20_000 } else { 1_500 };
+        let rounds = if proving() { 10_000 } else { 1_500 };
         (0..rounds).for_each(turn);
         let before = footprint();
         (0..rounds).for_each(turn);
