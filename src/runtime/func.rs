@@ -194,11 +194,9 @@ impl StoreInner {
             ((*vm).activation, (*vm).exit_fp)
         };
         let outer_limit = self.stack_limit;
-        self.place_stack_limit(sp, prev)?;
-        if self.shared.is_requested()
-            && let Some(code) = self.shared.take(self.stack_limit)
-        {
-            return Err(code.into());
+        if let Err(error) = self.may_enter(sp, prev) {
+            self.restore_stack_limit(outer_limit, prev);
+            return Err(error);
         }
         let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
         // SAFETY: the function is alive; the activation outlives the call; the caller vouches for the rest.
@@ -214,14 +212,28 @@ impl StoreInner {
             (*vm).activation = prev;
             (*vm).exit_fp = prev_exit_fp;
         }
-        if self.stack_limit != outer_limit && !prev.is_null() {
-            self.stack_limit = outer_limit;
-            self.shared.set_stack_limit(outer_limit);
-        }
+        self.restore_stack_limit(outer_limit, prev);
         if trapped == 0 {
             return Ok(());
         }
         Err(self.pending.take().unwrap_or_else(|| Error::Bug { reason: "unwound without a trap".into() }))
+    }
+
+    /// Gives the call around, if there is one, its limit back: the one that ended may have run on another stack.
+    fn restore_stack_limit(&mut self, outer: usize, prev: *mut Activation) {
+        if self.stack_limit != outer && !prev.is_null() {
+            self.stack_limit = outer;
+            self.shared.set_stack_limit(outer);
+        }
+    }
+
+    /// Sets the limit for a call that starts at `sp`, and takes what was requested before it.
+    fn may_enter(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
+        self.place_stack_limit(sp, prev)?;
+        match self.shared.is_requested().then(|| self.shared.take(self.stack_limit)).flatten() {
+            Some(code) => Err(code.into()),
+            None => Ok(()),
+        }
     }
 
     /// Sets the limit for a call that starts at `sp`. Inside another call on the same stack, the limit stays.

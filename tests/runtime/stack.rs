@@ -1,13 +1,15 @@
 //! Depth: what runs out of stack traps, on any thread, and never crashes.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
+use updraft::runtime::func::{Func, HostCallback};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
 use updraft::trap::TrapCode;
+use updraft::types::FuncType;
 
 use crate::common::{Fixture, MODES, Mode, call, compile, exported_func};
 
@@ -225,4 +227,43 @@ fn tail_calls_cross_instances() {
         let results = call(&mut store, g, &[Val::I32(99)]).expect("a call");
         assert_eq!(results, [Val::I32(99), Val::I64(-10), Val::I32(7), Val::I64(10)], "{}", mode.name);
     }
+}
+
+/// A call that is refused before it starts, on another stack, leaves the limit of the call around it alone.
+#[test]
+fn a_refused_call_on_another_stack_keeps_the_limit() {
+    let text = "(module (import \"\" \"host\" (func $host))
+      (global $depth (export \"depth\") (mut i32) (i32.const 0))
+      (func (export \"nothing\"))
+      (func $endless (global.set $depth (i32.add (global.get $depth) (i32.const 1))) (call $endless) (call $host))
+      (func (export \"plain\") (call $endless))
+      (func (export \"nested\") (call $host) (call $endless)))";
+    let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
+    let nothing: Arc<Mutex<Option<Func>>> = Arc::default();
+    let nested = nothing.clone();
+    let callback: HostCallback = Arc::new(move |caller, _, _| {
+        let nothing = nested.lock().expect("no other user").expect("set before the first call");
+        let store = caller.store();
+        store.interrupt_handle().interrupt();
+        std::thread::scope(|scope| {
+            let refused = scope.spawn(|| nothing.call(store, &[], &mut [])).join().expect("no panic");
+            assert!(matches!(refused, Err(Error::Trap(trap)) if trap.code == TrapCode::Interrupt));
+        });
+        Ok(())
+    });
+    let mut fixture = Fixture::with_imports(&engine, text, |store| {
+        vec![Extern::Func(Func::new(store, FuncType::new([], []), callback).expect("a function"))]
+    });
+    *nothing.lock().expect("no other user") = Some(fixture.func("nothing"));
+    let Some(Extern::Global(depth)) = fixture.instance.export(&mut fixture.store, "depth").expect("an instance") else {
+        panic!("depth is a global");
+    };
+    let mut levels = |name: &str| {
+        depth.set(&mut fixture.store, Val::I32(0)).expect("a mutable global");
+        assert_eq!(fixture.trap(name, &[]), TrapCode::StackOverflow, "{name}");
+        let Val::I32(levels) = depth.get(&mut fixture.store).expect("a global") else { panic!("an i32") };
+        levels
+    };
+    let (plain, nested) = (levels("plain"), levels("nested"));
+    assert!(plain - nested < 100 && nested - plain < 100, "{plain} levels, {nested} after a refused call");
 }
