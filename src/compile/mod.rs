@@ -19,6 +19,7 @@ use crate::code::publish::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::sys::fork;
+use crate::sys::threads::without_host_signals;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::{CallLinkage, Scratch, TopCompiler};
@@ -65,10 +66,8 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
     std::thread::scope(|scope| {
         for _ in 1..threads {
             // A thread that cannot be had is one helper fewer.
-            let _ = std::thread::Builder::new()
-                .name("updraft-compile".into())
-                .stack_size(COMPILE_STACK)
-                .spawn_scoped(scope, work);
+            let builder = std::thread::Builder::new().name("updraft-compile".into()).stack_size(COMPILE_STACK);
+            let _ = without_host_signals(|| builder.spawn_scoped(scope, work));
         }
         work();
     });

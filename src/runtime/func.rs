@@ -184,10 +184,7 @@ impl StoreInner {
         // SAFETY: this thread owns the store.
         let (prev, prev_exit_fp) = unsafe {
             // Activations that lie below the stack pointer were jumped over by a host's longjmp.
-            while !(*vm).activation.is_null()
-                && ((*vm).activation as usize) < sp
-                && on_same_stack((*vm).activation as usize, sp)
-            {
+            while !(*vm).activation.is_null() && was_left((*vm).activation as usize, sp) {
                 (*vm).exit_fp = (*(*vm).activation).prev_exit_fp;
                 (*vm).activation = (*(*vm).activation).prev;
             }
@@ -238,7 +235,8 @@ impl StoreInner {
 
     /// Sets the limit for a call that starts at `sp`. Inside another call on the same stack, the limit stays.
     fn place_stack_limit(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
-        if prev.is_null() || !on_same_stack(prev as usize, sp) {
+        // A call inside of another on the same stack lies below it.
+        if prev.is_null() || (prev as usize) < sp || !on_same_stack(prev as usize, sp) {
             let bounds = threads::stack_bounds()?;
             let by_size = sp.saturating_sub(self.engine.config().max_stack);
             let limit = if bounds.contains(sp) { by_size.max(bounds.low + STACK_HEADROOM) } else { by_size };
@@ -273,6 +271,12 @@ impl StoreInner {
         unsafe { (*funcref.cast_mut()).handle = index + 1 };
         Ok(Some(Func(self.funcs.handle(index))))
     }
+}
+
+/// Whether an activation at this address is over although it did not end: only where it must have been below
+/// the stack pointer. Of two stacks of the host's own, either may lie below the other.
+fn was_left(activation: usize, sp: usize) -> bool {
+    activation < sp && threads::stack_bounds().is_ok_and(|bounds| bounds.contains(activation) && bounds.contains(sp))
 }
 
 /// Whether two addresses lie on the stack of the running thread, or both off it (on a stack of the host's own).

@@ -381,6 +381,7 @@ fn hosts_bring_their_own_memories() {
             self.alive.fetch_sub(1, Ordering::SeqCst);
         }
     }
+    let unbounded = "(module (memory 1) (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
     let text = "(module (memory (export \"m\") 1 3) (data (i32.const 1) \"ab\")
       (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))
       (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
@@ -388,6 +389,9 @@ fn hosts_bring_their_own_memories() {
         let alive = Arc::new(AtomicUsize::new(0));
         let mut config = mode.config();
         config.memory_creator = Some(Arc::new(Creator { alive: alive.clone() }));
+        let mut fixture = Fixture::with_config(config.clone(), unbounded);
+        assert_eq!(fixture.call("grow", &[Val::I32(1000)]).expect("a call"), [Val::I32(1)], "{}", mode.name);
+        drop(fixture);
         let mut fixture = Fixture::with_config(config, text);
         assert_eq!(alive.load(Ordering::SeqCst), 1, "{}", mode.name);
         assert_eq!(fixture.call("load", &[Val::I32(0)]).expect("a call"), [Val::I32(0x0062_6100)]);

@@ -96,7 +96,7 @@ fn deepest(fixture: &mut Fixture, name: &str) -> i32 {
 }
 
 /// Runs `body` on a new thread whose whole stack has this size, as a foreign runtime might make it.
-fn on_small_stack(size: usize, body: impl FnOnce() + Send) {
+pub(crate) fn on_small_stack(size: usize, body: impl FnOnce() + Send) {
     type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
     extern "C" fn start(body: *mut libc::c_void) -> *mut libc::c_void {
         // SAFETY: `body` is the box that was leaked below, and comes here once.
@@ -130,6 +130,28 @@ fn a_foreign_thread_with_64_kib_of_stack_gets_traps() {
         on_small_stack(64 << 10, || {
             let mut fixture = fixture.lock().expect("no other user");
             overflow_everywhere(&mut fixture, *mode);
+        });
+    }
+}
+
+/// Compilers recurse on deep expressions, and a host may compile anywhere.
+#[test]
+fn modules_are_compiled_and_instantiated_on_64_kib_of_stack() {
+    let depth = 5_000;
+    let text = format!(
+        "(module (func (export \"deep\") (param i64) (result i64) {} (local.get 0) {}))",
+        "(local.get 0) ".repeat(depth),
+        "(i64.add) (i64.xor)".repeat(depth / 2)
+    );
+    let wasm = wat::parse_str(&text).expect("valid text");
+    for mode in MODES {
+        let engine = Engine::new(mode.config()).expect("an engine");
+        on_small_stack(64 << 10, || {
+            let module = CompiledModule::new(&engine, &wasm).expect("a module");
+            let mut store = Store::new(&engine).expect("a store");
+            let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+            let func = exported_func(&mut store, instance, "deep");
+            call(&mut store, func, &[Val::I64(3)]).expect("a call");
         });
     }
 }
@@ -266,4 +288,61 @@ fn a_refused_call_on_another_stack_keeps_the_limit() {
     };
     let (plain, nested) = (levels("plain"), levels("nested"));
     assert!(plain - nested < 100 && nested - plain < 100, "{plain} levels, {nested} after a refused call");
+}
+
+/// Stacks of the host's own, as coroutines have them: one that lies above the other may call in between, and
+/// the call on the other one can still trap.
+#[test]
+fn calls_on_two_coroutines_nest() {
+    const STACK: usize = 4 << 20;
+    type Task = Box<dyn FnMut()>;
+    /// Runs `task` on the stack, and comes back.
+    fn on_stack(stack: &mut [u8], mut task: Task) {
+        extern "C" fn start(task: *mut Task) {
+            // SAFETY: points to the task of the suspended `on_stack`.
+            unsafe { (*task)() }
+        }
+        // SAFETY: the contexts are initialised before they are used, and outlive their use: `start` returns to
+        // `back`. The pointer goes through the integer registers, as `makecontext` passes its arguments.
+        unsafe {
+            let (mut there, mut back): (libc::ucontext_t, libc::ucontext_t) = std::mem::zeroed();
+            assert_eq!(libc::getcontext(&mut there), 0);
+            there.uc_stack.ss_sp = stack.as_mut_ptr().cast();
+            there.uc_stack.ss_size = stack.len();
+            there.uc_link = &mut back;
+            let start = std::mem::transmute::<extern "C" fn(*mut Task), extern "C" fn()>(start);
+            libc::makecontext(&mut there, start, 1, &raw mut task);
+            assert_eq!(libc::swapcontext(&mut back, &there), 0);
+        }
+    }
+    let text = "(module (import \"\" \"host\" (func $host))
+      (func (export \"quiet\")) (func (export \"trap\") unreachable)
+      (func (export \"outer\") (call $host) unreachable))";
+    for (mode, inner) in MODES.iter().flat_map(|mode| [(mode, "quiet"), (mode, "trap")]) {
+        let stacks: &'static mut [u8] = vec![0; 2 * STACK].leak();
+        let (outer_stack, inner_stack) = stacks.split_at_mut(STACK);
+        let stack = Mutex::new(Some(inner_stack));
+        let funcs: Arc<Mutex<Option<Func>>> = Arc::default();
+        let inner_func = funcs.clone();
+        let callback: HostCallback = Arc::new(move |caller, _, _| {
+            let func = inner_func.lock().expect("no other user").expect("set before the first call");
+            let store: *mut Store = caller.store();
+            let stack = stack.lock().expect("no other user").take().expect("called once");
+            let outcome = std::rc::Rc::new(std::cell::Cell::new(None));
+            let result = outcome.clone();
+            // SAFETY: the store outlives the callback, which does not use it meanwhile.
+            on_stack(stack, Box::new(move || result.set(Some(unsafe { func.call(&mut *store, &[], &mut []) }))));
+            let trapped = outcome.take().expect("the call was made").is_err();
+            assert_eq!(trapped, inner == "trap");
+            Ok(())
+        });
+        let engine = Engine::new(mode.config()).expect("an engine");
+        let mut fixture = Fixture::with_imports(&engine, text, |store| {
+            vec![Extern::Func(Func::new(store, FuncType::new([], []), callback).expect("a function"))]
+        });
+        *funcs.lock().expect("no other user") = Some(fixture.func(inner));
+        let (codes, seen) = std::sync::mpsc::channel();
+        on_stack(outer_stack, Box::new(move || codes.send(fixture.trap("outer", &[])).expect("a receiver")));
+        assert_eq!(seen.recv(), Ok(TrapCode::Unreachable), "{} {inner}", mode.name);
+    }
 }

@@ -117,6 +117,7 @@ pub(super) fn carry(object: *mut wasm_trap_t) -> Error {
     let data = match reference(object.cast_const(), "trap").and_then(data) {
         Ok(data) => data,
         Err(_) => {
+            delete(object);
             let mut trap = Trap::new(TrapCode::Host);
             trap.message = "the host function returned something that is not a trap".into();
             return trap.into();
