@@ -27,14 +27,14 @@ set_tests_properties(rust.format PROPERTIES LABELS rust)
 
 # --- C: one program per object of the interface, in each language version ------------------------------
 
-file(GLOB c_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.c")
+file(GLOB c_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.c" "${PROJECT_SOURCE_DIR}/c-tests/*.cc")
 add_custom_target(c-tests)
 
-# Builds c-tests/NAME.c as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
-function(add_c_program target name language standard library)
-  set(source "${PROJECT_SOURCE_DIR}/c-tests/${name}.c")
-  if(language STREQUAL "CXX")
+# Builds SOURCE as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
+function(add_c_program target source language standard library)
+  if(language STREQUAL "CXX" AND source MATCHES "\\.c$")
     # A file has one language per directory: C++ sees the test through a file that includes it.
+    get_filename_component(name "${source}" NAME_WE)
     set(wrapper "${PROJECT_BINARY_DIR}/c-tests/${name}.cpp")
     file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"${source}\"\n")
     set(source "${wrapper}")
@@ -65,26 +65,37 @@ find_program(VALGRIND valgrind)
 
 foreach(path ${c_tests})
   get_filename_component(name "${path}" NAME_WE)
-  foreach(variant c99:C:99 c11:C:11 cpp11:CXX:11 cpp20:CXX:20)
+  if(path MATCHES "\\.cc$")
+    set(variants cpp11:CXX:11 cpp20:CXX:20)
+    set(language CXX)
+    set(standard 11)
+    set(plain cpp11)
+  else()
+    set(variants c99:C:99 c11:C:11 cpp11:CXX:11 cpp20:CXX:20)
+    set(language C)
+    set(standard 11)
+    set(plain c11)
+  endif()
+  foreach(variant ${variants})
     string(REPLACE ":" ";" variant "${variant}")
     list(GET variant 0 label)
-    list(GET variant 1 language)
-    list(GET variant 2 standard)
-    add_c_program("c-${name}-${label}" "${name}" ${language} ${standard} updraft::updraft)
+    list(GET variant 1 variant_language)
+    list(GET variant 2 variant_standard)
+    add_c_program("c-${name}-${label}" "${path}" ${variant_language} ${variant_standard} updraft::updraft)
     add_c_test("c.${name}.${label}" "c-${name}-${label}" "")
   endforeach()
-  add_c_test("c.${name}.no-signals" "c-${name}-c11" "UPDRAFT_TEST_SIGNALS=0")
-  add_c_program("c-${name}-static" "${name}" C 11 updraft::static)
+  add_c_test("c.${name}.no-signals" "c-${name}-${plain}" "UPDRAFT_TEST_SIGNALS=0")
+  add_c_program("c-${name}-static" "${path}" ${language} ${standard} updraft::static)
   add_c_test("c.${name}.static" "c-${name}-static" "")
 
   if(HAVE_SANITIZERS)
-    add_c_program("c-${name}-sanitized" "${name}" C 11 updraft::updraft ${sanitizers})
+    add_c_program("c-${name}-sanitized" "${path}" ${language} ${standard} updraft::updraft ${sanitizers})
     add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
       "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
   endif()
   if(VALGRIND)
     # The engine writes machine code while it runs: valgrind must look for changed code everywhere.
-    add_c_test("c.${name}.valgrind" "c-${name}-c11"
+    add_c_test("c.${name}.valgrind" "c-${name}-${plain}"
       "LD_LIBRARY_PATH=${named_library_dir};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
       "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full --show-leak-kinds=definite,indirect
       --errors-for-leak-kinds=definite,indirect --num-callers=30
@@ -100,15 +111,16 @@ endif()
 
 # --- The shipped library and its header ----------------------------------------------------------------
 
-add_test(NAME library.header COMMAND tools/header.sh --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-add_test(NAME library.null-test COMMAND Python3::Interpreter tools/null_test.py --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+foreach(generator header.sh wasm-header.sh null_test.py)
+  add_test(NAME "library.${generator}" COMMAND "tools/${generator}" --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+endforeach()
 add_test(NAME library.symbols COMMAND tools/symbols.sh "${shared_library}" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.shape COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/cmake/check_library.py"
   "${shared_library}" --soname "${soname}" --max-size 8000000)
 add_test(NAME library.install COMMAND "${CMAKE_COMMAND}"
   "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DBUILD=${PROJECT_BINARY_DIR}" "-DGENERATOR=${CMAKE_GENERATOR}"
   -P "${PROJECT_SOURCE_DIR}/cmake/check_install.cmake")
-set_tests_properties(library.header library.null-test library.symbols library.shape library.install PROPERTIES
+set_tests_properties(library.header.sh library.wasm-header.sh library.null_test.py library.symbols library.shape library.install PROPERTIES
   LABELS library SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
 if(NOT UPDRAFT_PROFILE STREQUAL "release")
   set_tests_properties(library.shape PROPERTIES DISABLED ON)
