@@ -53,10 +53,13 @@ endfunction()
 function(add_c_test test target environment)
   add_test(NAME "${test}" COMMAND ${ARGN} "$<TARGET_FILE:${target}>" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}/c-tests")
   set_tests_properties("${test}" PROPERTIES LABELS c SKIP_RETURN_CODE 77
-    ENVIRONMENT "UPDRAFT_LIBRARY=${library_dir}/libupdraft.so;${environment}")
+    ENVIRONMENT "${environment}")
 endfunction()
 
 include(CheckCSourceCompiles)
+# Where tests find the library that they open themselves; tools get the one with names.
+set(plain_library "UPDRAFT_LIBRARY=${library_dir}/libupdraft.so")
+set(named_library "UPDRAFT_LIBRARY=${named_library_dir}/${soname};LD_LIBRARY_PATH=${named_library_dir}")
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 set(CMAKE_REQUIRED_FLAGS "-fsanitize=address,undefined")
 check_c_source_compiles("int main(void) { return 0; }" HAVE_SANITIZERS)
@@ -82,21 +85,21 @@ foreach(path ${c_tests})
     list(GET variant 1 variant_language)
     list(GET variant 2 variant_standard)
     add_c_program("c-${name}-${label}" "${path}" ${variant_language} ${variant_standard} updraft::updraft)
-    add_c_test("c.${name}.${label}" "c-${name}-${label}" "")
+    add_c_test("c.${name}.${label}" "c-${name}-${label}" "${plain_library}")
   endforeach()
-  add_c_test("c.${name}.no-signals" "c-${name}-${plain}" "UPDRAFT_TEST_SIGNALS=0")
+  add_c_test("c.${name}.no-signals" "c-${name}-${plain}" "${plain_library};UPDRAFT_TEST_SIGNALS=0")
   add_c_program("c-${name}-static" "${path}" ${language} ${standard} updraft::static)
-  add_c_test("c.${name}.static" "c-${name}-static" "")
+  add_c_test("c.${name}.static" "c-${name}-static" "${plain_library}")
 
   if(HAVE_SANITIZERS)
     add_c_program("c-${name}-sanitized" "${path}" ${language} ${standard} updraft::updraft ${sanitizers})
     add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
-      "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
+      "${named_library};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
   endif()
   if(VALGRIND)
     # The engine writes machine code while it runs: valgrind must look for changed code everywhere.
     add_c_test("c.${name}.valgrind" "c-${name}-${plain}"
-      "LD_LIBRARY_PATH=${named_library_dir};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
+      "${named_library};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
       "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full --show-leak-kinds=definite,indirect
       --errors-for-leak-kinds=definite,indirect --num-callers=30
       "--suppressions=${PROJECT_SOURCE_DIR}/cmake/valgrind.supp")
