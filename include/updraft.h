@@ -136,6 +136,11 @@ typedef uint32_t updraft_status_t;
 typedef uint32_t updraft_trap_code_t;
 
 /**
+ * A compiler level.
+ */
+typedef uint32_t updraft_tier_t;
+
+/**
  * One frame of a backtrace. Set `struct_size` before it is filled in. The strings are UTF-8, not terminated,
  * NULL when there is no such name, and live as long as the error.
  */
@@ -172,6 +177,14 @@ typedef struct updraft_frame_t {
    * Length of the name in bytes.
    */
   size_t module_name_len;
+  /**
+   * The tier whose code ran: an `UPDRAFT_TIER_` number.
+   */
+  updraft_tier_t tier;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } updraft_frame_t;
 
 /**
@@ -639,6 +652,16 @@ typedef ptrdiff_t (*updraft_wasi_read_t)(void *env, uint8_t *buffer, size_t len)
  * negated. Runs on the thread that runs the program.
  */
 typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_t len);
+
+/**
+ * The baseline tier (not there yet).
+ */
+#define UPDRAFT_TIER_BASELINE 1
+
+/**
+ * The optimising tier.
+ */
+#define UPDRAFT_TIER_TOP 2
 
 /**
  * No trap.

@@ -142,6 +142,8 @@ struct CompiledModuleInner {
     lazy: Option<LazyUnits>,
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
+    /// Engine-wide number and position of each type, by number.
+    types_by_id: Box<[(u32, u32)]>,
     exports: HashMap<Box<str>, ExportItem>,
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
@@ -169,11 +171,15 @@ impl CompiledModule {
                 (ModuleCode::new(&engine.0.space, module.clone(), Lazy::Stubs)?, Some(LazyUnits::new(&module)))
             }
         };
+        let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
+        let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
+        types_by_id.sort_unstable();
         Ok(CompiledModule(Arc::new(CompiledModuleInner {
             code,
             layout,
             lazy,
-            type_ids: types.iter().map(TypeEntry::id).collect(),
+            type_ids,
+            types_by_id,
             types,
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
             caller_memory: caller_memory(&module),
@@ -226,16 +232,11 @@ impl CompiledModule {
         &self.0.type_ids
     }
 
-    /// The engine-wide number of one of the module's types.
-    pub(crate) fn type_id_of(&self, ty: &FuncType) -> u32 {
-        let position = self.0.module.types().iter().position(|own| own == ty).expect("a type of the module");
-        self.0.type_ids[position]
-    }
-
     /// The type of the module with this engine-wide number.
     pub(crate) fn type_by_id(&self, id: u32) -> TypeEntry {
-        let position = self.0.type_ids.iter().position(|own| *own == id).expect("a type of the module");
-        self.0.types[position].clone()
+        let by_id = &self.0.types_by_id;
+        let found = by_id.binary_search_by_key(&id, |(own, _)| *own).expect("a type of the module");
+        self.0.types[by_id[found].1 as usize].clone()
     }
 
     pub(crate) fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
@@ -244,7 +245,13 @@ impl CompiledModule {
 
     /// Initial contents of a memory that can be mapped, if they can.
     pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        self.0.images.get_or_init(|| Images::new(self.engine(), &self.0.module)).of(memory)
+        let images = &self.0.images;
+        if images.get().is_none() {
+            // Made before the cell is claimed: a child of a fork must not meet it half-way. Of two threads
+            // that get here at once, one's images are dropped.
+            let _ = images.set(Images::new(self.engine(), &self.0.module));
+        }
+        images.get()?.of(memory)
     }
 
     /// Compiles and publishes a function of a lazy module, once; its entry.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::types::FuncIndex;
+use crate::types::{FuncIndex, Tier};
 
 macro_rules! trap_codes {
     ($( $(#[$doc:meta])* $name:ident = $number:literal, $text:literal; )*) => {
@@ -75,6 +75,8 @@ pub struct Frame {
     pub func: FuncIndex,
     /// Which module, as a number that no other living module has.
     pub module: usize,
+    /// Which tier its code came from.
+    pub tier: Tier,
     /// Name of the function from the name section.
     pub func_name: Option<Arc<str>>,
     /// Name of the module from the name section.

@@ -166,6 +166,48 @@ pub struct TableType {
     pub index: IndexType,
 }
 
+/// Limits as the text format writes them.
+fn fmt_limits(f: &mut fmt::Formatter<'_>, index: IndexType, min: u64, max: Option<u64>) -> fmt::Result {
+    if index == IndexType::I64 {
+        f.write_str("i64 ")?;
+    }
+    write!(f, "{min}")?;
+    max.map_or(Ok(()), |max| write!(f, " {max}"))
+}
+
+impl fmt::Display for MemoryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory ")?;
+        fmt_limits(f, self.index, self.min, self.max)?;
+        f.write_str(if self.shared { " shared" } else { "" })
+    }
+}
+
+impl fmt::Display for TableType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("table ")?;
+        fmt_limits(f, self.index, self.min, self.max)?;
+        write!(f, " {}", self.element)
+    }
+}
+
+impl fmt::Display for GlobalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.mutable { write!(f, "global (mut {})", self.content) } else { write!(f, "global {}", self.content) }
+    }
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Table(ty) => ty.fmt(f),
+            ExternType::Memory(ty) => ty.fmt(f),
+            ExternType::Global(ty) => ty.fmt(f),
+        }
+    }
+}
+
 /// What an import or export is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ExternType {
@@ -177,6 +219,14 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+}
+
+/// A compiler level. A function's code only ever moves up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Tier {
+    /// The optimising tier.
+    Top = 2,
 }
 
 /// Bytes in a page of linear memory.

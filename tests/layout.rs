@@ -33,7 +33,7 @@ fn struct_facts() -> Facts {
         config::updraft_host_memory_t { struct_size, base, env, grow, finalizer }
         engine::updraft_engine_stats_t { struct_size, modules, stores, linkers }
         error::updraft_frame_t {
-            struct_size, func_index, func_offset, module_offset, func_name, func_name_len, module_name, module_name_len
+            struct_size, func_index, func_offset, module_offset, func_name, func_name_len, module_name, module_name_len, tier, reserved
         }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }

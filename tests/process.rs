@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
 use updraft::config::{Config, MemoryMode};
-use updraft::engine::Engine;
+use updraft::engine::{CompiledModule, Engine};
 use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -45,6 +45,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a host's crash beneath wasm", run: crash_beneath, signal: Some(libc::SIGSEGV), stack: None },
     Scenario { name: "fork", run: fork_quiet, signal: None, stack: None },
     Scenario { name: "fork while threads compile", run: fork_busy, signal: None, stack: None },
+    Scenario {
+        name: "fork while a thread compiles what the child calls",
+        run: fork_claimed,
+        signal: None,
+        stack: None,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -345,6 +351,30 @@ fn fork_busy() {
                 });
                 call_some(&mut fixture, round..round + 1);
             }
+        });
+    }
+}
+
+/// The thread that compiles a function is not in the child, which must not wait for it.
+fn fork_claimed() {
+    let body: String = (0..3000)
+        .map(|i| format!("(local.set 0 (i32.mul (i32.xor (local.get 0) (i32.const {i})) (i32.const 3)))"))
+        .collect();
+    let text = format!("(module (func (export \"large\") (param i32) (result i32) {body} (local.get 0)))");
+    let engine = Engine::new(Mode::named("lazy").config()).expect("an engine");
+    let run = |module: &CompiledModule| {
+        let mut store = Store::new(&engine).expect("a store");
+        let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+        let func = exported_func(&mut store, instance, "large");
+        common::call(&mut store, func, &[Val::I32(1)]).expect("a call")
+    };
+    let expected = run(&compile(&engine, &text));
+    for _ in 0..5 {
+        let module = compile(&engine, &text);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(run(&module), expected));
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            in_child(|| assert_eq!(run(&module), expected));
         });
     }
 }

@@ -11,7 +11,8 @@ const FILE_LINES: usize = 600;
 const FUNCTION_LINES: usize = 100;
 
 /// Functions that may be longer, with the reason.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] =
+    &[("src/tier/top/translate/vector/mod.rs", "translate", "one match with a line for each of 236 operators")];
 
 /// Files of `src` that belong to no stage and are open to all.
 const LEAVES: &[&str] = &["abi", "config", "error", "limits", "sync", "trap", "tuning", "types"];
@@ -21,7 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("abi", &[]),
     ("module", &[]),
     ("tier", &["module"]),
-    ("code", &["module", "tier::compiled", "sys"]),
+    ("code", &["module", "tier::compiled", "tier::Tier", "sys"]),
     ("compile", &["module", "tier", "code"]),
     // Stores and instances hold the engine and the modules that the host gave them.
     ("runtime", &["module", "code", "compile", "sys", "engine"]),
@@ -35,6 +36,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/abi/vmctx.rs", "module", "the layout of instance state is computed from the module"),
     ("src/config.rs", "module", "the features that a host chooses are the module's"),
+    ("src/runtime/backtrace.rs", "tier::compiled::CodeKind", "frames are told apart by the kind of their code"),
+    ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),
 ];
 

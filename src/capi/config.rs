@@ -206,7 +206,10 @@ pub unsafe extern "C" fn updraft_config_set_signals(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.signals = flag(on, "on")?))
+    change(config, error, |config| {
+        config.signals = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Whether running code can be interrupted, and calls may have a timeout (1, the default), at the price of a poll
@@ -219,7 +222,10 @@ pub unsafe extern "C" fn updraft_config_set_interrupts(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.interrupts = flag(on, "on")?))
+    change(config, error, |config| {
+        config.interrupts = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Whether NaN results have one bit pattern (1) or what the processor gives (0, the default).
@@ -231,7 +237,10 @@ pub unsafe extern "C" fn updraft_config_set_canonicalize_nans(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.canonicalize_nans = flag(on, "on")?))
+    change(config, error, |config| {
+        config.canonicalize_nans = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
@@ -243,7 +252,10 @@ pub unsafe extern "C" fn updraft_config_set_avx(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.avx = flag(on, "on")?))
+    change(config, error, |config| {
+        config.avx = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Whether explicitly checked memories move at each grow: a test mode. Default: 0.
@@ -255,7 +267,10 @@ pub unsafe extern "C" fn updraft_config_set_memory_moves(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.memory_moves = flag(on, "on")?))
+    change(config, error, |config| {
+        config.memory_moves = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Bytes of stack that one outermost call may use. Default: 1 MiB.
@@ -333,7 +348,10 @@ pub unsafe extern "C" fn updraft_config_set_memory_images(
     on: u32,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    change(config, error, |config| Ok(config.memory_images = flag(on, "on")?))
+    change(config, error, |config| {
+        config.memory_images = flag(on, "on")?;
+        Ok(())
+    })
 }
 
 /// Makes the host the source of linear memories, instead of the engine.

@@ -67,6 +67,13 @@ impl From<Error> for Fail {
     }
 }
 
+/// A compiler level.
+pub type updraft_tier_t = u32;
+/// The baseline tier (not there yet).
+pub const UPDRAFT_TIER_BASELINE: updraft_tier_t = 1;
+/// The optimising tier.
+pub const UPDRAFT_TIER_TOP: updraft_tier_t = 2;
+
 /// A trap code: why WebAssembly stopped. The numbers never change and are never reused.
 pub type updraft_trap_code_t = u32;
 /// No trap.
@@ -130,6 +137,10 @@ pub struct updraft_frame_t {
     pub module_name: *const c_char,
     /// Length of the name in bytes.
     pub module_name_len: usize,
+    /// The tier whose code ran: an `UPDRAFT_TIER_` number.
+    pub tier: updraft_tier_t,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, the size comes first, integers and raw pointers.
@@ -382,6 +393,8 @@ fn frame_for_c(frame: &Frame) -> updraft_frame_t {
         func_name_len,
         module_name,
         module_name_len,
+        tier: frame.tier as updraft_tier_t,
+        reserved: 0,
     }
 }
 

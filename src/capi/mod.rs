@@ -57,6 +57,10 @@ mod wasi_absent;
 /// cbindgen:ignore
 pub mod standard;
 
+// What leads from one to the other, which has a header too.
+/// cbindgen:ignore
+pub mod bridge;
+
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -380,4 +384,93 @@ impl Drop for HostData {
 fn pointer_of<C: Counted>(value: &C::Value) -> *mut C {
     let offset = std::mem::offset_of!(Object<C::Value>, value);
     std::ptr::with_exposed_provenance_mut(std::ptr::from_ref(value).addr() - offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status::{UPDRAFT_STATUS_BUG, UPDRAFT_STATUS_MISUSE};
+    use super::*;
+    use std::ptr::null_mut;
+
+    /// Takes the error that a call left behind; its status and message.
+    fn taken(error: *mut updraft_error_t) -> (updraft_status_t, String) {
+        // SAFETY: an error object, and its message is terminated.
+        unsafe {
+            let message = std::ffi::CStr::from_ptr(error::updraft_error_message(error, null_mut()));
+            let result = (error::updraft_error_status(error), message.to_string_lossy().into_owned());
+            error::updraft_error_delete(error);
+            result
+        }
+    }
+
+    /// A bug of ours must not end the host.
+    #[test]
+    fn a_panic_becomes_a_status_and_a_message() {
+        let mut error = null_mut();
+        assert_eq!(enter(&mut error, || panic!("the sky fell")), UPDRAFT_STATUS_BUG);
+        assert_eq!(taken(error), (UPDRAFT_STATUS_BUG, "internal error: the sky fell".into()));
+        assert_eq!(enter(null_mut(), || std::panic::panic_any(7)), UPDRAFT_STATUS_BUG);
+        assert_eq!(enter_total(5, || panic!("again")), 5);
+    }
+
+    /// After a panic inside, a store refuses everything but its deletion.
+    #[test]
+    fn a_store_is_closed_after_a_panic() {
+        let mut config = null_mut();
+        let (mut engine, mut store, mut error, mut count) = (null_mut(), null_mut(), null_mut(), 7);
+        // SAFETY: valid pointers throughout, as each function asks for.
+        unsafe {
+            assert_eq!(config::updraft_config_new(&mut config, null_mut()), 0);
+            assert_eq!(config::updraft_config_set_signals(config, 0, null_mut()), 0);
+            assert_eq!(engine::updraft_engine_new(config, &mut engine, null_mut()), 0);
+            assert_eq!(store::updraft_store_new(engine, &mut store, null_mut()), 0);
+            assert_eq!(enter(null_mut(), || store::with_store(store, |_| panic!("inside"))), UPDRAFT_STATUS_BUG);
+            assert_eq!(store::updraft_store_instance_count(store, &mut count, &mut error), UPDRAFT_STATUS_BUG);
+            assert_eq!((taken(error).0, count), (UPDRAFT_STATUS_BUG, 7));
+            assert_eq!(store::updraft_store_delete(store, null_mut()), 0);
+            engine::updraft_engine_delete(engine);
+            config::updraft_config_delete(config);
+        }
+    }
+
+    /// A pointer to an object of another type is refused, and the last reference frees.
+    #[test]
+    fn objects_are_told_apart_by_their_kind() {
+        let object = new_object::<config::updraft_config_t>(Default::default());
+        assert!(super::object(object, "config").is_ok());
+        let wrong = super::object(object.cast::<engine::updraft_engine_t>(), "engine");
+        assert_eq!(wrong.err().map(|fail| fail.status()), Some(UPDRAFT_STATUS_MISUSE));
+        assert_eq!(pointer_of::<config::updraft_config_t>(super::object(object, "config").ok().unwrap()), object);
+        let clone = clone_object(object, "config").ok().unwrap();
+        assert!(matches!(drop_object(object, "config", |_| Ok(())), Ok(Dropped::Shared)));
+        assert!(matches!(drop_object(clone, "config", |_| Ok(())), Ok(Dropped::Last(_))));
+    }
+
+    /// A struct of an older host is filled up with zeros; one of a newer host must not use what is new.
+    #[test]
+    fn structs_may_grow() {
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        struct Grown {
+            struct_size: usize,
+            first: u64,
+            second: u64,
+        }
+        // SAFETY: `repr(C)`, the size comes first, integers.
+        unsafe impl Extensible for Grown {
+            const FIRST_SIZE: usize = 16;
+        }
+        let mut given = Grown { struct_size: 16, first: 1, second: 2 };
+        let read = read_struct(&given, "given").ok().unwrap();
+        assert_eq!((read.first, read.second), (1, 0));
+        out_struct(&mut given, "given").ok().unwrap().write(Grown { struct_size: 24, first: 5, second: 6 });
+        assert_eq!((given.struct_size, given.first, given.second), (16, 5, 2));
+        given.struct_size = 15;
+        assert!(read_struct(&given, "given").is_err() && out_struct(&mut given, "given").is_err());
+
+        let mut newer = [24usize + 8, 1, 2, 0];
+        assert!(read_struct(newer.as_ptr().cast::<Grown>(), "newer").is_ok());
+        newer[3] = 1;
+        assert!(read_struct(newer.as_ptr().cast::<Grown>(), "newer").is_err());
+    }
 }

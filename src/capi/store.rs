@@ -73,10 +73,16 @@ pub(super) struct StoreValue {
     counting: Counting,
 }
 
-impl Drop for StoreValue {
-    fn drop(&mut self) {
-        // SAFETY: the last reference went and nobody is inside (`updraft_store_delete`); dropped once, here.
-        unsafe { ManuallyDrop::drop(self.store.get_mut()) }
+impl StoreValue {
+    /// Frees the store and the host's data; finalizers run while the object is still there to refuse them.
+    ///
+    /// # Safety
+    /// Called once, by the thread that claimed `owner`, with `open` off; nobody enters the store afterwards.
+    unsafe fn empty(&self) {
+        // SAFETY: nobody is inside, and whoever comes, a finalizer or another thread, is refused.
+        unsafe { ManuallyDrop::drop(&mut *self.store.get()) }
+        let data = self.data.lock().unwrap_or_else(|poison| poison.into_inner()).take();
+        drop(data);
     }
 }
 
@@ -273,11 +279,14 @@ pub unsafe extern "C" fn updraft_store_delete(
         }
         let dropped = drop_object(store, "store", |value| {
             // Acquire pairs with the Release at the end of the last stay.
-            match value.owner.compare_exchange(0, token(), Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => Ok(()),
-                Err(owner) => Err(if owner == token() { INSIDE } else { OTHER_THREAD }.into()),
+            if let Err(owner) = value.owner.compare_exchange(0, token(), Ordering::Acquire, Ordering::Relaxed) {
+                return Err(if owner == token() { INSIDE } else { OTHER_THREAD }.into());
             }
+            // SAFETY: claimed just now, and `open` is off outside of host functions. `owner` stays claimed.
+            unsafe { value.empty() };
+            Ok(())
         })?;
+        // What is left of the store may count itself out only now.
         if let Dropped::Last(value) = dropped {
             drop(value);
         }
@@ -465,4 +474,54 @@ pub unsafe extern "C" fn updraft_store_interrupt_handle(
 /// The counters of a store's engine.
 pub(super) fn live_of(store: *const updraft_store_t) -> Result<Arc<Live>, Fail> {
     Ok(object(store, "store")?.counting.live().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null_mut;
+
+    use super::*;
+    use crate::capi::config::{updraft_config_delete, updraft_config_new, updraft_config_set_signals};
+    use crate::capi::engine::{updraft_engine_delete, updraft_engine_new};
+    use crate::capi::reference::{updraft_externref_new, updraft_store_release};
+    use crate::capi::status::{UPDRAFT_STATUS_BUSY, UPDRAFT_STATUS_OK};
+
+    struct Seen {
+        store: *mut updraft_store_t,
+        other: updraft_handle_t,
+        statuses: Vec<updraft_status_t>,
+    }
+
+    unsafe extern "C" fn finalizer(data: *mut c_void) {
+        // SAFETY: `data` is the `Seen` of the test below, which nobody uses meanwhile.
+        unsafe {
+            let seen = &mut *data.cast::<Seen>();
+            seen.statuses.push(updraft_store_release(seen.store, seen.other, null_mut()));
+            seen.statuses.push(updraft_store_delete(seen.store, null_mut()));
+        }
+    }
+
+    /// A finalizer that calls into its store is refused, also when it is the store that goes.
+    #[test]
+    fn finalizers_find_the_store_busy_while_it_is_freed() {
+        // SAFETY: the pointers are what the functions made.
+        unsafe {
+            let (mut engine, mut store, mut other, mut object) = (null_mut(), null_mut(), 0, 0);
+            // Without signals: handlers would stay installed for the other tests of this process.
+            let mut config = null_mut();
+            assert_eq!(updraft_config_new(&mut config, null_mut()), UPDRAFT_STATUS_OK);
+            assert_eq!(updraft_config_set_signals(config, 0, null_mut()), UPDRAFT_STATUS_OK);
+            assert_eq!(updraft_engine_new(config, &mut engine, null_mut()), UPDRAFT_STATUS_OK);
+            updraft_config_delete(config);
+            assert_eq!(updraft_store_new(engine, &mut store, null_mut()), UPDRAFT_STATUS_OK);
+            assert_eq!(updraft_externref_new(store, null_mut(), None, &mut other, null_mut()), UPDRAFT_STATUS_OK);
+            let seen: *mut Seen = Box::into_raw(Box::new(Seen { store, other, statuses: Vec::new() }));
+            let made = updraft_externref_new(store, seen.cast(), Some(finalizer), &mut object, null_mut());
+            assert_eq!(made, UPDRAFT_STATUS_OK);
+            assert_eq!(updraft_store_set_data(store, seen.cast(), Some(finalizer), null_mut()), UPDRAFT_STATUS_OK);
+            assert_eq!(updraft_store_delete(store, null_mut()), UPDRAFT_STATUS_OK);
+            assert_eq!(Box::from_raw(seen).statuses, [UPDRAFT_STATUS_BUSY; 4]);
+            updraft_engine_delete(engine);
+        }
+    }
 }

@@ -344,7 +344,7 @@ fn transferred(count: isize, len: usize) -> std::io::Result<usize> {
     match usize::try_from(count) {
         Ok(count) if count <= len => Ok(count),
         Ok(_) => Err(std::io::Error::from_raw_os_error(libc::EIO)),
-        Err(_) => Err(std::io::Error::from_raw_os_error(i32::try_from(-count).unwrap_or(libc::EIO))),
+        Err(_) => Err(std::io::Error::from_raw_os_error(i32::try_from(count.unsigned_abs()).unwrap_or(libc::EIO))),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::publish::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::sys::fork;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::{CallLinkage, Scratch, TopCompiler};
@@ -80,6 +81,8 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
 pub struct LazyUnits {
     /// Whoever comes first compiles; others wait for it. The claim, and the outcome, of each function.
     claims: Box<[OnceLock<Outcome>]>,
+    /// The process that made them: in its child, whoever holds a claim may be a thread that is not there.
+    generation: usize,
 }
 
 /// How a compilation ended; the reason if it failed.
@@ -88,7 +91,8 @@ type Outcome = std::result::Result<(), Box<str>>;
 impl LazyUnits {
     /// Nothing is compiled yet.
     pub fn new(module: &Module) -> LazyUnits {
-        LazyUnits { claims: (0..module.defined_func_count()).map(|_| OnceLock::new()).collect() }
+        let claims = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
+        LazyUnits { claims, generation: fork::generation() }
     }
 
     /// Compiles and publishes a function unless that has happened.
@@ -100,11 +104,20 @@ impl LazyUnits {
         code: &ModuleCode,
         func: DefinedFunc,
     ) -> Result<()> {
-        let outcome = self.claims[func.index()].get_or_init(|| {
+        let compile = || -> Outcome {
             top.compile_function(&mut Scratch::new(), module, layout, func, CallLinkage::Slot)
                 .and_then(|compiled| code.publish(vec![(func, Tier::Top, compiled)]))
                 .map_err(|error| error.to_string().into())
-        });
-        outcome.clone().map_err(|reason| Error::Compile { func: module.func_index(func), reason })
+        };
+        let claim = &self.claims[func.index()];
+        let outcome = match claim.get() {
+            Some(outcome) => outcome.clone(),
+            None if self.generation == fork::generation() => claim.get_or_init(compile).clone(),
+            // After a fork nobody waits for a claim of the parent's. Of two threads that compile the same
+            // function here, one's code is left out by the publication.
+            None if code.is_published(func) => Ok(()),
+            None => compile(),
+        };
+        outcome.map_err(|reason| Error::Compile { func: module.func_index(func), reason })
     }
 }

@@ -1,3 +1,5 @@
+//! What decoding promises beyond wasmparser: counts, names, features, and which error is reported.
+
 use super::decode::{Decoded, decode, load};
 use super::validate::{Scratch, validate, validate_all};
 use super::*;

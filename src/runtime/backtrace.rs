@@ -7,6 +7,7 @@
 use crate::code::map;
 use crate::tier::compiled::CodeKind;
 use crate::trap::Frame;
+use crate::types::Tier;
 
 use super::store::StoreInner;
 
@@ -110,6 +111,7 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     frames.push(Frame {
         func,
         module: std::sync::Arc::as_ptr(module).addr(),
+        tier: found.function.tier.unwrap_or(Tier::Top),
         func_name: module.names().function(func),
         module_name: module.names().module(),
         module_offset,

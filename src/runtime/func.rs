@@ -184,21 +184,16 @@ impl StoreInner {
         // SAFETY: this thread owns the store.
         let (prev, prev_exit_fp) = unsafe {
             // Activations that lie below the stack pointer were jumped over by a host's longjmp.
-            while !(*vm).activation.is_null()
-                && ((*vm).activation as usize) < sp
-                && on_same_stack((*vm).activation as usize, sp)
-            {
+            while !(*vm).activation.is_null() && was_left((*vm).activation as usize, sp) {
                 (*vm).exit_fp = (*(*vm).activation).prev_exit_fp;
                 (*vm).activation = (*(*vm).activation).prev;
             }
             ((*vm).activation, (*vm).exit_fp)
         };
         let outer_limit = self.stack_limit;
-        self.place_stack_limit(sp, prev)?;
-        if self.shared.is_requested()
-            && let Some(code) = self.shared.take(self.stack_limit)
-        {
-            return Err(code.into());
+        if let Err(error) = self.may_enter(sp, prev) {
+            self.restore_stack_limit(outer_limit, prev);
+            return Err(error);
         }
         let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
         // SAFETY: the function is alive; the activation outlives the call; the caller vouches for the rest.
@@ -214,19 +209,34 @@ impl StoreInner {
             (*vm).activation = prev;
             (*vm).exit_fp = prev_exit_fp;
         }
-        if self.stack_limit != outer_limit && !prev.is_null() {
-            self.stack_limit = outer_limit;
-            self.shared.set_stack_limit(outer_limit);
-        }
+        self.restore_stack_limit(outer_limit, prev);
         if trapped == 0 {
             return Ok(());
         }
         Err(self.pending.take().unwrap_or_else(|| Error::Bug { reason: "unwound without a trap".into() }))
     }
 
+    /// Gives the call around, if there is one, its limit back: the one that ended may have run on another stack.
+    fn restore_stack_limit(&mut self, outer: usize, prev: *mut Activation) {
+        if self.stack_limit != outer && !prev.is_null() {
+            self.stack_limit = outer;
+            self.shared.set_stack_limit(outer);
+        }
+    }
+
+    /// Sets the limit for a call that starts at `sp`, and takes what was requested before it.
+    fn may_enter(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
+        self.place_stack_limit(sp, prev)?;
+        match self.shared.is_requested().then(|| self.shared.take(self.stack_limit)).flatten() {
+            Some(code) => Err(code.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Sets the limit for a call that starts at `sp`. Inside another call on the same stack, the limit stays.
     fn place_stack_limit(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
-        if prev.is_null() || !on_same_stack(prev as usize, sp) {
+        // A call inside of another on the same stack lies below it.
+        if prev.is_null() || (prev as usize) < sp || !on_same_stack(prev as usize, sp) {
             let bounds = threads::stack_bounds()?;
             let by_size = sp.saturating_sub(self.engine.config().max_stack);
             let limit = if bounds.contains(sp) { by_size.max(bounds.low + STACK_HEADROOM) } else { by_size };
@@ -261,6 +271,12 @@ impl StoreInner {
         unsafe { (*funcref.cast_mut()).handle = index + 1 };
         Ok(Some(Func(self.funcs.handle(index))))
     }
+}
+
+/// Whether an activation at this address is over although it did not end: only where it must have been below
+/// the stack pointer. Of two stacks of the host's own, either may lie below the other.
+fn was_left(activation: usize, sp: usize) -> bool {
+    activation < sp && threads::stack_bounds().is_ok_and(|bounds| bounds.contains(activation) && bounds.contains(sp))
 }
 
 /// Whether two addresses lie on the stack of the running thread, or both off it (on a stack of the host's own).

@@ -2,7 +2,8 @@
 //!
 //! `instantiate.rs` fills the block and runs the segments; this file keeps what comes after.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::collections::HashMap;
 
 use super::global::{Global, GlobalObject, raw_reference};
 use super::handle::Kind;
@@ -13,7 +14,7 @@ use super::value::Extern;
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Place, VmFuncImport, VmFuncRef, VmGlobal, VmHeader, VmInstance, VmLayout};
 use crate::engine::CompiledModule;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::module::ExportItem;
 use crate::types::{DefinedGlobal, FuncIndex, GlobalIndex, ValType};
 
@@ -31,8 +32,8 @@ pub(super) struct InstanceObject {
     pub(super) tables: Vec<u32>,
     /// Objects of the imported globals.
     pub(super) imported_globals: Vec<u32>,
-    /// Objects of own globals, for those that somebody asked for: (global, object).
-    pub(super) known_globals: Vec<(DefinedGlobal, u32)>,
+    /// Objects of own globals, for those that somebody asked for, by their definitions.
+    pub(super) known_globals: HashMap<*mut VmGlobal, u32>,
     /// What imported functions belong to.
     pub(super) imported_funcs: Vec<(Kind, u32)>,
     /// Segments that were dropped; empty = none was.
@@ -48,14 +49,15 @@ pub(super) struct Block {
 
 impl Block {
     /// A zeroed block.
-    pub(super) fn new(layout: &VmLayout) -> Block {
+    pub(super) fn new(layout: &VmLayout) -> Result<Block> {
         let layout = Layout::from_size_align(layout.size(), VmLayout::ALIGN).expect("bounded by the validator");
         // SAFETY: the size is not zero: a block holds at least a `VmInstance`.
         let vm = unsafe { alloc_zeroed(layout) };
         if vm.is_null() {
-            handle_alloc_error(layout);
+            let source = std::io::ErrorKind::OutOfMemory.into();
+            return Err(Error::System { what: "memory for an instance", source });
         }
-        Block { vm: vm.cast(), layout }
+        Ok(Block { vm: vm.cast(), layout })
     }
 
     pub(super) fn vm(&self) -> *mut VmInstance {
@@ -113,8 +115,8 @@ impl InstanceObject {
     }
 
     /// The object of a global went.
-    pub(super) fn forget_global(&mut self, object: u32) {
-        self.known_globals.retain(|(_, known)| *known != object);
+    pub(super) fn forget_global(&mut self, definition: *mut VmGlobal) {
+        self.known_globals.remove(&definition);
     }
 
     /// The reference of a function: own ones must be escaping.
@@ -196,13 +198,13 @@ impl StoreInner {
         let Some(own) = global.0.checked_sub(imported).map(DefinedGlobal) else {
             return Ok(Global(self.globals.retain(object.imported_globals[global.index()])));
         };
-        if let Some((_, known)) = object.known_globals.iter().find(|(index, _)| *index == own) {
+        let definition = object.block.at(object.module.layout().own_global(own));
+        if let Some(known) = object.known_globals.get(&definition) {
             return Ok(Global(self.globals.retain(*known)));
         }
-        let definition = object.block.at(object.module.layout().own_global(own));
         let new = GlobalObject::of_instance(module.globals()[global.index()], definition, instance);
         let index = self.globals.insert(new, 1)?;
-        self.instances.at_mut(instance).known_globals.push((own, index));
+        self.instances.at_mut(instance).known_globals.insert(definition, index);
         Ok(Global(self.globals.handle(index)))
     }
 }

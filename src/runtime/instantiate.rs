@@ -3,6 +3,8 @@
 //! An instance that fails half-way is released but not torn down: what it wrote into imported tables may
 //! refer to it, and then it lives on as the specification wants it.
 
+use std::collections::HashMap;
+
 use super::func::FuncOwner;
 use super::handle::Kind;
 use super::instance::{Block, InstanceObject};
@@ -30,17 +32,14 @@ impl StoreInner {
         }
         let weight = 4 + module.module().memories().iter().map(|memory| memory.min / 16).sum::<u64>() as usize;
         self.make_room(weight);
-        let limit = self.limits.instances;
-        if self.instances.live() as u64 >= limit && !self.is_running() {
-            // Some of them may be dead.
-            self.collect();
-        }
-        let asked = self.instances.live() as u64 + 1;
-        if asked > limit {
-            return Err(Error::Limit { what: "instances alive", asked, limit });
-        }
+        self.check_count("instances alive", self.limits.instances, |store| store.instances.live())?;
+        // Imported functions come first among the functions, in the order of the imports.
+        let mut func_types = module.module().functions().iter().map(|ty| module.type_ids()[ty.index()]);
         for (import, item) in wanted.iter().zip(imports) {
-            self.check_import(module, import, *item)?;
+            let type_id = if matches!(import.ty, ExternType::Func(_)) { func_types.next() } else { None };
+            if !self.import_fits(import, type_id, *item)? {
+                return Err(self.import_error(import, *item));
+            }
         }
         let index = self.make_object(module)?;
         let outcome =
@@ -53,53 +52,59 @@ impl StoreInner {
         Ok(index)
     }
 
-    fn check_import(&self, module: &CompiledModule, import: &Import, item: Extern) -> Result<()> {
-        let (fits, got) = match (&import.ty, item) {
-            (ExternType::Func(ty), Extern::Func(func)) => {
-                let object = self.funcs.get(func.0)?;
-                (object.ty.id() == module.type_id_of(ty), object.ty.ty().to_string())
-            }
+    /// Whether `item` is what an import asks for; `type_id` is the engine-wide number of a function's type.
+    fn import_fits(&self, import: &Import, type_id: Option<u32>, item: Extern) -> Result<bool> {
+        Ok(match (&import.ty, item) {
+            (ExternType::Func(_), Extern::Func(func)) => Some(self.funcs.get(func.0)?.ty.id()) == type_id,
             (ExternType::Table(want), Extern::Table(table)) => {
                 let have = self.tables.get(table.0)?.current_type();
                 let fits = have.element == want.element && have.index == want.index;
-                (fits && limits_fit(have.min, have.max, want.min, want.max), format!("{have:?}"))
+                fits && limits_fit(have.min, have.max, want.min, want.max)
             }
             (ExternType::Memory(want), Extern::Memory(memory)) => {
                 let have = self.memories.get(memory.0)?.current_type();
                 let fits = have.shared == want.shared && have.index == want.index;
-                (fits && limits_fit(have.min, have.max, want.min, want.max), format!("{have:?}"))
+                fits && limits_fit(have.min, have.max, want.min, want.max)
             }
-            (ExternType::Global(want), Extern::Global(global)) => {
-                let have = self.globals.get(global.0)?.ty;
-                (have == *want, format!("{have:?}"))
-            }
-            (_, other) => (false, kind_name(other).to_string()),
-        };
-        if fits {
-            return Ok(());
-        }
-        let want = match &import.ty {
-            ExternType::Func(ty) => format!("function {ty}"),
-            ExternType::Table(ty) => format!("{ty:?}"),
-            ExternType::Memory(ty) => format!("{ty:?}"),
-            ExternType::Global(ty) => format!("{ty:?}"),
-        };
-        let (module, name) = (&import.module, &import.name);
-        Err(Error::Link {
-            reason: format!("incompatible import type for {module:?} {name:?}: expected {want}, got {got}").into(),
+            (ExternType::Global(want), Extern::Global(global)) => self.globals.get(global.0)?.ty == *want,
+            _ => false,
         })
+    }
+
+    /// Why `item` is not what an import asks for.
+    fn import_error(&self, import: &Import, item: Extern) -> Error {
+        let got = match (&import.ty, item) {
+            (ExternType::Func(_), Extern::Func(func)) => self.funcs.get(func.0).map(|have| have.ty.ty().to_string()),
+            (ExternType::Table(_), Extern::Table(table)) => {
+                self.tables.get(table.0).map(|have| have.current_type().to_string())
+            }
+            (ExternType::Memory(_), Extern::Memory(memory)) => {
+                self.memories.get(memory.0).map(|have| have.current_type().to_string())
+            }
+            (ExternType::Global(_), Extern::Global(global)) => {
+                self.globals.get(global.0).map(|have| have.ty.to_string())
+            }
+            (_, other) => Ok(kind_name(other).into()),
+        };
+        let (want, module, name) = (&import.ty, &import.module, &import.name);
+        match got {
+            Ok(got) => Error::Link {
+                reason: format!("incompatible import type for {module:?} {name:?}: expected {want}, got {got}").into(),
+            },
+            Err(error) => error,
+        }
     }
 
     /// The object, with a block that machine code could run in but whose imports are still missing.
     fn make_object(&mut self, module: &CompiledModule) -> Result<u32> {
-        let block = Block::new(module.layout());
+        let block = Block::new(module.layout())?;
         let decoded = module.module();
         let object = InstanceObject {
             block,
             memories: Vec::with_capacity(decoded.memories().len()),
             tables: Vec::with_capacity(decoded.tables().len()),
             imported_globals: Vec::new(),
-            known_globals: Vec::new(),
+            known_globals: HashMap::new(),
             imported_funcs: Vec::new(),
             dropped_data: Vec::new(),
             dropped_elements: Vec::new(),
@@ -219,7 +224,7 @@ impl StoreInner {
         for (i, ty) in module.tables().iter().enumerate() {
             let place = compiled.layout().table(TableIndex(i as u32));
             if let Place::Own(offset) = place {
-                self.check_table_count()?;
+                self.check_count("tables alive", self.limits.tables, |store| store.tables.live())?;
                 let definition = self.instances.at(index).block.at::<VmTable>(offset);
                 let object = TableObject::new(*ty, 0, &self.limits, Some((definition, index)))?;
                 let object = self.tables.insert(object, 0)?;
@@ -241,7 +246,10 @@ impl StoreInner {
         for (i, init) in module.table_inits.iter().enumerate() {
             let Some(init) = init else { continue };
             let value = instance.evaluate_reference(init);
-            self.tables.at_mut(instance.tables[imported + i]).elements_mut().fill(value);
+            // A table starts with nulls, in pages that nobody has touched.
+            if value != 0 {
+                self.tables.at_mut(instance.tables[imported + i]).elements_mut().fill(value);
+            }
         }
     }
 

@@ -99,7 +99,8 @@ impl LinearMemory {
         let (room, guard) = if guarded {
             (MEMORY_RESERVATION as usize, MEMORY_GUARD as usize)
         } else {
-            (max.min(room_for(len, max)), 0)
+            // It never moves: what is not set aside now can never be had. (A 64-bit memory may name any maximum.)
+            (max.min(room_for(len, max).max(MEMORY_RESERVATION as usize)), 0)
         };
         let host = creator.create(ty, len, room, guard)?;
         let base = host.base();

@@ -117,7 +117,7 @@ impl Linker {
         let missing: Vec<String> = wanted
             .iter()
             .filter(|import| self.find(&import.module, &import.name).is_none())
-            .map(|import| format!("{:?} {:?} ({})", import.module, import.name, describe(&import.ty)))
+            .map(|import| format!("{:?} {:?} ({})", import.module, import.name, import.ty))
             .collect();
         if !missing.is_empty() {
             return Err(Error::Link { reason: format!("unknown import: {}", missing.join(", ")).into() });
@@ -163,15 +163,6 @@ impl Linker {
                 let _ = store.release(item.handle());
             }
         }
-    }
-}
-
-fn describe(ty: &ExternType) -> String {
-    match ty {
-        ExternType::Func(ty) => format!("function {ty}"),
-        ExternType::Table(ty) => format!("table of {}", ty.element),
-        ExternType::Memory(_) => "memory".into(),
-        ExternType::Global(ty) => format!("global {}", ty.content),
     }
 }
 

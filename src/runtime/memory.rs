@@ -189,8 +189,8 @@ impl Memory {
     pub fn read(self, store: &Store, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let (base, len) = self.data(store)?;
         let start = checked_range(offset, buffer.len(), len)?;
-        // SAFETY: the range is inside the memory, and a buffer of the host is not.
-        unsafe { std::ptr::copy_nonoverlapping(base.add(start), buffer.as_mut_ptr(), buffer.len()) };
+        // SAFETY: the range is inside the memory. A buffer of C may lie there too, so the two may overlap.
+        unsafe { std::ptr::copy(base.add(start), buffer.as_mut_ptr(), buffer.len()) };
         Ok(())
     }
 
@@ -199,7 +199,7 @@ impl Memory {
         let (base, len) = self.data(store)?;
         let start = checked_range(offset, bytes.len(), len)?;
         // SAFETY: as above.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(start), bytes.len()) };
+        unsafe { std::ptr::copy(bytes.as_ptr(), base.add(start), bytes.len()) };
         Ok(())
     }
 }
@@ -230,11 +230,8 @@ pub(super) fn check_type(ty: MemoryType) -> Result<()> {
 }
 
 impl StoreInner {
-    fn check_memory(&self, ty: MemoryType) -> Result<()> {
-        let (asked, limit) = (self.memories.live() as u64 + 1, self.limits.memories);
-        if asked > limit {
-            return Err(Error::Limit { what: "memories alive", asked, limit });
-        }
+    fn check_memory(&mut self, ty: MemoryType) -> Result<()> {
+        self.check_count("memories alive", self.limits.memories, |store| store.memories.live())?;
         let (asked, limit) = (ty.min.saturating_mul(PAGE_SIZE), self.limits.memory_bytes);
         if asked > limit { Err(Error::Limit { what: "bytes of a memory", asked, limit }) } else { Ok(()) }
     }

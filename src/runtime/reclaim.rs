@@ -113,7 +113,7 @@ impl StoreInner {
         for index in self.globals.take_unmarked() {
             let global = self.globals.remove(index).expect("unmarked objects are live");
             if let Some(instance) = global.owner.filter(|owner| self.instances.find(*owner).is_some()) {
-                self.instances.at_mut(instance).forget_global(index);
+                self.instances.at_mut(instance).forget_global(global.definition);
             }
             gone += 1;
         }

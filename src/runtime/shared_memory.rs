@@ -5,9 +5,9 @@
 
 use std::cell::UnsafeCell;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::interrupt::{Parked, Shared};
@@ -16,6 +16,7 @@ use super::memory::{check_type, grown};
 use crate::abi::vmctx::VmMemory;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::sync::ForkMutex;
 use crate::types::{MemoryType, PAGE_SIZE};
 
 /// A memory that several stores and threads use. Reference-counted; any thread.
@@ -27,8 +28,8 @@ struct Inner {
     ty: MemoryType,
     /// What machine code reads. `base` is constant; `length` is accessed atomically only.
     definition: UnsafeCell<VmMemory>,
-    bytes: Mutex<LinearMemory>,
-    waiters: Mutex<Waiters>,
+    bytes: ForkMutex<LinearMemory>,
+    waiters: ForkMutex<Waiters>,
 }
 
 // SAFETY: of `definition`, `base` is never written after construction and `length` only atomically.
@@ -62,8 +63,14 @@ impl SharedMemory {
         check_type(ty)?;
         let bytes = LinearMemory::new(engine, ty, None)?;
         let definition = UnsafeCell::new(VmMemory { base: bytes.base(), length: bytes.len() });
-        let waiters = Mutex::default();
-        Ok(SharedMemory(Arc::new(Inner { engine: engine.clone(), ty, definition, bytes: Mutex::new(bytes), waiters })))
+        let waiters = ForkMutex::default();
+        Ok(SharedMemory(Arc::new(Inner {
+            engine: engine.clone(),
+            ty,
+            definition,
+            bytes: ForkMutex::new(bytes),
+            waiters,
+        })))
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -86,7 +93,7 @@ impl SharedMemory {
     }
 
     pub(super) fn grow_within(&self, delta: u64, byte_limit: u64) -> Option<u64> {
-        let mut bytes = lock(&self.0.bytes);
+        let mut bytes = self.0.bytes.lock();
         let old = bytes.len();
         let new_len = grown(old, delta, self.0.ty, byte_limit)?;
         if new_len > old && !bytes.grow(new_len, &self.0.engine) {
@@ -119,7 +126,7 @@ impl SharedMemory {
     pub(super) fn notify(&self, addr: usize, count: u32) -> u32 {
         let mut woken = Vec::new();
         {
-            let mut waiters = lock(&self.0.waiters);
+            let mut waiters = self.0.waiters.lock();
             if let Some(queue) = waiters.get_mut(&addr) {
                 let take = queue.len().min(count as usize);
                 woken.extend(queue.drain(..take));
@@ -145,7 +152,7 @@ impl SharedMemory {
         parker: &Arc<Shared>,
     ) -> Waited {
         let waiter = {
-            let mut waiters = lock(&self.0.waiters);
+            let mut waiters = self.0.waiters.lock();
             // Under the lock: a notify that follows a change of the value finds this waiter in the queue.
             if !is_equal() {
                 return Waited::NotEqual;
@@ -155,7 +162,7 @@ impl SharedMemory {
             waiter
         };
         let parked = parker.park_until(deadline, || waiter.woken.load(Relaxed));
-        let mut waiters = lock(&self.0.waiters);
+        let mut waiters = self.0.waiters.lock();
         // A notify counts this waiter from the moment it takes it out of the queue.
         if waiter.woken.load(Relaxed) {
             return Waited::Woken;
@@ -168,8 +175,4 @@ impl SharedMemory {
         }
         if parked == Parked::Interrupted { Waited::Interrupted } else { Waited::TimedOut }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

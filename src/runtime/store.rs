@@ -345,10 +345,19 @@ impl StoreInner {
 
     /// Notes that something of this weight was made; reclaims first if much was made since the last time.
     pub(super) fn make_room(&mut self, weight: usize) {
-        self.made += weight;
+        self.made = self.made.saturating_add(weight);
         if self.made > self.made_limit && !self.is_running() {
             self.collect();
         }
+    }
+
+    /// Checks that one more object of a kind may live, after a look for dead ones if it may not.
+    pub(super) fn check_count(&mut self, what: &'static str, limit: u64, live: fn(&StoreInner) -> usize) -> Result<()> {
+        if live(self) as u64 >= limit {
+            self.collect();
+        }
+        let asked = live(self) as u64 + 1;
+        if asked > limit { Err(Error::Limit { what, asked, limit }) } else { Ok(()) }
     }
 
     /// Gives up a handle that the engine itself held.

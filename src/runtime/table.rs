@@ -4,6 +4,8 @@
 //! elements belong to the table object; the `VmTable` that machine code reads lives in the instance that
 //! defines the table, or in a box if the host made it.
 
+use std::alloc::{Layout, alloc_zeroed};
+
 use super::store::{Handle, Store, StoreInner, StoreLimits};
 use super::value::Val;
 use crate::abi::vmctx::VmTable;
@@ -38,9 +40,10 @@ impl TableObject {
         if ty.min > limit {
             return Err(Error::Limit { what: "table elements", asked: ty.min, limit });
         }
-        let mut elements = Vec::new();
-        reserve(&mut elements, ty.min as usize)?;
-        elements.resize(ty.min as usize, init);
+        let mut elements = nulls(ty.min as usize)?;
+        if init != 0 {
+            elements.fill(init);
+        }
         let (definition, owner, own) = match place {
             Some((definition, owner)) => (definition, Some(owner), None),
             None => {
@@ -90,10 +93,30 @@ impl TableObject {
     }
 }
 
+/// This many null elements: pages that nobody writes take no memory, so that a module cannot have gigabytes
+/// touched by declaring tables.
+fn nulls(count: usize) -> Result<Vec<u64>> {
+    let out_of_memory = || Error::System { what: MEMORY, source: std::io::ErrorKind::OutOfMemory.into() };
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let layout = Layout::array::<u64>(count).map_err(|_| out_of_memory())?;
+    // SAFETY: the layout has a size, as there are elements.
+    let elements = unsafe { alloc_zeroed(layout) }.cast::<u64>();
+    if elements.is_null() {
+        return Err(out_of_memory());
+    }
+    // SAFETY: allocated by the global allocator with this layout, and zero is a valid element.
+    Ok(unsafe { Vec::from_raw_parts(elements, count, count) })
+}
+
+/// What could not be had.
+const MEMORY: &str = "memory for a table";
+
 fn reserve(elements: &mut Vec<u64>, count: usize) -> Result<()> {
     elements
         .try_reserve(count)
-        .map_err(|_| Error::System { what: "memory for a table", source: std::io::ErrorKind::OutOfMemory.into() })
+        .map_err(|_| Error::System { what: MEMORY, source: std::io::ErrorKind::OutOfMemory.into() })
 }
 
 impl Table {
@@ -108,7 +131,7 @@ impl Table {
             return Err(Error::misuse("type: the maximum is below the minimum"));
         }
         inner.make_room(1);
-        inner.check_table_count()?;
+        inner.check_count("tables alive", inner.limits.tables, |store| store.tables.live())?;
         let table = TableObject::new(ty, inner.to_raw_reference(&init)?, &inner.limits, None)?;
         let index = inner.tables.insert(table, 1)?;
         Ok(Table(inner.tables.handle(index)))
@@ -154,13 +177,6 @@ impl Table {
         let table = inner.tables.get_mut(self.0)?;
         check_type(table.ty, &init)?;
         Ok(table.grow(delta, raw, &limits))
-    }
-}
-
-impl StoreInner {
-    pub(super) fn check_table_count(&self) -> Result<()> {
-        let (asked, limit) = (self.tables.live() as u64 + 1, self.limits.tables);
-        if asked > limit { Err(Error::Limit { what: "tables alive", asked, limit }) } else { Ok(()) }
     }
 }
 

@@ -24,9 +24,9 @@ use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, transmute};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::sync::ForkMutex;
 
 /// A hardware fault, as the handler saw it.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 static PREVIOUS: [[Previous; SIGNALS.len()]; LEVELS] = [const { [const { Previous::new() }; SIGNALS.len()] }; LEVELS];
 
 /// How many levels are in use, by signal. The lock orders installations; handlers do not take it.
-static USED: Mutex<[usize; SIGNALS.len()]> = Mutex::new([0; SIGNALS.len()]);
+static USED: ForkMutex<[usize; SIGNALS.len()]> = ForkMutex::new([0; SIGNALS.len()]);
 
 /// One engine's wish for faults. While any exists, the hook is asked.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Drop for Active {
 /// Every engine calls it, with the same hook.
 #[must_use = "faults are offered while the result lives"]
 pub fn install(hook: Hook) -> Result<Active> {
-    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut used = USED.lock();
     // Release: pairs with the Acquire in `handle` for whatever the hook's code relies on.
     HOOK.store(hook as *mut c_void, Ordering::Release);
     if used.iter().all(|&levels| levels == 0) {

@@ -7,10 +7,4 @@
 pub mod compiled;
 pub mod top;
 
-/// A compiler level. A function's code only ever moves up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Tier {
-    /// The optimising tier.
-    Top = 2,
-}
+pub use crate::types::Tier;

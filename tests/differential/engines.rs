@@ -3,6 +3,7 @@
 //! In: wasm bytes and calls. Out: agreement, a [`Mismatch`] for people, or that the two may differ
 //! (stack depth and memory of the machine are not part of WebAssembly).
 
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
@@ -89,6 +90,8 @@ pub struct Pair {
     pub module: CompiledModule,
     their_store: wasmi::Store<HostLog>,
     their_instance: wasmi::Instance,
+    /// Functions that were called before: looking them up again costs more than most calls.
+    functions: HashMap<String, (Func, usize, wasmi::Func)>,
     our_log: Arc<Mutex<HostLog>>,
 }
 
@@ -130,7 +133,9 @@ impl Pair {
     /// Compiles and instantiates in both. `Ok(Err(_))`: both refused alike, or it proves nothing.
     pub fn new(engine: &Engine, reference: &wasmi::Engine, wasm: &[u8]) -> Result<Result<Pair, Verdict>, Mismatch> {
         let ours = CompiledModule::new(engine, wasm);
-        let theirs = wasmi::Module::new(reference, around_select_bug(wasm));
+        let Some(theirs) = unless_it_panics(|| wasmi::Module::new(reference, around_select_bug(wasm))) else {
+            return Ok(Err(Verdict::Inconclusive));
+        };
         let (module, their_module) = match (ours, theirs) {
             (Ok(ours), Ok(theirs)) => (ours, theirs),
             // The reference has limits of its own (registers, branch distances).
@@ -153,10 +158,14 @@ impl Pair {
             }
         }
         let ours = Instance::new(&mut store, &module, &imports).map_err(stop);
-        let theirs = linker.instantiate_and_start(&mut their_store, &their_module).map_err(|error| their_stop(&error));
+        let Some(theirs) = unless_it_panics(|| linker.instantiate_and_start(&mut their_store, &their_module)) else {
+            return Ok(Err(Verdict::Inconclusive));
+        };
+        let theirs = theirs.map_err(|error| their_stop(&error));
         match (ours, theirs) {
             (Ok(instance), Ok(their_instance)) => {
-                Ok(Ok(Pair { store, instance, module, their_store, their_instance, our_log }))
+                let functions = HashMap::new();
+                Ok(Ok(Pair { store, instance, module, their_store, their_instance, functions, our_log }))
             }
             (Err(Ok(Stop::Exhausted)), _) | (_, Err(Ok(Stop::Exhausted))) => Ok(Err(Verdict::Inconclusive)),
             (Err(Ok(ours)), Err(Ok(theirs))) if ours == theirs => Ok(Err(Verdict::Same)),
@@ -170,8 +179,11 @@ impl Pair {
 
     /// Calls an export in both and compares results and host calls.
     pub fn call(&mut self, name: &str, args: &[Val], nans: Nans) -> Result<(Verdict, Called), Mismatch> {
-        let ours = self.call_ours(name, args)?;
-        let theirs = self.call_theirs(name, args)?;
+        let (func, results, their_func) = self.function(name)?;
+        let ours =
+            self.call_ours(func, results, args).map_err(|error| Mismatch(format!("updraft, {name:?}: {error}")))?;
+        let theirs = self.call_theirs(their_func, results, args);
+        let theirs = theirs.map_err(|error| Mismatch(format!("the reference, {name:?}: {error}")))?;
         if ours == Err(Stop::Exhausted) || theirs == Err(Stop::Exhausted) {
             return Ok((Verdict::Inconclusive, ours));
         }
@@ -193,38 +205,43 @@ impl Pair {
         Ok((Verdict::Same, ours))
     }
 
-    fn call_ours(&mut self, name: &str, args: &[Val]) -> Result<Called, Mismatch> {
+    /// The exported function of this name in both engines, and how many results it has.
+    fn function(&mut self, name: &str) -> Result<(Func, usize, wasmi::Func), Mismatch> {
+        if let Some(function) = self.functions.get(name) {
+            return Ok(*function);
+        }
         let failed = |error: Error| Mismatch(format!("updraft, {name:?}: {error}"));
         let Some(Extern::Func(func)) = self.instance.export(&mut self.store, name).map_err(failed)? else {
             return Err(Mismatch(format!("updraft exports no function {name:?}")));
         };
-        let ty = func.ty(&self.store).map_err(failed)?;
-        let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default_of(*ty)).collect();
-        let outcome = func.call(&mut self.store, args, &mut results);
-        self.store.release(func.0).map_err(failed)?;
-        match outcome {
-            Ok(()) => {
-                for handle in results.iter().copied().filter_map(val_handle) {
-                    self.store.release(handle).map_err(failed)?;
-                }
-                Ok(Ok(results))
-            }
-            Err(error) => stop(error).map(Err).map_err(|error| failed(*error)),
-        }
-    }
-
-    fn call_theirs(&mut self, name: &str, args: &[Val]) -> Result<Called, Mismatch> {
-        let Some(func) = self.their_instance.get_func(&self.their_store, name) else {
+        let Some(their_func) = self.their_instance.get_func(&self.their_store, name) else {
             return Err(Mismatch(format!("the reference exports no function {name:?}")));
         };
+        let function = (func, func.ty(&self.store).map_err(failed)?.results().len(), their_func);
+        self.functions.insert(name.to_owned(), function);
+        Ok(function)
+    }
+
+    fn call_ours(&mut self, func: Func, results: usize, args: &[Val]) -> Result<Called, Box<Error>> {
+        let mut results = vec![Val::I32(0); results];
+        if let Err(error) = func.call(&mut self.store, args, &mut results) {
+            return stop(error).map(Err);
+        }
+        for handle in results.iter().copied().filter_map(val_handle) {
+            self.store.release(handle)?;
+        }
+        Ok(Ok(results))
+    }
+
+    fn call_theirs(&mut self, func: wasmi::Func, results: usize, args: &[Val]) -> Result<Called, String> {
         let args: Vec<wasmi::Val> = args.iter().map(to_theirs).collect();
-        let ty = func.ty(&self.their_store);
-        let mut results: Vec<wasmi::Val> = ty.results().iter().map(|ty| wasmi::Val::default_for_ty(*ty)).collect();
-        match func.call(&mut self.their_store, &args, &mut results) {
+        let mut results = vec![wasmi::Val::I32(0); results];
+        let Some(outcome) = unless_it_panics(|| func.call(&mut self.their_store, &args, &mut results)) else {
+            return Ok(Err(Stop::Exhausted));
+        };
+        match outcome {
             Ok(()) => Ok(Ok(results.iter().map(from_theirs).collect())),
-            Err(error) => {
-                their_stop(&error).map(Err).map_err(|error| Mismatch(format!("the reference, {name:?}: {error}")))
-            }
+            Err(error) => their_stop(&error).map(Err),
         }
     }
 
@@ -485,6 +502,12 @@ fn their_stop(error: &wasmi::Error) -> Result<Stop, String> {
 fn does_not_fit(error: &wasmi::Error) -> bool {
     use wasmi::errors::{ErrorKind, InstantiationError};
     matches!(error.kind(), ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }))
+}
+
+/// What the reference gives, unless it panics: its translator does on some valid modules, and then says nothing
+/// about ours. Only the reference may run in `body`.
+fn unless_it_panics<T>(body: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).ok()
 }
 
 /// The same module, in which no comparison stands directly before a `select`.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use updraft::runtime::value::Val;
 use updraft::types::ValType;
 
-use crate::common::Rng;
+use crate::common::{Rng, proving};
 use crate::operators::Case;
 use crate::values::random;
 
@@ -145,6 +145,10 @@ pub fn module(access: &Access, width: Width, rng: &mut Rng) -> (String, Vec<Case
     };
     let param = format!("(param $a {index})");
     for (i, offset) in offsets.iter().enumerate() {
+        // An ordinary run tries half of the offsets for each access, and others for the next one.
+        if !proving() && rng.below(2) == 0 {
+            continue;
+        }
         add(format!("p{i}"), &param, *offset, "(local.get $a)", true);
         let sum = format!("({index}.add (local.get $a) ({index}.const 65536))");
         add(format!("s{i}"), &param, *offset, &sum, true);

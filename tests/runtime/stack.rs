@@ -1,13 +1,15 @@
 //! Depth: what runs out of stack traps, on any thread, and never crashes.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
+use updraft::runtime::func::{Func, HostCallback};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
 use updraft::trap::TrapCode;
+use updraft::types::FuncType;
 
 use crate::common::{Fixture, MODES, Mode, call, compile, exported_func};
 
@@ -224,5 +226,101 @@ fn tail_calls_cross_instances() {
         let g = exported_func(&mut store, caller, "g");
         let results = call(&mut store, g, &[Val::I32(99)]).expect("a call");
         assert_eq!(results, [Val::I32(99), Val::I64(-10), Val::I32(7), Val::I64(10)], "{}", mode.name);
+    }
+}
+
+/// A call that is refused before it starts, on another stack, leaves the limit of the call around it alone.
+#[test]
+fn a_refused_call_on_another_stack_keeps_the_limit() {
+    let text = "(module (import \"\" \"host\" (func $host))
+      (global $depth (export \"depth\") (mut i32) (i32.const 0))
+      (func (export \"nothing\"))
+      (func $endless (global.set $depth (i32.add (global.get $depth) (i32.const 1))) (call $endless) (call $host))
+      (func (export \"plain\") (call $endless))
+      (func (export \"nested\") (call $host) (call $endless)))";
+    let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
+    let nothing: Arc<Mutex<Option<Func>>> = Arc::default();
+    let nested = nothing.clone();
+    let callback: HostCallback = Arc::new(move |caller, _, _| {
+        let nothing = nested.lock().expect("no other user").expect("set before the first call");
+        let store = caller.store();
+        store.interrupt_handle().interrupt();
+        std::thread::scope(|scope| {
+            let refused = scope.spawn(|| nothing.call(store, &[], &mut [])).join().expect("no panic");
+            assert!(matches!(refused, Err(Error::Trap(trap)) if trap.code == TrapCode::Interrupt));
+        });
+        Ok(())
+    });
+    let mut fixture = Fixture::with_imports(&engine, text, |store| {
+        vec![Extern::Func(Func::new(store, FuncType::new([], []), callback).expect("a function"))]
+    });
+    *nothing.lock().expect("no other user") = Some(fixture.func("nothing"));
+    let Some(Extern::Global(depth)) = fixture.instance.export(&mut fixture.store, "depth").expect("an instance") else {
+        panic!("depth is a global");
+    };
+    let mut levels = |name: &str| {
+        depth.set(&mut fixture.store, Val::I32(0)).expect("a mutable global");
+        assert_eq!(fixture.trap(name, &[]), TrapCode::StackOverflow, "{name}");
+        let Val::I32(levels) = depth.get(&mut fixture.store).expect("a global") else { panic!("an i32") };
+        levels
+    };
+    let (plain, nested) = (levels("plain"), levels("nested"));
+    assert!(plain - nested < 100 && nested - plain < 100, "{plain} levels, {nested} after a refused call");
+}
+
+/// Stacks of the host's own, as coroutines have them: one that lies above the other may call in between, and
+/// the call on the other one can still trap.
+#[test]
+fn calls_on_two_coroutines_nest() {
+    const STACK: usize = 4 << 20;
+    type Task = Box<dyn FnMut()>;
+    /// Runs `task` on the stack, and comes back.
+    fn on_stack(stack: &mut [u8], mut task: Task) {
+        extern "C" fn start(task: *mut Task) {
+            // SAFETY: points to the task of the suspended `on_stack`.
+            unsafe { (*task)() }
+        }
+        // SAFETY: the contexts are initialised before they are used, and outlive their use: `start` returns to
+        // `back`. The pointer goes through the integer registers, as `makecontext` passes its arguments.
+        unsafe {
+            let (mut there, mut back): (libc::ucontext_t, libc::ucontext_t) = std::mem::zeroed();
+            assert_eq!(libc::getcontext(&mut there), 0);
+            there.uc_stack.ss_sp = stack.as_mut_ptr().cast();
+            there.uc_stack.ss_size = stack.len();
+            there.uc_link = &mut back;
+            let start = std::mem::transmute::<extern "C" fn(*mut Task), extern "C" fn()>(start);
+            libc::makecontext(&mut there, start, 1, &raw mut task);
+            assert_eq!(libc::swapcontext(&mut back, &there), 0);
+        }
+    }
+    let text = "(module (import \"\" \"host\" (func $host))
+      (func (export \"quiet\")) (func (export \"trap\") unreachable)
+      (func (export \"outer\") (call $host) unreachable))";
+    for (mode, inner) in MODES.iter().flat_map(|mode| [(mode, "quiet"), (mode, "trap")]) {
+        let stacks: &'static mut [u8] = vec![0; 2 * STACK].leak();
+        let (outer_stack, inner_stack) = stacks.split_at_mut(STACK);
+        let stack = Mutex::new(Some(inner_stack));
+        let funcs: Arc<Mutex<Option<Func>>> = Arc::default();
+        let inner_func = funcs.clone();
+        let callback: HostCallback = Arc::new(move |caller, _, _| {
+            let func = inner_func.lock().expect("no other user").expect("set before the first call");
+            let store: *mut Store = caller.store();
+            let stack = stack.lock().expect("no other user").take().expect("called once");
+            let outcome = std::rc::Rc::new(std::cell::Cell::new(None));
+            let result = outcome.clone();
+            // SAFETY: the store outlives the callback, which does not use it meanwhile.
+            on_stack(stack, Box::new(move || result.set(Some(unsafe { func.call(&mut *store, &[], &mut []) }))));
+            let trapped = outcome.take().expect("the call was made").is_err();
+            assert_eq!(trapped, inner == "trap");
+            Ok(())
+        });
+        let engine = Engine::new(mode.config()).expect("an engine");
+        let mut fixture = Fixture::with_imports(&engine, text, |store| {
+            vec![Extern::Func(Func::new(store, FuncType::new([], []), callback).expect("a function"))]
+        });
+        *funcs.lock().expect("no other user") = Some(fixture.func(inner));
+        let (codes, seen) = std::sync::mpsc::channel();
+        on_stack(outer_stack, Box::new(move || codes.send(fixture.trap("outer", &[])).expect("a receiver")));
+        assert_eq!(seen.recv(), Ok(TrapCode::Unreachable), "{} {inner}", mode.name);
     }
 }

@@ -38,6 +38,16 @@ pub fn matches(store: &Store, value: &Val, expected: &WastRet<'_>) -> bool {
 fn matches_core(store: &Store, value: &Val, expected: &WastRetCore<'_>) -> bool {
     match (value, expected) {
         (value, WastRetCore::Either(cases)) => cases.iter().any(|case| matches_core(store, value, case)),
+        (Val::ExternRef(Some(object)), WastRetCore::RefExtern(Some(expected))) => {
+            object.object(store).is_ok_and(|object| object.downcast_ref::<u32>() == Some(expected))
+        }
+        _ => matches_plain(value, expected),
+    }
+}
+
+/// As [`matches`], without looking into references.
+pub fn matches_plain(value: &Val, expected: &WastRetCore<'_>) -> bool {
+    match (value, expected) {
         (Val::I32(value), WastRetCore::I32(expected)) => value == expected,
         (Val::I64(value), WastRetCore::I64(expected)) => value == expected,
         (Val::F32(value), WastRetCore::F32(expected)) => matches_f32(*value, expected),
@@ -52,9 +62,6 @@ fn matches_core(store: &Store, value: &Val, expected: &WastRetCore<'_>) -> bool 
         }
         (Val::FuncRef(Some(_)), WastRetCore::RefFunc(None)) => true,
         (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
-        (Val::ExternRef(Some(object)), WastRetCore::RefExtern(Some(expected))) => {
-            object.object(store).is_ok_and(|object| object.downcast_ref::<u32>() == Some(expected))
-        }
         _ => false,
     }
 }

@@ -21,7 +21,7 @@ use crate::capi::{Counted, delete, enter_total, new_object, object};
 use crate::engine::CompiledModule;
 
 /// What a module holds.
-pub(super) struct ModuleData(pub(super) CompiledModule);
+pub(in crate::capi) struct ModuleData(pub(in crate::capi) CompiledModule);
 
 /// A module on its way to other stores. Any thread.
 pub struct wasm_shared_module_t {
@@ -68,12 +68,12 @@ fn binary(bytes: &[u8]) -> Result<&[u8], Fail> {
     if bytes.starts_with(b"\0asm") { Ok(bytes) } else { Err(Fail::misuse("binary is not WebAssembly's binary format")) }
 }
 
-pub(super) fn new_module(store: &Arc<Shared>, module: CompiledModule) -> *mut wasm_module_t {
+pub(in crate::capi) fn new_module(store: &Arc<Shared>, module: CompiledModule) -> *mut wasm_module_t {
     new_ref(store, What::Module(ModuleData(module), Info::default()))
 }
 
 /// The module behind a pointer from C.
-pub(super) fn module<'a>(pointer: *const wasm_module_t) -> Result<&'a CompiledModule, Fail> {
+pub(in crate::capi) fn module<'a>(pointer: *const wasm_module_t) -> Result<&'a CompiledModule, Fail> {
     match &reference(pointer, "module")?.what {
         What::Module(data, _) => Ok(&data.0),
         _ => Err(Fail::misuse("module is a reference of another kind")),

@@ -16,7 +16,7 @@ use crate::runtime::func::Func;
 use crate::runtime::global::Global;
 use crate::runtime::instance::Instance;
 use crate::runtime::memory::Memory;
-use crate::runtime::store::{Handle, Store};
+use crate::runtime::store::{Handle, Kind, Store};
 use crate::runtime::table::Table;
 use crate::runtime::value::Extern;
 
@@ -25,12 +25,12 @@ pub(super) const REF_KIND: u32 = 0x6665_5277;
 
 /// What a reference holds.
 pub(in crate::capi) struct RefValue {
-    pub(super) store: Arc<Shared>,
-    pub(super) what: What,
+    pub(in crate::capi) store: Arc<Shared>,
+    pub(in crate::capi) what: What,
 }
 
 /// The object behind a reference.
-pub(super) enum What {
+pub(in crate::capi) enum What {
     Func(Func),
     Global(Global),
     Table(Table),
@@ -44,7 +44,7 @@ pub(super) enum What {
 
 /// Host info of an object that no store owns.
 #[derive(Default)]
-pub(super) struct Info(Mutex<Option<HostData>>);
+pub(in crate::capi) struct Info(Mutex<Option<HostData>>);
 
 /// What a cast asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl What {
     }
 
     /// The handle of what a store owns.
-    pub(super) fn handle(&self) -> Option<Handle> {
+    pub(in crate::capi) fn handle(&self) -> Option<Handle> {
         match self {
             What::Func(func) => Some(func.0),
             What::Global(global) => Some(global.0),
@@ -115,8 +115,29 @@ pub(super) fn new_extern(store: &Arc<Shared>, item: Extern) -> *mut wasm_extern_
     )
 }
 
+/// The reference for a handle of a store, which stays its owner's.
+pub(in crate::capi) fn from_handle(
+    store: &mut Store,
+    shared: &Arc<Shared>,
+    handle: Handle,
+) -> Result<*mut wasm_ref_t, Fail> {
+    let kind = store.kind(handle)?;
+    store.retain(handle)?;
+    Ok(new_ref(
+        shared,
+        match kind {
+            Kind::Func => What::Func(Func(handle)),
+            Kind::Table => What::Table(Table(handle)),
+            Kind::Memory => What::Memory(Memory(handle)),
+            Kind::Global => What::Global(Global(handle)),
+            Kind::Instance => What::Instance(Instance(handle)),
+            Kind::ExternRef => return from_external(store, shared, ExternRef(handle)),
+        },
+    ))
+}
+
 /// The reference behind a pointer.
-pub(super) fn reference<'a, C: Counted<Value = RefValue>>(
+pub(in crate::capi) fn reference<'a, C: Counted<Value = RefValue>>(
     pointer: *const C,
     name: &'static str,
 ) -> Result<&'a RefValue, Fail> {

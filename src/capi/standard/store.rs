@@ -40,11 +40,11 @@ impl Drop for StoreValue {
 }
 
 /// A store, for its objects.
-pub(super) struct Shared {
+pub(in crate::capi) struct Shared {
     state: Mutex<State>,
     /// The store's, known without entering it.
-    pub(super) engine: Engine,
-    pub(super) live: Arc<Live>,
+    pub(in crate::capi) engine: Engine,
+    pub(in crate::capi) live: Arc<Live>,
 }
 
 struct State {
@@ -75,7 +75,7 @@ impl Shared {
     }
 
     /// Runs `body` with the store.
-    pub(super) fn enter<R>(&self, body: impl FnOnce(&mut Store) -> Result<R, Fail>) -> Result<R, Fail> {
+    pub(in crate::capi) fn enter<R>(&self, body: impl FnOnce(&mut Store) -> Result<R, Fail>) -> Result<R, Fail> {
         /// Leaves the store, also when a panic passes.
         struct Leave<'a>(&'a Shared);
         impl Drop for Leave<'_> {
@@ -142,7 +142,7 @@ impl Shared {
     }
 
     /// A reference to the native store, owned by the caller.
-    fn native(&self) -> Result<*mut updraft_store_t, Fail> {
+    pub(in crate::capi) fn native(&self) -> Result<*mut updraft_store_t, Fail> {
         let state = self.state();
         if state.native.is_null() {
             return Err(Fail::misuse("the store was deleted"));
@@ -154,12 +154,20 @@ impl Shared {
 /// Gives up the native store. The lock goes first: finalizers run in there.
 fn end(mut state: MutexGuard<'_, State>) {
     let native = std::mem::replace(&mut state.native, null_mut());
-    state.released = Vec::new();
+    let released = std::mem::take(&mut state.released);
     drop(state);
-    if !native.is_null() {
-        // SAFETY: the reference is ours, and gone now.
-        unsafe { updraft_store_delete(native, null_mut()) };
+    if native.is_null() {
+        return;
     }
+    // The host may hold the native store as well, and then it lives on.
+    let _ = with_store(native, |store| {
+        for handle in released {
+            store.release(handle)?;
+        }
+        Ok(())
+    });
+    // SAFETY: the reference is ours, and gone now.
+    unsafe { updraft_store_delete(native, null_mut()) };
 }
 
 impl Drop for Shared {
@@ -169,8 +177,14 @@ impl Drop for Shared {
 }
 
 /// What the objects of a store know of it.
-pub(super) fn shared(store: *const wasm_store_t) -> Result<&'static Arc<Shared>, Fail> {
+pub(in crate::capi) fn shared(store: *const wasm_store_t) -> Result<&'static Arc<Shared>, Fail> {
     Ok(&object(store, "store")?.0)
+}
+
+/// A store of the standard API around a native one.
+pub(in crate::capi) fn wrap(native: *mut updraft_store_t) -> Result<*mut wasm_store_t, Fail> {
+    let engine = with_store(native, |store| Ok(store.engine().clone()))?;
+    Ok(new_object(StoreValue(Shared::new(clone_object(native.cast_const(), "store")?, engine)?)))
 }
 
 /// Makes a store; NULL if there is no memory for it.

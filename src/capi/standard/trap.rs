@@ -20,7 +20,7 @@ use crate::trap::{Frame, Trap, TrapCode};
 pub type wasm_message_t = wasm_byte_vec_t;
 
 /// What a trap holds.
-pub(super) struct TrapData {
+pub(in crate::capi) struct TrapData {
     code: TrapCode,
     /// Without a NUL at its end.
     message: Box<[u8]>,
@@ -55,7 +55,7 @@ impl Drop for Carried {
 }
 
 /// A trap for C: why something failed. Finds the instances of its frames, if the store can be asked.
-pub(super) fn new_trap(shared: &Arc<Shared>, store: Option<&mut Store>, fail: Fail) -> *mut wasm_trap_t {
+pub(in crate::capi) fn new_trap(shared: &Arc<Shared>, store: Option<&mut Store>, fail: Fail) -> *mut wasm_trap_t {
     let trap = match fail {
         Fail::Error(Error::Trap(trap)) => *trap,
         Fail::Error(error) => {
@@ -122,12 +122,7 @@ pub(super) fn carry(object: *mut wasm_trap_t) -> Error {
             return trap.into();
         }
     };
-    let mut trap = Trap::new(data.code);
-    trap.message = String::from_utf8_lossy(&data.message).into();
-    trap.exit_status = data.exit_status;
-    if let Some((_, frames)) = data.frames.get() {
-        trap.frames = frames.clone();
-    }
+    let mut trap = data.to_trap();
     trap.payload = Some(Box::new(Carried(object)));
     trap.into()
 }
@@ -137,6 +132,24 @@ fn data(value: &super::object::RefValue) -> Result<&TrapData, Fail> {
         What::Trap(data, _) => Ok(data),
         _ => Err(Fail::misuse("trap is a reference of another kind")),
     }
+}
+
+impl TrapData {
+    /// The trap as the engine knows it.
+    fn to_trap(&self) -> Trap {
+        let mut trap = Trap::new(self.code);
+        trap.message = String::from_utf8_lossy(&self.message).into();
+        trap.exit_status = self.exit_status;
+        if let Some((_, frames)) = self.frames.get() {
+            trap.frames = frames.clone();
+        }
+        trap
+    }
+}
+
+/// What a trap object was made of.
+pub(in crate::capi) fn to_error(trap: *const wasm_trap_t) -> Result<Trap, Fail> {
+    Ok(data(reference(trap, "trap")?)?.to_trap())
 }
 
 fn frames_of(trap: *const wasm_trap_t) -> Result<&'static [*mut wasm_frame_t], Fail> {

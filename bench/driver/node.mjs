@@ -1,0 +1,181 @@
+// The jobs of driver.c for V8: the same arguments, the same output. Flags of node choose the compiler.
+//
+//     node FLAG... node.mjs JOB ARGUMENT...
+//
+// JavaScript has no unchecked interface, frees by garbage collection, and knows types of imports only as
+// flags would allow; so imports come from the caller as JSON in the environment variable BENCH_IMPORTS.
+
+import {readFileSync} from 'node:fs';
+
+const imports = JSON.parse(process.env.BENCH_IMPORTS ?? '[]');
+const output = {};
+
+function now() {
+  const cpu = process.cpuUsage();
+  return {wall: process.hrtime.bigint(), cpu: (cpu.user + cpu.system) * 1000};
+}
+
+function record(name, begin, count = 1) {
+  const end = now();
+  const series = output[name] ??= {wall: [], cpu: []};
+  series.wall.push(Number(end.wall - begin.wall) / count);
+  series.cpu.push((end.cpu - begin.cpu) / count);
+}
+
+// Stubs that return zeros, empty memories, tables and globals.
+function stubs() {
+  const object = {};
+  for (const item of imports) {
+    object[item.module] ??= {};
+    object[item.module][item.name] = stub(item);
+  }
+  return object;
+}
+
+function zero(type) {
+  return type === 'i64' ? 0n : type === 'externref' || type === 'funcref' ? null : 0;
+}
+
+function stub(item) {
+  switch (item.kind) {
+    case 'func':
+      return item.results.length === 1 ? () => zero(item.results[0]) : () => item.results.map(zero);
+    case 'memory':
+      return new WebAssembly.Memory(item.type);
+    case 'table':
+      return new WebAssembly.Table(item.type);
+    default:
+      return new WebAssembly.Global(item.type, zero(item.type.value));
+  }
+}
+
+function memory() {
+  const value = (path, key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(path, 'latin1'))[1]);
+  return {
+    pss_kib: value('/proc/self/smaps_rollup', 'Pss'),
+    virtual_kib: value('/proc/self/status', 'VmSize'),
+    mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1,
+  };
+}
+
+function difference(after, before) {
+  return Object.fromEntries(Object.keys(after).map((key) => [key, after[key] - before[key]]));
+}
+
+function parseArgument(text) {
+  return text.startsWith('i64:') ? BigInt(text.slice(4)) : Number(text.slice(4));
+}
+
+function unsigned(value) {
+  if (typeof value === 'bigint') return BigInt.asUintN(64, value).toString();
+  return value === undefined ? '0' : String(Number.isInteger(value) ? value >>> 0 : value);
+}
+
+const jobs = {
+  compile(file, repeat) {
+    const bytes = readFileSync(file);
+    const before = memory();
+    for (let i = 0; i < Number(repeat); i++) {
+      const begin = now();
+      const module = new WebAssembly.Module(bytes);
+      record('compile', begin);
+      if (i === 0) output.memory = difference(memory(), before);
+      if (!module) throw new Error('unreachable');
+    }
+    output.peak_kib = process.resourceUsage().maxRSS;
+  },
+
+  first(file, repeat, name, results, ...args) {
+    const bytes = readFileSync(file);
+    for (let i = 0; i < Number(repeat); i++) {
+      const begin = now();
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), stubs());
+      output.result = name ? unsigned(instance.exports[name](...args.map(parseArgument))) : '0';
+      record('first', begin);
+    }
+  },
+
+  run(file, repeat, n) {
+    const bytes = readFileSync(file);
+    const begin = now();
+    const module = new WebAssembly.Module(bytes);
+    record('compile', begin);
+    const {run} = new WebAssembly.Instance(module, stubs()).exports;
+    output.result = unsigned(run(Number(n)));
+    record('whole', begin);
+    for (let i = 0; i < Number(repeat); i++) {
+      const start = now();
+      const again = unsigned(run(Number(n)));
+      record('steady', start);
+      if (again !== output.result) throw new Error(`run(${n}) gave ${output.result}, then ${again}`);
+    }
+    output.pss_kib = memory().pss_kib;
+  },
+
+  calls(file, repeat, count) {
+    const calls = Number(count);
+    const {add, call_host, loop} =
+        new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), {env: {host: (a, b) => (a + b) | 0}}).exports;
+    let sum = 0;
+    for (let i = 0; i < calls; i++) sum = (sum + i) | 0;
+    for (let k = 0; k < Number(repeat); k++) {
+      let begin = now();
+      let last = 0;
+      for (let i = 0; i < calls; i++) last = add(i, last);
+      record('in_checked', begin, calls);
+      if (last !== sum) throw new Error('calls into WebAssembly: wrong sum');
+      begin = now();
+      if (call_host(calls) !== sum) throw new Error('calls of the host: wrong sum');
+      record('out_checked', begin, calls);
+      begin = now();
+      if (loop(calls) !== sum) throw new Error('loop: wrong sum');
+      record('loop', begin, calls);
+    }
+  },
+
+  instantiate(file, repeat, count) {
+    const module = new WebAssembly.Module(readFileSync(file));
+    for (let i = 0; i < Number(repeat); i++) {
+      const begin = now();
+      for (let k = 0; k < Number(count); k++) new WebAssembly.Instance(module, stubs());
+      record('instantiate', begin, Number(count));
+    }
+  },
+
+  instances(file, count) {
+    const module = new WebAssembly.Module(readFileSync(file));
+    const all = [new WebAssembly.Instance(module, stubs())];
+    const before = memory();
+    for (let i = 0; i < Number(count); i++) all.push(new WebAssembly.Instance(module, stubs()));
+    output.memory = difference(memory(), before);
+    if (all.length === 0) throw new Error('unreachable');
+  },
+
+  tiny(file, repeat, count) {
+    const bytes = readFileSync(file);
+    for (let i = 0; i < Number(repeat); i++) {
+      const begin = now();
+      for (let k = 0; k < Number(count); k++)
+        if (new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.run(1) !== 2) throw new Error('tiny: wrong result');
+      record('tiny', begin, Number(count));
+    }
+  },
+
+  alive(file, count) {
+    const bytes = readFileSync(file);
+    const all = [new WebAssembly.Module(bytes)];
+    const before = memory();
+    for (let i = 0; i < Number(count); i++) all.push(new WebAssembly.Module(bytes));
+    output.memory = difference(memory(), before);
+    if (new WebAssembly.Instance(all[Number(count)]).exports.run(1) !== 2) throw new Error('alive: wrong result');
+  },
+};
+
+const [job, ...args] = process.argv.slice(2);
+try {
+  jobs[job](...args);
+  console.log(JSON.stringify(output));
+} catch (error) {
+  console.log(JSON.stringify({error: String(error?.message ?? error)}));
+  process.exit(1);
+}

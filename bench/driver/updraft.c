@@ -1,0 +1,172 @@
+// Drives Updraft through its own interface.
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "updraft.h"
+#include "wasm_h.h"
+
+#define FUNCTIONS(X)                                                                                                 \
+  X(error_message) X(config_new) X(config_set_compilation) X(config_set_interrupts) X(config_set_compile_threads)    \
+  X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
+  X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
+  X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
+  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(table_new) X(global_new) X(capability_supported)
+
+#define DECLARE(name) static __typeof__(updraft_##name) *name;
+FUNCTIONS(DECLARE)
+
+static updraft_engine_t *engine;
+
+// Errors of all calls end up here: a failed call ends the process.
+static updraft_error_t *error;
+
+static void check(updraft_status_t status, const char *what) {
+  if (status == UPDRAFT_STATUS_OK) return;
+  size_t len = 0;
+  const char *message = error_message(error, &len);
+  fail("%s: status %u: %.*s", what, status, (int)len, message);
+}
+
+static int has(const char *mode, const char *word) { return strstr(mode, word) != NULL; }
+
+// Modes: words of "eager", "lazy", "nopoll" (no interrupts), joined by '-'; no word leaves a default as it is.
+static void load(void *library, Options options) {
+#define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
+  FUNCTIONS(FIND)
+  updraft_config_t *config;
+  check(config_new(&config, &error), "config_new");
+  if (has(options.mode, "eager")) check(config_set_compilation(config, UPDRAFT_COMPILATION_EAGER, &error), "eager");
+  if (has(options.mode, "lazy")) check(config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, &error), "lazy");
+  if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
+  if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
+  check(engine_new(config, &engine, &error), "engine_new");
+}
+
+static void *compile(const uint8_t *bytes, size_t len) {
+  updraft_module_t *module;
+  check(module_new(engine, bytes, len, &module, &error), "module_new");
+  return module;
+}
+
+static void discard(void *module) { module_delete(module); }
+
+static size_t code_size(void *module) {
+  size_t bytes;
+  check(module_code_size(module, &bytes, &error), "code_size");
+  return bytes;
+}
+
+// The results are zeros already.
+static updraft_error_t *stub(void *env, updraft_caller_t *caller, const updraft_val_t *args, size_t arg_count,
+                             updraft_val_t *results, size_t result_count) {
+  (void)env, (void)caller, (void)args, (void)arg_count, (void)results, (void)result_count;
+  return NULL;
+}
+
+static updraft_error_t *add(void *env, updraft_caller_t *caller, const updraft_val_t *args, size_t arg_count,
+                            updraft_val_t *results, size_t result_count) {
+  (void)env, (void)caller, (void)arg_count, (void)result_count;
+  results[0].of.i32 = (int32_t)((uint32_t)args[0].of.i32 + (uint32_t)args[1].of.i32);
+  return NULL;
+}
+
+static updraft_error_t *add_raw(void *env, updraft_caller_t *caller, updraft_raw_t *values, size_t count) {
+  (void)env, (void)caller, (void)count;
+  values[0].i32 = (int32_t)((uint32_t)values[0].i32 + (uint32_t)values[1].i32);
+  return NULL;
+}
+
+static void make_import(updraft_store_t *store, const updraft_module_t *module, size_t index, Imports imports,
+                        updraft_extern_t *out) {
+  updraft_import_t import = {.struct_size = sizeof import};
+  check(module_import(module, index, &import, &error), "import");
+  out->kind = import.kind;
+  switch (import.kind) {
+    case UPDRAFT_KIND_FUNC: {
+      updraft_functype_t *type;
+      check(module_import_functype(module, index, &type, &error), "functype");
+      if (imports == ADDS_UNCHECKED)
+        check(func_new_raw(store, type, add_raw, NULL, NULL, &out->handle, &error), "func_new_raw");
+      else
+        check(func_new(store, type, imports == STUBS ? stub : add, NULL, NULL, &out->handle, &error), "func_new");
+      functype_delete(type);
+      break;
+    }
+    case UPDRAFT_KIND_MEMORY: {
+      updraft_memorytype_t type = {.struct_size = sizeof type};
+      check(module_import_memorytype(module, index, &type, &error), "memorytype");
+      check(memory_new(store, &type, &out->handle, &error), "memory_new");
+      break;
+    }
+    case UPDRAFT_KIND_TABLE: {
+      updraft_tabletype_t type = {.struct_size = sizeof type};
+      check(module_import_tabletype(module, index, &type, &error), "tabletype");
+      const updraft_val_t null = {.kind = type.element};
+      check(table_new(store, &type, &null, &out->handle, &error), "table_new");
+      break;
+    }
+    default: {
+      updraft_globaltype_t type = {.struct_size = sizeof type};
+      check(module_import_globaltype(module, index, &type, &error), "globaltype");
+      const updraft_val_t zero = {.kind = type.content};
+      check(global_new(store, &type, &zero, &out->handle, &error), "global_new");
+    }
+  }
+}
+
+static void instantiate(void *module, Imports imports, Instance *out) {
+  updraft_store_t *store;
+  size_t count = 0;
+  updraft_instance_t instance;
+  check(store_new(engine, &store, &error), "store_new");
+  check(module_import_count(module, &count, &error), "import_count");
+  updraft_extern_t few[16], *items = count <= 16 ? few : calloc(count, sizeof *items);
+  for (size_t i = 0; i < count; i++) make_import(store, module, i, imports, &items[i]);
+  check(instance_new(store, module, items, count, &instance, &error), "instance_new");
+  if (items != few) free(items);
+  *out = (Instance){.store = store, .words = {instance}};
+}
+
+static void instance_free(Instance *instance) {
+  check(store_delete(instance->store, &error), "store_delete");
+}
+
+static void find(Instance *instance, const char *name, Function *out) {
+  updraft_extern_t item;
+  check(instance_export(instance->store, instance->words[0], name, strlen(name), &item, &error), name);
+  out->words[0] = item.handle;
+}
+
+static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
+  updraft_val_t values[8], results[8] = {0};
+  for (size_t i = 0; i < count; i++) {
+    values[i].kind = args[i].kind;
+    values[i].of.i64 = args[i].value;
+  }
+  check(func_call(instance->store, function->words[0], values, count, results, result_count, &error), "call");
+  if (result_count == 0) return 0;
+  return results[0].kind == UPDRAFT_VAL_I32 ? (uint32_t)results[0].of.i32 : (uint64_t)results[0].of.i64;
+}
+
+static uint32_t call_many(Instance *instance, Function *function, uint32_t count, Checking checking) {
+  uint32_t last = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    updraft_status_t status;
+    if (checking == CHECKED) {
+      const updraft_val_t args[2] = {{.kind = UPDRAFT_VAL_I32, .of.i32 = (int32_t)i}, {.kind = UPDRAFT_VAL_I32, .of.i32 = (int32_t)last}};
+      updraft_val_t result;
+      status = func_call(instance->store, function->words[0], args, 2, &result, 1, &error);
+      last = (uint32_t)result.of.i32;
+    } else {
+      updraft_raw_t cells[2];
+      cells[0].i32 = (int32_t)i, cells[1].i32 = (int32_t)last;
+      status = func_call_raw(instance->store, function->words[0], cells, &error);
+      last = (uint32_t)cells[0].i32;
+    }
+    if (status != UPDRAFT_STATUS_OK) check(status, "call");
+  }
+  return last;
+}
+
+const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, call, call_many, 1};

@@ -1,0 +1,224 @@
+"""Medians, ratios and tables from the samples of a run."""
+
+import math
+import statistics
+
+from .engines import BASE, ENGINES
+from .sets import ALL
+
+WIDE = 0.15  # of the median: beyond this, the spread is pointed out
+
+# The engines of a table, as far as they were measured, in this order.
+ORDER = list(ENGINES)
+
+
+class Table:
+    """The rows of a result by (set, item, engine, threads, metric)."""
+
+    def __init__(self, result):
+        self.samples = {(r["set"], r["item"], r["engine"], r["threads"], r["metric"]): r["samples"] for r in result["rows"]}
+
+    def median(self, *key):
+        samples = self.samples.get(key)
+        return statistics.median(samples) if samples else None
+
+    def spread(self, *key):
+        samples = self.samples[key]
+        return (max(samples) - min(samples)) / statistics.median(samples)
+
+    def items(self, name, metric):
+        return list(dict.fromkeys(k[1] for k in self.samples if k[0] == name and k[4] == metric))
+
+    def engines(self, name, metric, threads=None):
+        found = {k[2] for k in self.samples if k[0] == name and k[4] == metric and threads in (None, k[3])}
+        return [engine for engine in ORDER if engine in found]
+
+    def ratio(self, name, item, engine, threads, metric, base=BASE):
+        ours, theirs = self.median(name, item, engine, threads, metric), self.median(name, item, base, threads, metric)
+        return ours / theirs if ours and theirs else None
+
+    def mean_ratio(self, name, engine, threads, metric, base=BASE, items=None):
+        """The geometric mean over the items that both have, and how many these are."""
+        ratios = [self.ratio(name, item, engine, threads, metric, base) for item in items or self.items(name, metric)]
+        ratios = [ratio for ratio in ratios if ratio]
+        return (math.exp(statistics.fmean(map(math.log, ratios))), len(ratios)) if ratios else (None, 0)
+
+
+def line(rows, item, group):
+    """One line of progress: the fastest sample of each engine."""
+    parts = []
+    for job in group:
+        for metric in ("steady", "whole", "compile", "first", "instantiate", "tiny", "in_checked", "pss_kib"):
+            samples = rows.get((*item, job.engine, job.threads, metric))
+            if samples:
+                value = f"{min(samples):.0f} KiB" if metric == "pss_kib" else duration(min(samples))
+                parts.append(f"{job.engine}{'' if job.threads == ALL else '/1'} {value}")
+                break
+    return ", ".join(parts)
+
+
+def duration(seconds):
+    for unit, scale in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if seconds * scale >= 1:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def number(value, form="{:.2f}"):
+    return form.format(value) if value is not None else "-"
+
+
+def grid(header, lines):
+    """A Markdown table, numbers to the right."""
+    marks = ["---"] + ["--:"] * (len(header) - 1)
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, marks, *lines]) + "\n"
+
+
+def ratios(table, name, metric, threads, unit_name, unit):
+    """Items by engines: the base's own time, and everybody's time relative to it."""
+    engines = table.engines(name, metric, threads)
+    if not engines:
+        return ""
+    lines = []
+    for item in table.items(name, metric):
+        if not any(table.median(name, item, engine, threads, metric) for engine in engines):
+            continue
+        base = table.median(name, item, BASE, threads, metric)
+        wide = [engine for engine in engines if (name, item, engine, threads, metric) in table.samples
+                and table.spread(name, item, engine, threads, metric) > WIDE]
+        cells = [number(table.ratio(name, item, engine, threads, metric)) + ("~" if engine in wide else "") for engine in engines]
+        lines.append([item, number(base and base * unit, "{:.1f}"), *cells])
+    mean = [number(table.mean_ratio(name, engine, threads, metric)[0], "**{:.2f}**") for engine in engines]
+    lines.append(["**geometric mean**", "", *mean])
+    return grid(["", f"{BASE} {unit_name}", *engines], lines)
+
+
+def throughput(table, result, threads):
+    """Modules by engines: megabytes of code section per second."""
+    engines = table.engines("compile", "compile", threads)
+    lines = []
+    for item, module in result["modules"].items():
+        cells = []
+        for engine in engines:
+            seconds = table.median("compile", item, engine, threads, "compile")
+            cells.append(number(seconds and module["code_size"] / seconds / 1e6))
+        if set(cells) != {"-"}:
+            lines.append([f"{item} ({module['producer']})", f"{module['code_size'] / 1e6:.2f}", *cells])
+    mean = [number(table.mean_ratio("compile", engine, threads, "compile")[0], "**{:.2f}**") for engine in engines]
+    lines.append([f"**time relative to {BASE}**", "", *mean])
+    return grid(["module", "code MB", *engines], lines)
+
+
+def code_sizes(table, result):
+    lines = []
+    engines = table.engines("compile", "code_size", 1)
+    for item, module in result["modules"].items():
+        sizes = [table.median("compile", item, engine, 1, "code_size") for engine in engines]
+        if any(sizes):
+            lines.append([item, *[number(size and size / module["code_size"]) for size in sizes]])
+    mean = [number(table.mean_ratio("compile", engine, 1, "code_size")[0], "**{:.2f}**") for engine in engines]
+    return grid(["machine code bytes per byte of code section", *engines], [*lines, [f"**relative to {BASE}**", *mean]]) if lines else ""
+
+
+def edges(table, result):
+    """Calls, instances and tiny modules: absolute values by engine."""
+    engines = [engine for engine in ORDER if any(k[2] == engine for k in table.samples if k[0] in ("calls", "tiny", "alive"))]
+    rows = [
+        ("host to wasm, checked, ns", "calls", "calls", 1, "in_checked", 1e9), ("host to wasm, unchecked, ns", "calls", "calls", 1, "in_unchecked", 1e9),
+        ("wasm to host, checked, ns", "calls", "calls", 1, "out_checked", 1e9), ("wasm to host, unchecked, ns", "calls", "calls", 1, "out_unchecked", 1e9),
+        ("store and empty instance, us", "instantiate", "empty", 1, "instantiate", 1e6),
+        ("store and instance with 1 MB of data, us", "instantiate", "1 MB data", 1, "instantiate", 1e6),
+        ("memory of an empty instance, KiB", "instances", "empty", ALL, "pss_kib", 1 / 1000),
+        ("memory of an instance with 1 MB of data, KiB", "instances", "1 MB data", ALL, "pss_kib", 1 / 100),
+        ("tiny module, bytes to release, us", "tiny", "tiny", 1, "tiny", 1e6),
+        (f"{1000 if result['quick'] else 10_000} tiny modules alive, PSS MiB", "alive", "tiny", ALL, "pss_kib", 1 / 1024),
+        ("the same, mappings", "alive", "tiny", ALL, "mappings", 1), ("the same, address space MiB", "alive", "tiny", ALL, "virtual_kib", 1 / 1024),
+    ]
+    lines = []
+    for label, name, item, threads, metric, unit in rows:
+        values = [table.median(name, item, engine, threads, metric) for engine in engines]
+        if any(value is not None for value in values):
+            ratio = table.ratio(name, item, "updraft", threads, metric)
+            lines.append([label, *[number(None if value is None else value * unit) for value in values], number(ratio)])
+    return grid(["", *engines, f"updraft / {BASE}"], lines) if lines else ""
+
+
+def bars(table, result):
+    """What the project promises, against what was measured."""
+    common = [("compile time, one thread, corpus", "compile", None, 1, "compile", 1.0), ("code size, corpus", "compile", None, 1, "code_size", 1.0),
+              ("steady state, kernels", "kernels", None, ALL, "steady", 1.0),
+              ("host to wasm, checked", "calls", ["calls"], 1, "in_checked", 0.2), ("host to wasm, unchecked", "calls", ["calls"], 1, "in_unchecked", 0.8),
+              ("wasm to host, checked", "calls", ["calls"], 1, "out_checked", 0.25), ("wasm to host, unchecked", "calls", ["calls"], 1, "out_unchecked", 0.7),
+              ("empty instance", "instantiate", ["empty"], 1, "instantiate", 1.0), ("instance with 1 MB of data", "instantiate", ["1 MB data"], 1, "instantiate", 1.0),
+              ("tiny module, bytes to release", "tiny", None, 1, "tiny", 0.5), ("tiny modules alive, memory", "alive", None, ALL, "pss_kib", 0.5)]
+    lines = []
+    for label, name, items, threads, metric, bar in common:
+        ratio, count = table.mean_ratio(name, "updraft", threads, metric, items=items)
+        if ratio:
+            lines.append([label, count, f"{ratio:.2f}", f"<= {bar}", "met" if ratio <= bar else "**missed**"])
+    ours, theirs = table.median("alive", "tiny", "updraft", ALL, "mappings") or 0, table.median("alive", "tiny", BASE, ALL, "mappings")
+    if theirs:
+        lines.append(["tiny modules alive, mappings", 1, f"{ours / theirs:.2f}", "<= 0.5", "met" if ours / theirs <= 0.5 else "**missed**"])
+    sizes = result["library_bytes"]
+    if {"updraft", "wasmtime"} <= set(sizes):
+        ratio = sizes["updraft"] / sizes["wasmtime"]
+        lines.append(["stripped shared library", 1, f"{ratio:.2f}", "<= 0.33", "met" if ratio <= 1 / 3 else "**missed**"])
+    return grid([f"updraft relative to {BASE}", "items", "ratio", "aim", ""], lines) if lines else ""
+
+
+def interruptible(table):
+    """Both engines with loops that can be interrupted, and both without."""
+    lines = []
+    for label, ours, theirs in [("neither interrupts loops", "updraft-nopoll", "wasmtime"), ("both do", "updraft", "wasmtime-epoch")]:
+        ratio, count = table.mean_ratio("kernels", ours, ALL, "steady", theirs)
+        if ratio:
+            lines.append([label, f"{ours} / {theirs}", count, f"{ratio:.3f}"])
+    return grid(["steady state of the kernels", "", "items", "ratio"], lines) if lines else ""
+
+
+def markdown(result):
+    """All tables of a run, as BENCHMARKS.md."""
+    table = Table(result)
+    machine, clock = result["machine"], {"wall": "wall time", "cpu": "processor time"}[result["clock"]]
+    parts = [
+        "# Benchmarks\n",
+        f"Updraft beside other engines, measured {result['date']} by `bench/run`{' --quick' if result['quick'] else ''}: {result['rounds']} interleaved"
+        f" rounds, medians of {clock}. Tables of ratios show time relative to {BASE}, lower is better; `~` marks a spread (maximum - minimum)"
+        f" above {WIDE:.0%} of the median. Every result was checked.\n",
+        f"Machine: {machine['cpu']}, {machine['processors']} processors, {machine['memory_gib']} GiB, Linux {machine['kernel']},"
+        f" load {machine['load']:.1f} at the end.\n",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in result["versions"].items()) + ".\n",
+        grid(["engine", "what it is"], [[name, ENGINES[name][3]] for name in ORDER if any(r["engine"] == name for r in result["rows"])]),
+    ]
+    sections = [
+        ("Against the aims", bars(table, result)), ("Interrupts", interruptible(table)),
+        ("Kernels: steady state", ratios(table, "kernels", "steady", ALL, "ms", 1e3)),
+        ("Kernels: from bytes to the first result", ratios(table, "kernels", "whole", ALL, "ms", 1e3)),
+        ("Whole runs: from bytes to the result", ratios(table, "whole", "whole", ALL, "ms", 1e3)),
+        ("Compile throughput, one thread (MB of code section per second)", throughput(table, result, 1) if table.items("compile", "compile") else ""),
+        ("Compile throughput, all processors", throughput(table, result, ALL) if table.engines("compile", "compile", ALL) else ""),
+        ("Code size", code_sizes(table, result)),
+        ("Memory added by compiling (PSS), one thread", ratios(table, "compile", "pss_kib", 1, "MiB", 1 / 1024)),
+        ("From bytes to the first result of a call", ratios(table, "first", "first", ALL, "ms", 1e3)),
+        ("Calls, instances, tiny modules", edges(table, result)),
+        ("Stripped library", grid(["library", "MB"], [[name, f"{size / 1e6:.2f}"] for name, size in result["library_bytes"].items()])),
+    ]
+    for title, body in sections:
+        if body:
+            parts += [f"## {title}\n", body]
+    if result["failed"] or result["notes"]:
+        parts += ["## Left out\n", "\n".join(f"- {short(failure)}" for failure in collapse(result)) + "\n"]
+    return "\n".join(parts)
+
+
+def collapse(result):
+    """Failures by engine and reason: a refused feature concerns many modules."""
+    groups = {}
+    for failure in result["failed"]:
+        groups.setdefault((failure["set"], failure["engine"], failure["error"][:120]), []).append(failure["item"])
+    left_out = [note for note in result["notes"] if note.startswith("LEFT OUT")]
+    return [*left_out, *(f"{name}, {engine}, {', '.join(dict.fromkeys(items))}: {error}" for (name, engine, error), items in groups.items())]
+
+
+def short(text):
+    return " ".join(text.split())[:300]

@@ -1,0 +1,159 @@
+"""What is measured: each set makes jobs; a job runs one process and yields samples by metric."""
+
+import dataclasses
+
+from .common import BENCH, CACHE, Missing, fetch, load, say
+from .wasmfile import WasmFile, module_with_data
+
+SECONDS_PER_NANOSECOND = 1e-9
+ALL = 0  # threads
+
+KERNEL_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "wasmtime-epoch", "winch", "wasmer", "wasmer-singlepass", "wasmi",
+                  "v8", "v8-liftoff", "v8-turbofan"]
+COMPILE_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
+                   "v8-turbofan"]
+FIRST_ENGINES = ["updraft", "updraft-lazy", "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-liftoff"]
+SMALL_ENGINES = ["updraft", "wasmtime", "winch", "wasmer", "wasmi", "v8"]
+MEMORY_ENGINES = ["updraft", "wasmtime", "wasmer", "wasmi", "v8"]
+
+QUICK_KERNELS = ["ackermann", "bulk", "fib", "json", "lz", "matmul", "mandelbrot", "sha256", "vcall"]
+QUICK_MODULES = ["as-sha256", "oxipng", "shfmt", "sql.js"]
+
+
+@dataclasses.dataclass
+class Job:
+    """One process to run: `samples` picks from its output what is kept, as metric -> seconds or plain numbers."""
+
+    set: str
+    item: str
+    engine: str
+    threads: int
+    args: list
+    times: dict  # series of the output -> metric
+    numbers: dict = dataclasses.field(default_factory=dict)  # path in the output -> metric
+    expected: str | None = None
+    imports: list | None = None
+    rounds: int | None = None  # fewer than asked for, where a run is long
+
+    def samples(self, output, clock):
+        for series, metric in self.times.items():
+            for value in output.get(series, {}).get(clock, []):
+                yield metric, value * SECONDS_PER_NANOSECOND
+        for path, metric in self.numbers.items():
+            value = output
+            for step in path.split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+            if value is not None and (value or metric != "code_size"):  # a size of 0 means that the engine does not tell
+                yield metric, value
+
+
+@dataclasses.dataclass
+class Module:
+    """A real module, fetched."""
+
+    name: str
+    path: str
+    producer: str
+    call: list
+    expected: str
+    outline: WasmFile
+
+
+def corpus(only, quick, log):
+    modules = []
+    for name, entry in load("corpus.json").items():
+        if (quick and name not in QUICK_MODULES) or (only and name not in only):
+            continue
+        try:
+            path = fetch(entry["package"], entry["sha256"]) / entry["file"]
+        except Missing as reason:
+            log(f"LEFT OUT {name}: {reason}")
+            continue
+        modules.append(Module(name, str(path), entry["producer"], entry["call"], entry["expected"], WasmFile(path.read_bytes())))
+    return sorted(modules, key=lambda module: module.outline.code_size)
+
+
+def compile_jobs(modules, quick):
+    for module in modules:
+        large = module.outline.code_size > 3_000_000
+        for engine in COMPILE_ENGINES:
+            for threads in [1] if quick else [1, ALL]:
+                if threads == ALL and engine in ("wasmi", "updraft-nopoll"):
+                    continue  # one thread only, or no more to learn
+                yield Job("compile", module.name, engine, threads, ["compile", module.path, 1 if large else 3],
+                          {"compile": "compile"}, {"code_size": "code_size", "peak_kib": "peak_kib", "memory.pss_kib": "pss_kib"})
+
+
+def first_jobs(modules, quick):
+    for module in modules:
+        large = module.outline.code_size > 3_000_000
+        for engine in FIRST_ENGINES:
+            if large and engine in ("updraft", "wasmtime"):
+                continue  # the compile set tells
+            yield Job("first", module.name, engine, ALL, ["first", module.path, 1 if large else 3, *module.call], {"first": "first"},
+                      expected=module.expected, imports=module.outline.imports)
+
+
+def kernel_jobs(only, quick):
+    for name, kernel in load("kernels/manifest.json").items():
+        if (quick and name not in QUICK_KERNELS) or (only and name not in only):
+            continue
+        wasm = BENCH / "kernels" / f"{name}.wasm"
+        for engine in KERNEL_ENGINES:
+            # An interpreter takes ten times as long: one run tells enough.
+            slow = engine == "wasmi"
+            yield Job("kernels", name, engine, ALL, ["run", wasm, 1 if slow else 3, kernel["n"]],
+                      {"steady": "steady", "whole": "whole"}, {"pss_kib": "pss_kib"}, expected=kernel["expected"], rounds=1 if slow else None)
+
+
+def whole_jobs(only, quick):
+    engines = [*KERNEL_ENGINES, "updraft-lazy", "wasmi-lazy"]
+    for name, kernel in load("kernels/manifest.json").items():
+        if only and name not in only:
+            continue
+        for size, (n, expected) in kernel.get("sizes", {}).items():
+            if quick and (size == "long" or name not in QUICK_KERNELS):
+                continue
+            for engine in engines:
+                slow = size == "long" and engine.startswith("wasmi")
+                yield Job("whole", f"{name} {size}", engine, ALL, ["run", BENCH / "kernels" / f"{name}.wasm", 0, n],
+                          {"whole": "whole", "compile": "compile"}, expected=expected, rounds=1 if slow else None)
+
+
+def edge_jobs(quick):
+    """Calls, instances, tiny modules."""
+    modules = BENCH / "modules"
+    data = CACHE / "data.wasm"
+    data.write_bytes(module_with_data(1 << 20))
+    for engine in SMALL_ENGINES:
+        yield Job("calls", "calls", engine, 1, ["calls", modules / "calls.wasm", 5, 1_000_000],
+                  {series: series for series in ("in_checked", "in_unchecked", "out_checked", "out_unchecked", "loop")},
+                  imports=[{"module": "env", "name": "host", "kind": "func", "results": ["i32"]}])
+        for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
+            yield Job("instantiate", item, engine, 1, ["instantiate", path, 5, count], {"instantiate": "instantiate"})
+        yield Job("tiny", "tiny", engine, 1, ["tiny", modules / "tiny.wasm", 3, 100 if quick else 300], {"tiny": "tiny"})
+    for engine in MEMORY_ENGINES:
+        for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
+            yield Job("instances", item, engine, ALL, ["instances", path, count], {}, memory_numbers(), rounds=1)
+        yield Job("alive", "tiny", engine, ALL, ["alive", modules / "tiny.wasm", 1000 if quick else 10_000], {}, memory_numbers(), rounds=1)
+
+
+def memory_numbers():
+    return {f"memory.{key}": key for key in ("pss_kib", "virtual_kib", "mappings")}
+
+
+SETS = ["kernels", "whole", "compile", "first", "edges"]
+
+
+def make_jobs(bench, sets, only, quick, log):
+    modules = corpus(only, quick, log) if {"compile", "first"} & set(sets) else []
+    jobs = []
+    for name in sets:
+        match name:
+            case "kernels": jobs += kernel_jobs(only, quick)
+            case "whole": jobs += whole_jobs(only, quick)
+            case "compile": jobs += compile_jobs(modules, quick)
+            case "first": jobs += first_jobs(modules, quick)
+            case "edges": jobs += edge_jobs(quick) if not only else []
+    say(f"{len(modules)} modules of the corpus")
+    return [job for job in jobs if bench.has(job.engine)], modules

@@ -1,0 +1,2 @@
+;; Nothing: the cost of an instance by itself.
+(module)

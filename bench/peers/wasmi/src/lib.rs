@@ -1,0 +1,3 @@
+//! Exports the functions of `wasm.h` that wasmi implements.
+
+pub use wasmi_c_api::*;
