@@ -136,6 +136,9 @@ set_tests_properties(examples.hello PROPERTIES LABELS examples PASS_REGULAR_EXPR
 add_test(NAME examples.run COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/programs/test_run.py"
   --run $<TARGET_FILE:run>)
 set_tests_properties(examples.run PROPERTIES LABELS examples)
+add_test(NAME examples.raytracer COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/programs/test_raytracer.py"
+  --run $<TARGET_FILE:run> --cc "${CMAKE_C_COMPILER}")
+set_tests_properties(examples.raytracer PROPERTIES LABELS examples SKIP_RETURN_CODE 77)
 
 find_program(NODE node)
 find_program(NPM npm)
