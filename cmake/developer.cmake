@@ -11,8 +11,8 @@ add_custom_target(check
 add_custom_target(header
   COMMAND tools/header.sh
   COMMAND tools/wasm-header.sh
-  COMMAND tools/null_test.py
-  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating what follows from src/capi" USES_TERMINAL VERBATIM)
+  COMMAND "${Python3_EXECUTABLE}" tools/null_test.py
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating the headers" USES_TERMINAL VERBATIM)
 
 add_custom_target(bless
   COMMAND "${CMAKE_COMMAND}" -E env UPDRAFT_BLESS=1 ${cargo_test} --test disas

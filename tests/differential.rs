@@ -12,6 +12,8 @@
 
 #[path = "differential/atomics.rs"]
 mod atomics;
+#[path = "differential/campaign.rs"]
+mod campaign;
 mod common;
 #[path = "differential/coverage.rs"]
 mod coverage;
@@ -36,7 +38,6 @@ use common::{MODES, Rng, cores, env_number, proving};
 use coverage::Coverage;
 use engines::{Mismatch, Nans, Pair, Verdict, reference};
 use operators::Case;
-use smith::Outcome;
 use updraft::engine::Engine;
 use updraft::module::ExportItem;
 use updraft::runtime::value::Val;
@@ -296,57 +297,35 @@ fn is_canonical(value: &Val, nans: Nans) -> bool {
 /// Random modules do the same in both engines.
 #[test]
 fn random_modules_agree_with_the_reference() {
-    let engines = Engines::new();
+    if campaign::is_child() {
+        return;
+    }
     let start = env_number("UPDRAFT_SEED_START").unwrap_or(0);
     let count = env_number("UPDRAFT_CASES").unwrap_or(if proving() { PROOF } else { SLICE });
-    let [compared, calls, traps, inconclusive, nothing] = [const { AtomicU64::new(0) }; 5];
-    let (coverage, errors) = in_parallel(start..start + count, |seed, coverage| {
-        // Relaxed throughout: the counts are read when the threads are gone.
-        if seed % 10_000 == 0 && seed != start {
-            println!("differential: seed {seed}, {} modules compared", compared.load(Ordering::Relaxed));
-        }
-        let Some(module) = smith::module(seed) else {
-            nothing.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        };
-        let mode = seed as usize % MODES.len();
-        match smith::run(&engines.ours[mode], &engines.reference, seed, &module, coverage) {
-            Ok(Outcome::Compared { calls: made, traps: trapped }) => {
-                compared.fetch_add(1, Ordering::Relaxed);
-                calls.fetch_add(made, Ordering::Relaxed);
-                traps.fetch_add(trapped, Ordering::Relaxed);
-            }
-            Ok(Outcome::Inconclusive) => {
-                inconclusive.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(Outcome::Nothing) => {
-                nothing.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => return Err(keep(&format!("seed-{seed}-{}", MODES[mode].name), &module.wasm, &error.0)),
-        }
-        Ok(())
-    });
-    let [compared, calls, traps, inconclusive, nothing] =
-        [compared, calls, traps, inconclusive, nothing].map(AtomicU64::into_inner);
-    let (kinds, places) = coverage.totals();
+    let report = campaign::run("random_modules_agree_with_the_reference", start..start + count);
+    let counts = ["compared", "calls", "traps", "inconclusive", "nothing", "crashes of the reference"];
+    let [compared, calls, traps, inconclusive, nothing, crashes] = counts.map(|name| report.count(name));
+    let (kinds, places) = report.coverage.totals();
     println!(
         "differential: {compared} modules compared in {calls} calls ({traps} trapped), {inconclusive} inconclusive, \
-         {nothing} empty; {kinds} operators in {places} places"
+         {nothing} empty, {crashes} crashes of the reference; {kinds} operators in {places} places"
     );
-    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    assert!(report.errors.is_empty(), "{}", report.errors.join("\n"));
+    assert_eq!(compared + inconclusive + nothing + crashes, count, "every seed has one outcome");
     // Counters, so that a generator which makes nothing or an oracle which says nothing is noticed.
     if count >= 1000 {
         assert!(compared * 10 >= count * 7, "too few modules were compared");
         assert!(calls >= compared * 2, "too few calls");
-        let missing = coverage.missing();
-        let allowed = if proving() { 0 } else { CORE_MISSING };
+        assert!(crashes * 1000 <= count, "the reference crashes too often to be one");
+        let missing = report.coverage.missing();
+        let allowed = if count >= PROOF { 0 } else { MISSING };
         let unexpected: Vec<_> = missing.iter().filter(|name| !only_by_hand(name)).collect();
         assert!(unexpected.len() <= allowed, "random modules never executed {unexpected:?}");
     }
 }
 
 /// How many operators a slice of random modules may miss; the test of single operators misses none.
-const CORE_MISSING: usize = 40;
+const MISSING: usize = 40;
 
 /// Operators that random modules cannot have: the reference lacks atomics, and relaxed ones are not compared.
 fn only_by_hand(name: &str) -> bool {

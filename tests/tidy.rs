@@ -38,6 +38,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/config.rs", "module", "the features that a host chooses are the module's"),
     ("src/runtime/backtrace.rs", "tier::compiled::CodeKind", "frames are told apart by the kind of their code"),
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
+    ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),
 ];
 

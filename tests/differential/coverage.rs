@@ -56,6 +56,17 @@ impl Coverage {
         }
     }
 
+    /// Adds what another process counted.
+    pub fn add_count(&mut self, name: &str, count: u64) {
+        let known = OPERATORS.iter().map(|(_, known)| *known).find(|known| *known == name);
+        *self.0.entry(known.expect("an operator")).or_default() += count;
+    }
+
+    /// The counts by operator.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|(name, count)| (*name, *count))
+    }
+
     /// Operators of the implemented proposals that were never executed.
     pub fn missing(&self) -> BTreeSet<&'static str> {
         OPERATORS

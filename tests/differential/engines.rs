@@ -333,6 +333,24 @@ impl Pair {
     }
 }
 
+/// Instantiates and calls everything in our engine only; what comes of it does not matter.
+pub fn run_alone(engine: &Engine, wasm: &[u8], mut args: impl FnMut(&FuncType) -> Vec<Val>) {
+    let Ok(module) = CompiledModule::new(engine, wasm) else { return };
+    let mut store = Store::new(engine).expect("a store");
+    let log = Arc::new(Mutex::new(HostLog::default()));
+    let imports = module.module().imports().iter().enumerate();
+    let imports: Result<Vec<Extern>, Mismatch> =
+        imports.map(|(index, import)| our_import(&mut store, &log, index, &import.ty)).collect();
+    let Ok(instance) = Instance::new(&mut store, &module, &imports.expect("imports")) else { return };
+    for export in module.module().exports() {
+        if let Ok(Some(Extern::Func(func))) = instance.export(&mut store, &export.name) {
+            let ty = func.ty(&store).expect("a live function");
+            let mut results = vec![Val::I32(0); ty.results().len()];
+            let _ = func.call(&mut store, &args(&ty), &mut results);
+        }
+    }
+}
+
 fn our_import(store: &mut Store, log: &Arc<Mutex<HostLog>>, index: usize, ty: &ExternType) -> Result<Extern, Mismatch> {
     let made = match ty {
         ExternType::Func(ty) => {

@@ -8,7 +8,7 @@ use wasm_smith::{Config, Module};
 
 use crate::common::Rng;
 use crate::coverage::Coverage;
-use crate::engines::{Mismatch, Nans, Pair, Verdict};
+use crate::engines::{self, Mismatch, Nans, Pair, Verdict};
 use crate::values::random;
 
 /// Loop iterations and calls that one call from the host may make.
@@ -144,6 +144,12 @@ pub enum Outcome {
     Inconclusive,
     /// No module, or both engines refused it alike.
     Nothing,
+}
+
+/// Runs the module of a seed in our engine only, to see whether it survives.
+pub fn run_alone(engine: &Engine, seed: u64, random_module: &Random) {
+    let mut rng = Rng::new(!seed);
+    engines::run_alone(engine, &random_module.wasm, |ty| ty.params().iter().map(|ty| random(*ty, &mut rng)).collect());
 }
 
 /// Runs the module of a seed in both engines.

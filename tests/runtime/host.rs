@@ -14,6 +14,7 @@ use updraft::trap::{Trap, TrapCode};
 use updraft::types::{FuncType, ValType};
 
 use crate::common::{Fixture, MODES, Mode, call, compile, exported_func};
+use crate::stack::on_small_stack;
 
 /// WebAssembly calls the host, which calls WebAssembly, and so on down.
 const LADDER: &str = "(module $ladder
@@ -94,6 +95,24 @@ fn a_trap_passes_a_hundred_levels_of_host_functions() {
             assert_eq!(results, [Val::I64(1004)]);
         }
     });
+}
+
+/// Where a hundred levels do not fit they end as a trap, and as many as fit work.
+#[test]
+fn host_recursion_on_64_kib_of_stack_traps_or_works() {
+    for mode in MODES {
+        let mut fixture = ladder(*mode);
+        on_small_stack(64 << 10, || {
+            assert_eq!(fixture.call("step", &[Val::I32(0), Val::I64(0)]).expect("one level"), [Val::I64(1001)]);
+            for levels in [2, 5, 10, 20, 50, LEVELS] {
+                match fixture.call("step", &[Val::I32(levels), Val::I64(0)]) {
+                    Ok(results) => assert_eq!(results, [Val::I64(1001 + i64::from(levels))]),
+                    Err(error) => assert_eq!(error.trap().expect("a trap").code, TrapCode::StackOverflow),
+                }
+            }
+            assert_eq!(fixture.call("step", &[Val::I32(0), Val::I64(0)]).expect("one level"), [Val::I64(1001)]);
+        });
+    }
 }
 
 /// Recursion through the host ends as a trap as well, before the real stack does.

@@ -96,7 +96,7 @@ fn deepest(fixture: &mut Fixture, name: &str) -> i32 {
 }
 
 /// Runs `body` on a new thread whose whole stack has this size, as a foreign runtime might make it.
-fn on_small_stack(size: usize, body: impl FnOnce() + Send) {
+pub(crate) fn on_small_stack(size: usize, body: impl FnOnce() + Send) {
     type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
     extern "C" fn start(body: *mut libc::c_void) -> *mut libc::c_void {
         // SAFETY: `body` is the box that was leaked below, and comes here once.
@@ -130,6 +130,28 @@ fn a_foreign_thread_with_64_kib_of_stack_gets_traps() {
         on_small_stack(64 << 10, || {
             let mut fixture = fixture.lock().expect("no other user");
             overflow_everywhere(&mut fixture, *mode);
+        });
+    }
+}
+
+/// Compilers recurse on deep expressions, and a host may compile anywhere.
+#[test]
+fn modules_are_compiled_and_instantiated_on_64_kib_of_stack() {
+    let depth = 5_000;
+    let text = format!(
+        "(module (func (export \"deep\") (param i64) (result i64) {} (local.get 0) {}))",
+        "(local.get 0) ".repeat(depth),
+        "(i64.add) (i64.xor)".repeat(depth / 2)
+    );
+    let wasm = wat::parse_str(&text).expect("valid text");
+    for mode in MODES {
+        let engine = Engine::new(mode.config()).expect("an engine");
+        on_small_stack(64 << 10, || {
+            let module = CompiledModule::new(&engine, &wasm).expect("a module");
+            let mut store = Store::new(&engine).expect("a store");
+            let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+            let func = exported_func(&mut store, instance, "deep");
+            call(&mut store, func, &[Val::I64(3)]).expect("a call");
         });
     }
 }
