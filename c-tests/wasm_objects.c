@@ -292,6 +292,52 @@ static void deleted_inside(wasm_engine_t *engine) {
     wasm_func_delete(func);
 }
 
+/* A host function that deletes everything that led to it. */
+typedef struct all_t {
+    wasm_store_t *store;
+    wasm_module_t *module;
+    wasm_func_t *func;
+} all_t;
+
+static wasm_trap_t *delete_everything(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+    all_t *all = (all_t *)env;
+    (void)args;
+    (void)results;
+    wasm_module_delete(all->module);
+    wasm_func_delete(all->func);
+    wasm_store_delete(all->store);
+    all->module = NULL;
+    all->func = NULL;
+    all->store = NULL;
+    return NULL;
+}
+
+static void all_deleted_inside(wasm_engine_t *engine) {
+    all_t all;
+    int finalized = 0;
+    wasm_extern_t *imports[1];
+    wasm_extern_vec_t vec = std_imports(imports, 1);
+    wasm_instance_t *instance;
+    wasm_trap_t *trap = NULL;
+    /* Through a start function. */
+    all.store = wasm_store_new(engine);
+    all.module = std_module(all.store, "(module (import \"\" \"f\" (func $f)) (memory 1) (start $f))");
+    all.func = std_func(all.store, "", "", delete_everything, &all, NULL);
+    wasm_func_set_host_info_with_finalizer(all.func, &finalized, std_count);
+    imports[0] = wasm_func_as_extern(all.func);
+    instance = wasm_instance_new(all.store, all.module, &vec, &trap);
+    CHECK(instance != NULL && trap == NULL);
+    CHECK(all.store == NULL);
+    CHECK_EQ(finalized, 1);
+    CHECK(wasm_instance_get_host_info(instance) == NULL);
+    wasm_instance_delete(instance);
+    /* By a direct call. */
+    all.store = wasm_store_new(engine);
+    all.func = std_func(all.store, "", "", delete_everything, &all, NULL);
+    CHECK(wasm_func_call(all.func, NULL, NULL) == NULL);
+    CHECK(all.func == NULL);
+}
+
 int main(void) {
     wasm_engine_t *engine = std_engine();
     identity(engine);
@@ -301,6 +347,7 @@ int main(void) {
     many_instances(engine);
     finalizers(engine);
     deleted_inside(engine);
+    all_deleted_inside(engine);
     wasm_engine_delete(engine);
     return test_end();
 }

@@ -11,6 +11,7 @@ add_custom_target(check
 add_custom_target(header
   COMMAND tools/header.sh
   COMMAND tools/wasm-header.sh
+  COMMAND "${Python3_EXECUTABLE}" tools/null_test.py
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating the headers" USES_TERMINAL VERBATIM)
 
 add_custom_target(bless

@@ -18,8 +18,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::publish::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sys::fork;
-use crate::sys::threads::without_host_signals;
+use crate::sync::{generation, without_host_signals};
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::{CallLinkage, Scratch, TopCompiler};
@@ -91,7 +90,7 @@ impl LazyUnits {
     /// Nothing is compiled yet.
     pub fn new(module: &Module) -> LazyUnits {
         let claims = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
-        LazyUnits { claims, generation: fork::generation() }
+        LazyUnits { claims, generation: generation() }
     }
 
     /// Compiles and publishes a function unless that has happened.
@@ -111,7 +110,7 @@ impl LazyUnits {
         let claim = &self.claims[func.index()];
         let outcome = match claim.get() {
             Some(outcome) => outcome.clone(),
-            None if self.generation == fork::generation() => claim.get_or_init(compile).clone(),
+            None if self.generation == generation() => claim.get_or_init(compile).clone(),
             // After a fork nobody waits for a claim of the parent's. Of two threads that compile the same
             // function here, one's code is left out by the publication.
             None if code.is_published(func) => Ok(()),

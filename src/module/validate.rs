@@ -13,7 +13,7 @@ use wasmparser::{
 use crate::error::Result;
 use crate::module::decode::value_features;
 use crate::module::{Features, Module, encoding, unsupported};
-use crate::sys::threads::without_host_signals;
+use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
 
 /// Bodies that a thread takes at once.

@@ -166,9 +166,9 @@ impl Drop for Shared {
     }
 }
 
-/// What the objects of a store know of it.
-pub(in crate::capi) fn shared(store: *const wasm_store_t) -> Result<&'static Arc<Shared>, Fail> {
-    Ok(&object(store, "store")?.0)
+/// What the objects of a store know of it. Owned, since a host function may delete the store meanwhile.
+pub(in crate::capi) fn shared(store: *const wasm_store_t) -> Result<Arc<Shared>, Fail> {
+    Ok(object(store, "store")?.0.clone())
 }
 
 /// A store of the standard API around a native one.

@@ -167,7 +167,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
         let message = vectors::as_bytes(vectors::elements(message));
         let message = message.strip_suffix(&[0]).unwrap_or(message).into();
         let data = TrapData { code: TrapCode::Host, message, exit_status: None, frames: OnceLock::new() };
-        Ok(new_ref(shared, What::Trap(data, Info::default())))
+        Ok(new_ref(&shared, What::Trap(data, Info::default())))
     })
 }
 
