@@ -544,14 +544,14 @@ fn around_select_bug(wasm: &[u8]) -> Vec<u8> {
             continue;
         }
         let Some((id, range)) = payload.as_section() else { continue };
-        if id > 10 && id != 13 && id != 12 && code.len() > 0 {
+        if id > 10 && id != 13 && id != 12 && !code.is_empty() {
             module.section(&std::mem::take(&mut code));
         }
         if id != 10 {
             module.section(&wasm_encoder::RawSection { id, data: &wasm[range.start as usize..range.end as usize] });
         }
     }
-    if code.len() > 0 {
+    if !code.is_empty() {
         module.section(&code);
     }
     module.finish()
