@@ -112,7 +112,7 @@ fn suite() -> Vec<Vec<u8>> {
 
 /// Modules from wasm-smith, some of them with features that the engine does not have.
 fn smiths(count: usize) -> Vec<Vec<u8>> {
-    let mut random = Random(0x0073_6d69_746873);
+    let mut random = Random(0x736d_6974_6873);
     let mut modules = Vec::new();
     while modules.len() < count {
         let entropy: Vec<u8> = (0..2048).map(|_| random.next() as u8).collect();
