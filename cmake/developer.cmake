@@ -10,7 +10,8 @@ add_custom_target(check
 
 add_custom_target(header
   COMMAND tools/header.sh
-  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating include/updraft.h" USES_TERMINAL VERBATIM)
+  COMMAND tools/wasm-header.sh
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Generating the headers" USES_TERMINAL VERBATIM)
 
 add_custom_target(bless
   COMMAND "${CMAKE_COMMAND}" -E env UPDRAFT_BLESS=1 ${cargo_test} --test disas

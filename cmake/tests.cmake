@@ -28,12 +28,15 @@ set_tests_properties(rust.format PROPERTIES LABELS rust)
 # --- C: one program per object of the interface, in each language version ------------------------------
 
 file(GLOB c_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.c")
+file(GLOB cpp_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.cc")
 add_custom_target(c-tests)
 
-# Builds c-tests/NAME.c as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
+# Builds c-tests/NAME.c, or NAME.cc, as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
 function(add_c_program target name language standard library)
   set(source "${PROJECT_SOURCE_DIR}/c-tests/${name}.c")
-  if(language STREQUAL "CXX")
+  if(NOT EXISTS "${source}")
+    set(source "${PROJECT_SOURCE_DIR}/c-tests/${name}.cc")
+  elseif(language STREQUAL "CXX")
     # A file has one language per directory: C++ sees the test through a file that includes it.
     set(wrapper "${PROJECT_BINARY_DIR}/c-tests/${name}.cpp")
     file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"${source}\"\n")
@@ -91,6 +94,32 @@ foreach(path ${c_tests})
       "--suppressions=${PROJECT_SOURCE_DIR}/cmake/valgrind.supp")
   endif()
 endforeach()
+foreach(path ${cpp_tests})
+  get_filename_component(name "${path}" NAME_WE)
+  foreach(standard 11 14 17 20)
+    add_c_program("c-${name}-cpp${standard}" "${name}" CXX ${standard} updraft::updraft)
+    add_c_test("c.${name}.cpp${standard}" "c-${name}-cpp${standard}" "")
+  endforeach()
+  if(HAVE_SANITIZERS)
+    add_c_program("c-${name}-sanitized" "${name}" CXX 17 updraft::updraft ${sanitizers})
+    add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
+      "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
+  endif()
+endforeach()
+# Two engines in one process: one file, compiled with the names of each.
+foreach(engine plain prefixed)
+  add_library("c-prefix-${engine}" OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/c-tests/prefix/engine.c")
+  target_compile_definitions("c-prefix-${engine}" PRIVATE "RUN=run_${engine}")
+  target_include_directories("c-prefix-${engine}" PRIVATE "${PROJECT_SOURCE_DIR}/include")
+  target_compile_options("c-prefix-${engine}" PRIVATE ${strict_warnings})
+endforeach()
+target_compile_options(c-prefix-prefixed PRIVATE -include "${prefixed_dir}/updraft_prefix.h")
+add_dependencies(c-prefix-prefixed updraft-prefixed)
+add_executable(c-prefix EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/c-tests/prefix/main.c")
+target_link_libraries(c-prefix PRIVATE c-prefix-plain c-prefix-prefixed updraft::updraft "${prefixed_library}.so")
+set_target_properties(c-prefix PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/c-tests")
+add_dependencies(c-tests c-prefix)
+add_c_test(c.prefix c-prefix "")
 if(NOT HAVE_SANITIZERS)
   add_skipped_test(c.sanitized "the C compiler has no address and undefined-behaviour sanitizers")
 endif()
@@ -101,6 +130,7 @@ endif()
 # --- The shipped library and its header ----------------------------------------------------------------
 
 add_test(NAME library.header COMMAND tools/header.sh --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+add_test(NAME library.wasm-header COMMAND tools/wasm-header.sh --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.null-test COMMAND Python3::Interpreter tools/null_test.py --verify WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.symbols COMMAND tools/symbols.sh "${shared_library}" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 add_test(NAME library.shape COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/cmake/check_library.py"
@@ -108,7 +138,7 @@ add_test(NAME library.shape COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/
 add_test(NAME library.install COMMAND "${CMAKE_COMMAND}"
   "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DBUILD=${PROJECT_BINARY_DIR}" "-DGENERATOR=${CMAKE_GENERATOR}"
   -P "${PROJECT_SOURCE_DIR}/cmake/check_install.cmake")
-set_tests_properties(library.header library.null-test library.symbols library.shape library.install PROPERTIES
+set_tests_properties(library.header library.wasm-header library.null-test library.symbols library.shape library.install PROPERTIES
   LABELS library SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "SKIPPED: ")
 if(NOT UPDRAFT_PROFILE STREQUAL "release")
   set_tests_properties(library.shape PROPERTIES DISABLED ON)

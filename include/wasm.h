@@ -138,12 +138,12 @@ typedef struct wasm_exporttype_t wasm_exporttype_t;
 typedef struct wasm_extern_t wasm_extern_t;
 
 /**
- * The type of an external's. Immutable; any thread.
+ * The type of an external. Immutable; any thread.
  */
 typedef struct wasm_externtype_t wasm_externtype_t;
 
 /**
- * A foreign object, which webassembly passes around as an external reference.
+ * A foreign object, which WebAssembly passes around as an external reference.
  */
 typedef struct wasm_foreign_t wasm_foreign_t;
 
@@ -1181,12 +1181,12 @@ WASM_API_EXTERN void wasm_memorytype_delete(struct wasm_memorytype_t *object);
 WASM_API_EXTERN struct wasm_memorytype_t *wasm_memorytype_copy(const struct wasm_memorytype_t *object);
 
 /**
- * Deletes an external's type. NULL is allowed.
+ * Deletes an external type. NULL is allowed.
  */
 WASM_API_EXTERN void wasm_externtype_delete(struct wasm_externtype_t *object);
 
 /**
- * Another owner of an external's type; NULL for NULL.
+ * Another owner of an external type; NULL for NULL.
  */
 WASM_API_EXTERN struct wasm_externtype_t *wasm_externtype_copy(const struct wasm_externtype_t *object);
 
@@ -1973,7 +1973,7 @@ WASM_API_EXTERN size_t wasm_func_param_arity(const struct wasm_func_t *func);
 WASM_API_EXTERN size_t wasm_func_result_arity(const struct wasm_func_t *func);
 
 /**
- * Calls a function.
+ * Calls a function. It may delete itself and its store meanwhile.
  *
  * `args` are borrowed, as many as the function has parameters; NULL is an empty vector. `results` has room for at least as
  * many values as the function has results, or for none (or is NULL) if they are not wanted; what is there before

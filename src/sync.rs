@@ -1,5 +1,5 @@
 //! Atomics: the standard ones, or loom's when a model explores every execution that the orderings allow.
-//! And the mutex for everything that engines share.
+//! And the mutex for everything that engines share, and what threads are started with.
 //!
 //! Not here: system calls, which the models do not contain.
 
@@ -11,7 +11,8 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex};
+pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
+pub(crate) use crate::sys::threads::without_host_signals;
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

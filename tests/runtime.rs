@@ -11,6 +11,8 @@ mod host;
 mod interrupts;
 #[path = "runtime/lifetime.rs"]
 mod lifetime;
+#[path = "runtime/reclaim.rs"]
+mod reclaim;
 #[path = "runtime/stack.rs"]
 mod stack;
 #[path = "runtime/threads.rs"]

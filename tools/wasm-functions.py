@@ -37,7 +37,7 @@ TYPES = [
     ("globaltype", "global type"),
     ("tabletype", "table type"),
     ("memorytype", "memory type"),
-    ("externtype", "external's type"),
+    ("externtype", "external type"),
     ("importtype", "import"),
     ("exporttype", "export"),
     ("frame", "frame"),
@@ -72,6 +72,10 @@ HEADER = """//! {what}
 
 def article(name):
     return ("an " if name[0] in "aeiou" else "a ") + name
+
+
+def sentence(text):
+    return text[0].upper() + text[1:]
 
 
 def function(name, arguments, result, body, doc):
@@ -145,9 +149,9 @@ def types():
         base = {"valtype": "types::ValTypeValue", "importtype": "types::ImportValue",
                 "exporttype": "types::ExportValue", "frame": "trap::FrameValue"}.get(name, "types::ExternTypeValue")
         number = "types::EXTERN_TYPE_KIND" if shared else hex(int.from_bytes(f"w{name[:2]}t".encode(), "little"))
+        thing = what.removesuffix(" type")
         verb = {"frame": "A function on the stack of a trap.", "importtype": "What a module imports.",
-                "exporttype": "What a module exports."}.get(name, f"The type of {article(what[:-5])}."
-                                                             if what.endswith(" type") else "The type of an external.")
+                "exporttype": "What a module exports."}.get(name, f"The type of {article(thing)}.")
         out += opaque(name, f"{verb} Immutable; any thread.")
         out += f"""impl Counted for {kind} {{
     type Value = {base};
@@ -176,7 +180,7 @@ def references():
     out += "use std::ffi::c_void;\n\nuse super::super::object;\nuse crate::capi::{Counted, delete};\n\n"
     for name, what in REFERENCES:
         kind = f"wasm_{name}_t"
-        out += opaque(name, f"{article(what).capitalize()}.")
+        out += opaque(name, f"{sentence(article(what))}.")
         out += f"""impl Counted for {kind} {{
     type Value = object::RefValue;
     const KIND: u32 = object::REF_KIND;

@@ -153,7 +153,7 @@ pub unsafe extern "C" fn updraft_wasm_module_wrap(
         if !module.engine().same(&shared.engine) {
             return Err(Fail::misuse("module belongs to another engine than the store"));
         }
-        out.write(module::new_module(shared, module.clone()));
+        out.write(module::new_module(&shared, module.clone()));
         Ok(())
     })
 }
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn updraft_wasm_ref_wrap(
     enter(error, || {
         let out = super::out(out, "out")?;
         let shared = store::shared(store)?;
-        out.write(shared.enter(|store| reference::from_handle(store, shared, Handle(handle)))?);
+        out.write(shared.enter(|store| reference::from_handle(store, &shared, Handle(handle)))?);
         Ok(())
     })
 }
@@ -240,9 +240,9 @@ pub unsafe extern "C" fn updraft_wasm_trap_wrap(
         // `take` gives up a reference; this one is for it.
         object(err, "err")?;
         let fail = || -> Result<Fail, Fail> { Ok(Fail::Error(error::take(clone_object(err, "err")?))) };
-        let trap = match shared.enter(|store| Ok(trap::new_trap(shared, Some(store), fail()?))) {
+        let trap = match shared.enter(|store| Ok(trap::new_trap(&shared, Some(store), fail()?))) {
             Ok(trap) => trap,
-            Err(_) => trap::new_trap(shared, None, fail()?),
+            Err(_) => trap::new_trap(&shared, None, fail()?),
         };
         out.write(trap);
         Ok(())

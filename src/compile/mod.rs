@@ -18,7 +18,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::publish::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sys::fork;
+use crate::sync::{generation, without_host_signals};
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::{CallLinkage, Scratch, TopCompiler};
@@ -65,10 +65,8 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
     std::thread::scope(|scope| {
         for _ in 1..threads {
             // A thread that cannot be had is one helper fewer.
-            let _ = std::thread::Builder::new()
-                .name("updraft-compile".into())
-                .stack_size(COMPILE_STACK)
-                .spawn_scoped(scope, work);
+            let builder = std::thread::Builder::new().name("updraft-compile".into()).stack_size(COMPILE_STACK);
+            let _ = without_host_signals(|| builder.spawn_scoped(scope, work));
         }
         work();
     });
@@ -92,7 +90,7 @@ impl LazyUnits {
     /// Nothing is compiled yet.
     pub fn new(module: &Module) -> LazyUnits {
         let claims = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
-        LazyUnits { claims, generation: fork::generation() }
+        LazyUnits { claims, generation: generation() }
     }
 
     /// Compiles and publishes a function unless that has happened.
@@ -112,7 +110,7 @@ impl LazyUnits {
         let claim = &self.claims[func.index()];
         let outcome = match claim.get() {
             Some(outcome) => outcome.clone(),
-            None if self.generation == fork::generation() => claim.get_or_init(compile).clone(),
+            None if self.generation == generation() => claim.get_or_init(compile).clone(),
             // After a fork nobody waits for a claim of the parent's. Of two threads that compile the same
             // function here, one's code is left out by the publication.
             None if code.is_published(func) => Ok(()),

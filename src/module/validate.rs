@@ -13,6 +13,7 @@ use wasmparser::{
 use crate::error::Result;
 use crate::module::decode::value_features;
 use crate::module::{Features, Module, encoding, unsupported};
+use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
 
 /// Bodies that a thread takes at once.
@@ -94,7 +95,7 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
     std::thread::scope(|scope| {
         for _ in 1..threads {
             // Without the thread the others do its share.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            let _ = without_host_signals(|| std::thread::Builder::new().spawn_scoped(scope, work));
         }
         work();
     });

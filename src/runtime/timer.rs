@@ -8,6 +8,7 @@ use super::interrupt::Shared;
 use crate::error::{Error, Result};
 use crate::sync::ForkMutex;
 use crate::sys::fork;
+use crate::sys::threads::without_host_signals;
 
 /// The deadlines of an engine.
 #[derive(Default)]
@@ -43,9 +44,8 @@ impl Timer {
         let mut state = clock.state.lock();
         if state.thread.is_none() || state.generation != fork::generation() {
             let own = clock.clone();
-            let thread = std::thread::Builder::new()
-                .name("updraft-timer".into())
-                .spawn(move || own.run())
+            let builder = std::thread::Builder::new().name("updraft-timer".into());
+            let thread = without_host_signals(|| builder.spawn(move || own.run()))
                 .map_err(|source| Error::System { what: "start the thread for deadlines", source })?;
             // After a fork the old handle names a thread that is not there: it is not joined.
             if let Some(gone) = state.thread.replace(thread) {

@@ -7,6 +7,27 @@ use std::mem::MaybeUninit;
 
 use crate::error::{Error, Result};
 
+/// Runs `start`, which starts threads, with all signals blocked but those of faults: the threads inherit that.
+/// A host's signal handlers are written for the host's threads; one that jumps must not do so on ours.
+pub fn without_host_signals<R>(start: impl FnOnce() -> R) -> R {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the sets are initialised before they are read; changes the mask of this thread only.
+    let status = unsafe {
+        let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(blocked.as_mut_ptr());
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT] {
+            libc::sigdelset(blocked.as_mut_ptr(), fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr())
+    };
+    let result = start();
+    if status == 0 {
+        // SAFETY: written by the successful call above; the old mask comes back.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    result
+}
+
 /// How many threads can make progress at the same time: the processor affinity and the quotas of the
 /// control groups (version 1 and 2, with all ancestors) count, at least 1.
 pub fn usable_cores() -> usize {
@@ -97,6 +118,24 @@ mod tests {
             .unwrap();
         assert!(bounds.high - bounds.low >= size - 16384 && bounds.high - bounds.low < 4 * size, "{bounds:?}");
         assert!(!bounds.contains(local_address()));
+    }
+
+    /// Our threads take no signals of the host's, and the thread that starts them takes them as before.
+    #[test]
+    fn started_threads_leave_the_hosts_signals_alone() {
+        let blocked = |signal| {
+            // SAFETY: asks for the mask only.
+            unsafe {
+                let mut mask = std::mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
+                libc::sigismember(&mask, signal) == 1
+            }
+        };
+        let (alarm, fault) =
+            without_host_signals(|| std::thread::spawn(move || (blocked(libc::SIGALRM), blocked(libc::SIGSEGV))))
+                .join()
+                .unwrap();
+        assert!(alarm && !fault && !blocked(libc::SIGALRM));
     }
 
     #[test]

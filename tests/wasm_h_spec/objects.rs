@@ -78,7 +78,6 @@ pub struct Item {
     /// Empty for exports.
     pub module: String,
     pub name: String,
-    pub kind: u8,
 }
 
 // SAFETY: an engine may be used by any thread.
@@ -210,11 +209,7 @@ impl Module {
         let mut list = wasm_importtype_vec_t { size: 0, data: null_mut() };
         c!(wasm_module_imports(self.0, &mut list));
         let item = |import: &*mut wasm_importtype_t| {
-            c!(Item {
-                module: text(&*wasm_importtype_module(*import)),
-                name: text(&*wasm_importtype_name(*import)),
-                kind: wasm_externtype_kind(wasm_importtype_type(*import)),
-            })
+            c!(Item { module: text(&*wasm_importtype_module(*import)), name: text(&*wasm_importtype_name(*import)) })
         };
         let items = pointers(list.size, list.data).iter().map(item).collect();
         c!(wasm_importtype_vec_delete(&mut list));
@@ -225,11 +220,7 @@ impl Module {
         let mut list = wasm_exporttype_vec_t { size: 0, data: null_mut() };
         c!(wasm_module_exports(self.0, &mut list));
         let item = |export: &*mut wasm_exporttype_t| {
-            c!(Item {
-                module: String::new(),
-                name: text(&*wasm_exporttype_name(*export)),
-                kind: wasm_externtype_kind(wasm_exporttype_type(*export)),
-            })
+            c!(Item { module: String::new(), name: text(&*wasm_exporttype_name(*export)) })
         };
         let items = pointers(list.size, list.data).iter().map(item).collect();
         c!(wasm_exporttype_vec_delete(&mut list));

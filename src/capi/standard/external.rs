@@ -21,7 +21,7 @@ pub unsafe extern "C" fn wasm_foreign_new(store: *mut wasm_store_t) -> *mut wasm
     quiet(null_mut(), || {
         let shared = shared(store)?;
         let external = shared.enter(|store| Ok(ExternRef::new(store, Box::new(Foreign))?))?;
-        Ok(new_ref(shared, What::Foreign(external)))
+        Ok(new_ref(&shared, What::Foreign(external)))
     })
 }
 

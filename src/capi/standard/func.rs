@@ -139,8 +139,8 @@ fn new_func(
     quiet(null_mut(), || {
         let (shared, ty) = (shared(store)?, func_type(ty)?);
         let callback = callback()?;
-        let func = shared.enter(|store| Ok(Func::new(store, ty, host_callback(shared, callback))?))?;
-        Ok(new_ref(shared, What::Func(func)))
+        let func = shared.enter(|store| Ok(Func::new(store, ty, host_callback(&shared, callback))?))?;
+        Ok(new_ref(&shared, What::Func(func)))
     })
 }
 
@@ -172,10 +172,10 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
     })
 }
 
-fn func<'a>(pointer: *const wasm_func_t) -> Result<(&'a Arc<Shared>, Func), Fail> {
+fn func(pointer: *const wasm_func_t) -> Result<(Arc<Shared>, Func), Fail> {
     let value = reference(pointer, "func")?;
     match value.what {
-        What::Func(func) => Ok((&value.store, func)),
+        What::Func(func) => Ok((value.store.clone(), func)),
         _ => Err(Fail::misuse("func is a reference of another kind")),
     }
 }
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usi
     quiet(0, || Ok(type_of(func)?.results().len()))
 }
 
-/// Calls a function.
+/// Calls a function. It may delete itself and its store meanwhile.
 ///
 /// `args` are borrowed, as many as the function has parameters; NULL is an empty vector. `results` has room for at least as
 /// many values as the function has results, or for none (or is NULL) if they are not wanted; what is there before
@@ -219,12 +219,12 @@ pub unsafe extern "C" fn wasm_func_call(
     quiet(null_mut(), || {
         let (shared, func) = self::func(func)?;
         let outcome = shared.enter(|store| {
-            let outcome = call(store, shared, func, elements(args), results);
-            Ok(outcome.err().map(|fail| new_trap(shared, Some(store), fail)))
+            let outcome = call(store, &shared, func, elements(args), results);
+            Ok(outcome.err().map(|fail| new_trap(&shared, Some(store), fail)))
         });
         Ok(match outcome {
             Ok(trap) => trap.unwrap_or(null_mut()),
-            Err(fail) => new_trap(shared, None, fail),
+            Err(fail) => new_trap(&shared, None, fail),
         })
     })
 }

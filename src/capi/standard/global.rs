@@ -14,10 +14,10 @@ use crate::capi::error::Fail;
 use crate::runtime::global::Global;
 use crate::types::ExternType;
 
-fn global<'a>(pointer: *const wasm_global_t) -> Result<(&'a Arc<Shared>, Global), Fail> {
+fn global(pointer: *const wasm_global_t) -> Result<(Arc<Shared>, Global), Fail> {
     let value = reference(pointer, "global")?;
     match value.what {
-        What::Global(global) => Ok((&value.store, global)),
+        What::Global(global) => Ok((value.store.clone(), global)),
         _ => Err(Fail::misuse("global is a reference of another kind")),
     }
 }
@@ -37,12 +37,12 @@ pub unsafe extern "C" fn wasm_global_new(
     quiet(null_mut(), || {
         let (shared, ty, value) = (shared(store)?, global_type(ty)?, self::value(value)?);
         let global = shared.enter(|store| {
-            let (value, made) = val_from_c(store, shared, value, ty.content)?;
+            let (value, made) = val_from_c(store, &shared, value, ty.content)?;
             let global = Global::new(store, ty, value);
             made.map_or(Ok(()), |handle| store.release(handle))?;
             Ok(global?)
         })?;
-        Ok(new_ref(shared, What::Global(global)))
+        Ok(new_ref(&shared, What::Global(global)))
     })
 }
 
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut
         let (shared, global) = self::global(global)?;
         shared.enter(|store| {
             let value = global.get(store)?;
-            val_for_c(store, shared, &value)
+            val_for_c(store, &shared, &value)
         })
     });
     if !out.is_null() {
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn wasm_global_set(global: *mut wasm_global_t, value: *con
         let ((shared, global), value) = (self::global(global)?, self::value(value)?);
         shared.enter(|store| {
             let ty = global.ty(store)?;
-            let (value, made) = val_from_c(store, shared, value, ty.content)?;
+            let (value, made) = val_from_c(store, &shared, value, ty.content)?;
             let outcome = global.set(store, value);
             made.map_or(Ok(()), |handle| store.release(handle))?;
             Ok(outcome?)

@@ -33,13 +33,14 @@ pub unsafe extern "C" fn wasm_instance_new(
     let (instance, failure) = quiet((null_mut(), null_mut()), || {
         let shared = shared(store)?;
         let outcome = shared.enter(|store| {
-            let outcome = self::module(module).and_then(|module| instantiate(store, shared, module, elements(imports)));
-            Ok(outcome.map_err(|fail| new_trap(shared, Some(store), fail)))
+            let outcome =
+                self::module(module).and_then(|module| instantiate(store, &shared, module, elements(imports)));
+            Ok(outcome.map_err(|fail| new_trap(&shared, Some(store), fail)))
         });
         Ok(match outcome {
-            Ok(Ok(instance)) => (new_ref(shared, What::Instance(instance)), null_mut()),
+            Ok(Ok(instance)) => (new_ref(&shared, What::Instance(instance)), null_mut()),
             Ok(Err(trap)) => (null_mut(), trap),
-            Err(fail) => (null_mut(), new_trap(shared, None, fail)),
+            Err(fail) => (null_mut(), new_trap(&shared, None, fail)),
         })
     });
     if trap.is_null() {
@@ -59,7 +60,8 @@ fn instantiate(
 ) -> Result<Instance, Fail> {
     let imports = imports.iter().map(|import| item(reference(import.cast_const(), "an import")?, shared));
     let imports = imports.collect::<Result<Vec<_>, _>>()?;
-    Ok(Instance::new(store, module, &imports)?)
+    // A clone, since the start function may reach a host function that deletes the module.
+    Ok(Instance::new(store, &module.clone(), &imports)?)
 }
 
 /// Writes to `out` what an instance exports, in the order of `wasm_module_exports`.

@@ -17,10 +17,10 @@ use crate::types::ExternType;
 /// A number of pages of 64 KiB.
 pub type wasm_memory_pages_t = u32;
 
-fn memory<'a>(pointer: *const wasm_memory_t) -> Result<(&'a Arc<Shared>, Memory), Fail> {
+fn memory(pointer: *const wasm_memory_t) -> Result<(Arc<Shared>, Memory), Fail> {
     let value = reference(pointer, "memory")?;
     match value.what {
-        What::Memory(memory) => Ok((&value.store, memory)),
+        What::Memory(memory) => Ok((value.store.clone(), memory)),
         _ => Err(Fail::misuse("memory is a reference of another kind")),
     }
 }
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn wasm_memory_new(store: *mut wasm_store_t, ty: *const wa
     quiet(null_mut(), || {
         let (shared, ty) = (shared(store)?, memory_type(ty)?);
         let memory = shared.enter(|store| Ok(Memory::new(store, ty)?))?;
-        Ok(new_ref(shared, What::Memory(memory)))
+        Ok(new_ref(&shared, What::Memory(memory)))
     })
 }
 

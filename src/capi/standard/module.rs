@@ -89,7 +89,7 @@ pub unsafe extern "C" fn wasm_module_new(
     quiet(null_mut(), || {
         let store = shared(store)?;
         let module = CompiledModule::new(&store.engine, self::binary(as_bytes(elements(binary)))?)?;
-        Ok(new_module(store, module))
+        Ok(new_module(&store, module))
     })
 }
 
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn wasm_module_deserialize(
     quiet(null_mut(), || {
         let store = shared(store)?;
         let module = CompiledModule::new(&store.engine, binary(unpack(as_bytes(elements(serialized)))?)?)?;
-        Ok(new_module(store, module))
+        Ok(new_module(&store, module))
     })
 }
 
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn wasm_module_obtain(
         } else {
             CompiledModule::new(&store.engine, module.module().bytes())?
         };
-        Ok(new_module(store, module))
+        Ok(new_module(&store, module))
     })
 }
 

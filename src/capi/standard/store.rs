@@ -60,9 +60,6 @@ struct State {
 // SAFETY: the pointer leads to a native store, which checks by itself which thread uses it.
 unsafe impl Send for State {}
 
-/// Handles that wait for the next entry, before one is made for their sake.
-const RELEASED_AT_MOST: usize = 256;
-
 impl Shared {
     fn new(native: *mut updraft_store_t, engine: Engine) -> Result<Arc<Shared>, Fail> {
         let live = live_of(native)?;
@@ -116,19 +113,12 @@ impl Shared {
         }
     }
 
-    /// Releases a handle at the next entry.
+    /// Releases a handle at the next entry, and not now: to enter on this thread could make another one fail that uses
+    /// the store as it may.
     pub(super) fn release(&self, handle: Handle) {
-        let full = {
-            let mut state = self.state();
-            if state.native.is_null() {
-                return;
-            }
+        let mut state = self.state();
+        if !state.native.is_null() {
             state.released.push(handle);
-            state.inside == 0 && state.released.len() >= RELEASED_AT_MOST
-        };
-        if full {
-            // If another thread is inside, its next entry does it.
-            let _ = self.enter(|_| Ok(()));
         }
     }
 
@@ -176,9 +166,9 @@ impl Drop for Shared {
     }
 }
 
-/// What the objects of a store know of it.
-pub(in crate::capi) fn shared(store: *const wasm_store_t) -> Result<&'static Arc<Shared>, Fail> {
-    Ok(&object(store, "store")?.0)
+/// What the objects of a store know of it. Owned, since a host function may delete the store meanwhile.
+pub(in crate::capi) fn shared(store: *const wasm_store_t) -> Result<Arc<Shared>, Fail> {
+    Ok(object(store, "store")?.0.clone())
 }
 
 /// A store of the standard API around a native one.

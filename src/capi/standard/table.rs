@@ -20,10 +20,10 @@ use crate::types::{ExternType, ValType};
 /// A number of elements.
 pub type wasm_table_size_t = u32;
 
-fn table<'a>(pointer: *const wasm_table_t) -> Result<(&'a Arc<Shared>, Table), Fail> {
+fn table(pointer: *const wasm_table_t) -> Result<(Arc<Shared>, Table), Fail> {
     let value = reference(pointer, "table")?;
     match value.what {
-        What::Table(table) => Ok((&value.store, table)),
+        What::Table(table) => Ok((value.store.clone(), table)),
         _ => Err(Fail::misuse("table is a reference of another kind")),
     }
 }
@@ -53,8 +53,8 @@ pub unsafe extern "C" fn wasm_table_new(
     quiet(null_mut(), || {
         let (shared, ty) = (shared(store)?, table_type(ty)?);
         let table = shared
-            .enter(|store| with_element(store, shared, init, ty.element, |store, init| Table::new(store, ty, init)))?;
-        Ok(new_ref(shared, What::Table(table)))
+            .enter(|store| with_element(store, &shared, init, ty.element, |store, init| Table::new(store, ty, init)))?;
+        Ok(new_ref(&shared, What::Table(table)))
     })
 }
 
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn wasm_table_get(table: *const wasm_table_t, index: wasm_
         let (shared, table) = self::table(table)?;
         shared.enter(|store| {
             let Some(value) = table.get(store, index.into())? else { return Ok(null_mut()) };
-            let value = val_for_c(store, shared, &value)?;
+            let value = val_for_c(store, &shared, &value)?;
             // SAFETY: a table holds references, and null ones are written as zeros.
             Ok(unsafe { value.of.r#ref })
         })
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wasm_table_set(
         let (shared, table) = self::table(table)?;
         shared.enter(|store| {
             let ty = table.ty(store)?.element;
-            with_element(store, shared, element, ty, |store, element| table.set(store, index.into(), element))
+            with_element(store, &shared, element, ty, |store, element| table.set(store, index.into(), element))
         })
     })
 }
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn wasm_table_grow(
         let (shared, table) = self::table(table)?;
         shared.enter(|store| {
             let ty = table.ty(store)?.element;
-            with_element(store, shared, init, ty, |store, init| Ok(table.grow(store, delta.into(), init)?.is_some()))
+            with_element(store, &shared, init, ty, |store, init| Ok(table.grow(store, delta.into(), init)?.is_some()))
         })
     })
 }

@@ -117,6 +117,7 @@ pub(super) fn carry(object: *mut wasm_trap_t) -> Error {
     let data = match reference(object.cast_const(), "trap").and_then(data) {
         Ok(data) => data,
         Err(_) => {
+            delete(object);
             let mut trap = Trap::new(TrapCode::Host);
             trap.message = "the host function returned something that is not a trap".into();
             return trap.into();
@@ -166,7 +167,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
         let message = vectors::as_bytes(vectors::elements(message));
         let message = message.strip_suffix(&[0]).unwrap_or(message).into();
         let data = TrapData { code: TrapCode::Host, message, exit_status: None, frames: OnceLock::new() };
-        Ok(new_ref(shared, What::Trap(data, Info::default())))
+        Ok(new_ref(&shared, What::Trap(data, Info::default())))
     })
 }
 

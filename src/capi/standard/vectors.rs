@@ -67,6 +67,7 @@ struct Raw<T> {
 
 /// Writes a vector to a place that C gave, which may be NULL.
 fn put<V: Vector>(out: *mut V, size: usize, data: *mut V::Element) {
+    const { assert!(size_of::<V>() == size_of::<Raw<V::Element>>()) };
     if !out.is_null() {
         // SAFETY: the C contract: a place for a result is writable; the trait vouches for the layout.
         unsafe { out.cast::<Raw<V::Element>>().write(Raw { size, data }) };

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn wasm_trap_set_host_info_with_finalizer(
     object::set_host_info(object, info, finalizer);
 }
 
-/// A foreign object, which webassembly passes around as an external reference.
+/// A foreign object, which WebAssembly passes around as an external reference.
 pub struct wasm_foreign_t {
     _private: [u8; 0],
 }

@@ -117,7 +117,7 @@ pub unsafe extern "C" fn wasm_memorytype_copy(object: *const wasm_memorytype_t) 
     object::copy(object)
 }
 
-/// The type of an external's. Immutable; any thread.
+/// The type of an external. Immutable; any thread.
 pub struct wasm_externtype_t {
     _private: [u8; 0],
 }
@@ -127,13 +127,13 @@ impl Counted for wasm_externtype_t {
     const KIND: u32 = types::EXTERN_TYPE_KIND;
 }
 
-/// Deletes an external's type. NULL is allowed.
+/// Deletes an external type. NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_externtype_delete(object: *mut wasm_externtype_t) {
     delete(object);
 }
 
-/// Another owner of an external's type; NULL for NULL.
+/// Another owner of an external type; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_externtype_copy(object: *const wasm_externtype_t) -> *mut wasm_externtype_t {
     object::copy(object)
