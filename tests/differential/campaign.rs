@@ -3,8 +3,7 @@
 //!     campaign:  chunks of seeds -> child processes -> [`Report`]s
 //!     child:     seeds -> both engines -> lines on standard output
 //!
-//! The reference crashes on some valid modules (wasmi 2.0.0 writes to slots of a frame that has none). A seed
-//! that kills its process is run again in our engine alone: if that works, the reference was to blame.
+//! A seed that kills its process is run again in our engine alone: if that works, the reference was to blame.
 
 use std::collections::HashMap;
 use std::ops::Range;
