@@ -9,8 +9,21 @@
         CHECK_EQ(sizeof(*((wasm_##name##_vec_t *)0)->data), sizeof(element));                                         \
     } while (0)
 
+/* Declarations as headers of other engines add them; nothing here is called. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+WASM_DECLARE_TYPE(test_type)
+WASM_DECLARE_SHARABLE_REF(test_object)
+typedef int wasm_test_number_t;
+WASM_DECLARE_VEC(test_number, )
+#ifdef __cplusplus
+}
+#endif
+
 int main(void) {
     wasm_val_t val;
+    CHECK_EQ(sizeof(wasm_test_number_vec_t), sizeof(wasm_test_type_vec_t));
     VECTOR(byte, char);
     VECTOR(valtype, void *);
     VECTOR(functype, void *);
