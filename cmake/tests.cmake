@@ -27,17 +27,14 @@ set_tests_properties(rust.format PROPERTIES LABELS rust)
 
 # --- C: one program per object of the interface, in each language version ------------------------------
 
-file(GLOB c_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.c")
-file(GLOB cpp_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.cc")
+file(GLOB c_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/c-tests/*.c" "${PROJECT_SOURCE_DIR}/c-tests/*.cc")
 add_custom_target(c-tests)
 
-# Builds c-tests/NAME.c, or NAME.cc, as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
-function(add_c_program target name language standard library)
-  set(source "${PROJECT_SOURCE_DIR}/c-tests/${name}.c")
-  if(NOT EXISTS "${source}")
-    set(source "${PROJECT_SOURCE_DIR}/c-tests/${name}.cc")
-  elseif(language STREQUAL "CXX")
+# Builds SOURCE as LANGUAGE (C or CXX) STANDARD, linked with LIBRARY; further arguments are flags.
+function(add_c_program target source language standard library)
+  if(language STREQUAL "CXX" AND source MATCHES "\\.c$")
     # A file has one language per directory: C++ sees the test through a file that includes it.
+    get_filename_component(name "${source}" NAME_WE)
     set(wrapper "${PROJECT_BINARY_DIR}/c-tests/${name}.cpp")
     file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"${source}\"\n")
     set(source "${wrapper}")
@@ -56,10 +53,13 @@ endfunction()
 function(add_c_test test target environment)
   add_test(NAME "${test}" COMMAND ${ARGN} "$<TARGET_FILE:${target}>" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}/c-tests")
   set_tests_properties("${test}" PROPERTIES LABELS c SKIP_RETURN_CODE 77
-    ENVIRONMENT "UPDRAFT_LIBRARY=${library_dir}/libupdraft.so;${environment}")
+    ENVIRONMENT "${environment}")
 endfunction()
 
 include(CheckCSourceCompiles)
+# Where tests find the library that they open themselves; tools get the one with names.
+set(plain_library "UPDRAFT_LIBRARY=${library_dir}/libupdraft.so")
+set(named_library "UPDRAFT_LIBRARY=${named_library_dir}/${soname};LD_LIBRARY_PATH=${named_library_dir}")
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 set(CMAKE_REQUIRED_FLAGS "-fsanitize=address,undefined")
 check_c_source_compiles("int main(void) { return 0; }" HAVE_SANITIZERS)
@@ -68,42 +68,41 @@ find_program(VALGRIND valgrind)
 
 foreach(path ${c_tests})
   get_filename_component(name "${path}" NAME_WE)
-  foreach(variant c99:C:99 c11:C:11 cpp11:CXX:11 cpp20:CXX:20)
+  if(path MATCHES "\\.cc$")
+    set(variants cpp11:CXX:11 cpp14:CXX:14 cpp17:CXX:17 cpp20:CXX:20)
+    set(language CXX)
+    set(standard 17)
+    set(plain cpp11)
+  else()
+    set(variants c99:C:99 c11:C:11 cpp11:CXX:11 cpp20:CXX:20)
+    set(language C)
+    set(standard 11)
+    set(plain c11)
+  endif()
+  foreach(variant ${variants})
     string(REPLACE ":" ";" variant "${variant}")
     list(GET variant 0 label)
-    list(GET variant 1 language)
-    list(GET variant 2 standard)
-    add_c_program("c-${name}-${label}" "${name}" ${language} ${standard} updraft::updraft)
-    add_c_test("c.${name}.${label}" "c-${name}-${label}" "")
+    list(GET variant 1 variant_language)
+    list(GET variant 2 variant_standard)
+    add_c_program("c-${name}-${label}" "${path}" ${variant_language} ${variant_standard} updraft::updraft)
+    add_c_test("c.${name}.${label}" "c-${name}-${label}" "${plain_library}")
   endforeach()
-  add_c_test("c.${name}.no-signals" "c-${name}-c11" "UPDRAFT_TEST_SIGNALS=0")
-  add_c_program("c-${name}-static" "${name}" C 11 updraft::static)
-  add_c_test("c.${name}.static" "c-${name}-static" "")
+  add_c_test("c.${name}.no-signals" "c-${name}-${plain}" "${plain_library};UPDRAFT_TEST_SIGNALS=0")
+  add_c_program("c-${name}-static" "${path}" ${language} ${standard} updraft::static)
+  add_c_test("c.${name}.static" "c-${name}-static" "${plain_library}")
 
   if(HAVE_SANITIZERS)
-    add_c_program("c-${name}-sanitized" "${name}" C 11 updraft::updraft ${sanitizers})
+    add_c_program("c-${name}-sanitized" "${path}" ${language} ${standard} updraft::updraft ${sanitizers})
     add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
-      "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
+      "${named_library};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
   endif()
   if(VALGRIND)
     # The engine writes machine code while it runs: valgrind must look for changed code everywhere.
-    add_c_test("c.${name}.valgrind" "c-${name}-c11"
-      "LD_LIBRARY_PATH=${named_library_dir};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
+    add_c_test("c.${name}.valgrind" "c-${name}-${plain}"
+      "${named_library};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
       "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full --show-leak-kinds=definite,indirect
       --errors-for-leak-kinds=definite,indirect --num-callers=30
       "--suppressions=${PROJECT_SOURCE_DIR}/cmake/valgrind.supp")
-  endif()
-endforeach()
-foreach(path ${cpp_tests})
-  get_filename_component(name "${path}" NAME_WE)
-  foreach(standard 11 14 17 20)
-    add_c_program("c-${name}-cpp${standard}" "${name}" CXX ${standard} updraft::updraft)
-    add_c_test("c.${name}.cpp${standard}" "c-${name}-cpp${standard}" "")
-  endforeach()
-  if(HAVE_SANITIZERS)
-    add_c_program("c-${name}-sanitized" "${name}" CXX 17 updraft::updraft ${sanitizers})
-    add_c_test("c.${name}.sanitized" "c-${name}-sanitized"
-      "LD_LIBRARY_PATH=${named_library_dir};ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;UPDRAFT_TEST_TOOL=asan")
   endif()
 endforeach()
 # Two engines in one process: one file, compiled with the names of each.
@@ -151,6 +150,9 @@ set_tests_properties(examples.hello PROPERTIES LABELS examples PASS_REGULAR_EXPR
 add_test(NAME examples.run COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/programs/test_run.py"
   --run $<TARGET_FILE:run>)
 set_tests_properties(examples.run PROPERTIES LABELS examples)
+add_test(NAME examples.raytracer COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/programs/test_raytracer.py"
+  --run $<TARGET_FILE:run> --cc "${CMAKE_C_COMPILER}")
+set_tests_properties(examples.raytracer PROPERTIES LABELS examples SKIP_RETURN_CODE 77)
 
 find_program(NODE node)
 find_program(NPM npm)
