@@ -57,7 +57,7 @@ def fetch(package, sha256):
 def download(package, folder):
     kind, name = package.split(":", 1)
     if kind == "npm":
-        command = ["npm", "pack", name, "--silent", "--pack-destination", str(folder)]
+        command = ["npm", "pack", name, "--loglevel=error", "--pack-destination", str(folder)]
     else:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
                    "--disable-pip-version-check", "--dest", str(folder), name.replace("@", "==")]

@@ -13,7 +13,7 @@ KERNEL_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "wasmtime-epoch", "wi
 COMPILE_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
                    "v8-turbofan"]
 FIRST_ENGINES = ["updraft", "updraft-lazy", "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-liftoff"]
-SMALL_ENGINES = ["updraft", "wasmtime", "winch", "wasmer", "wasmi", "v8"]
+SMALL_ENGINES = ["updraft", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
 MEMORY_ENGINES = ["updraft", "wasmtime", "wasmer", "wasmi", "v8"]
 
 QUICK_KERNELS = ["ackermann", "bulk", "fib", "json", "lz", "matmul", "sha256", "vcall"]
@@ -132,7 +132,7 @@ def edge_jobs(quick):
                   imports=[{"module": "env", "name": "host", "kind": "func", "results": ["i32"]}])
         for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
             yield Job("instantiate", item, engine, 1, ["instantiate", path, 5, count], {"instantiate": "instantiate"})
-        yield Job("tiny", "tiny", engine, 1, ["tiny", modules / "tiny.wasm", 3, 100 if quick else 300], {"tiny": "tiny"})
+        yield Job("tiny", "tiny", engine, ALL, ["tiny", modules / "tiny.wasm", 3, 100 if quick else 300], {"tiny": "tiny"})
     for engine in MEMORY_ENGINES:
         for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
             yield Job("instances", item, engine, ALL, ["instances", path, count], {}, memory_numbers(), rounds=1)
