@@ -342,7 +342,8 @@ static void frames(wasm_engine_t *engine) {
     wasm_frame_delete(origin);
     CHECK(wasm_instance_same(wasm_frame_instance(kept), instance));
     wasm_frame_delete(kept);
-    /* With two instances of one module, frames do not know theirs. They are two here: text is compiled twice. */
+    /* An instance of another module from the same bytes is not confused with it; of two of one module, frames do not
+     * know which is theirs. */
     second = std_instance(store, text, imports, 1);
     trap = wasm_func_call(wasm_extern_as_func(own), NULL, NULL);
     origin = wasm_trap_origin(trap);
@@ -351,6 +352,23 @@ static void frames(wasm_engine_t *engine) {
     wasm_frame_delete(origin);
     wasm_trap_delete(trap);
     wasm_instance_delete(second);
+    {
+        wasm_module_t *module = std_module(store, "(module (func (export \"f\") unreachable))");
+        wasm_instance_t *twins[2];
+        wasm_extern_t *item;
+        twins[0] = wasm_instance_new(store, module, NULL, NULL);
+        twins[1] = wasm_instance_new(store, module, NULL, NULL);
+        item = std_export(twins[1], 0);
+        trap = wasm_func_call(wasm_extern_as_func(item), NULL, NULL);
+        origin = wasm_trap_origin(trap);
+        CHECK(origin != NULL && wasm_frame_instance(origin) == NULL);
+        wasm_frame_delete(origin);
+        wasm_trap_delete(trap);
+        wasm_extern_delete(item);
+        wasm_instance_delete(twins[0]);
+        wasm_instance_delete(twins[1]);
+        wasm_module_delete(module);
+    }
     wasm_extern_delete(outer);
     wasm_extern_delete(own);
     wasm_instance_delete(instance);

@@ -324,6 +324,18 @@ static void memories(wasm_engine_t *engine) {
     CHECK_EQ(wasm_memorytype_limits(type)->max, 3);
     wasm_memorytype_delete(type);
     wasm_memory_delete(grown.memory);
+    /* All of 4 GiB, if there is room for it. */
+    limits.min = limits.max = 65536;
+    type = wasm_memorytype_new(&limits);
+    grown.memory = wasm_memory_new(store, type);
+    wasm_memorytype_delete(type);
+    if (grown.memory != NULL) {
+        CHECK_EQ(wasm_memory_size(grown.memory), 65536);
+        CHECK_EQ(wasm_memory_data_size(grown.memory), 0x100000000);
+        CHECK(!wasm_memory_grow(grown.memory, 1));
+        wasm_memory_data(grown.memory)[0xffffffff] = 1;
+        wasm_memory_delete(grown.memory);
+    }
     /* Limits that no memory can have. */
     limits.min = 2;
     limits.max = 1;

@@ -146,9 +146,11 @@ static void declared_by_macros(void *stranger, wasm_trap_t *trap) {
     EXTERNS(global);
     EXTERNS(table);
     EXTERNS(memory);
-    /* The pointer could not be attached, and is finalized. */
+    /* What cannot be attached is finalized at once. */
     wasm_func_set_host_info_with_finalizer(NULL, &finalized, std_count);
-    CHECK_EQ(finalized, 0);
+    CHECK_EQ(finalized, 1);
+    wasm_func_set_host_info_with_finalizer((wasm_func_t *)stranger, &finalized, std_count);
+    CHECK_EQ(finalized, 2);
 }
 
 static void types(void *stranger) {

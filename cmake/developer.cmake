@@ -27,3 +27,13 @@ add_custom_target(loom COMMAND ${cargo_loom}
 add_custom_target(rust-tests
   COMMAND ${cargo_test} --no-run
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Building the Rust tests" USES_TERMINAL VERBATIM)
+
+# Not tests: they take long, fetch other engines, or depend on the compiler of the day. See bench/run and bench/guard.
+foreach(entry "bench run --write" "bench-quick run --quick" "guard guard")
+  separate_arguments(arguments UNIX_COMMAND "${entry}")
+  list(POP_FRONT arguments target command)
+  add_custom_target(${target}
+    COMMAND "${Python3_EXECUTABLE}" "bench/${command}" ${arguments} --library "${shared_library}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Measuring" USES_TERMINAL VERBATIM)
+  add_dependencies(${target} updraft-shared)
+endforeach()

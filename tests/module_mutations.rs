@@ -172,12 +172,12 @@ fn mutate(name: &str, modules: &[Vec<u8>], seed: u64) {
 
 #[test]
 fn mutations_of_the_test_suite() {
-    mutate("test suite", &suite(), 0x7375_6974_65);
+    mutate("test suite", &suite(), 0x0073_7569_7465);
 }
 
 #[test]
 fn mutations_of_wasm_smith() {
-    mutate("wasm-smith", &smiths(SMITHS * scale()), 0x736d_6974_68);
+    mutate("wasm-smith", &smiths(SMITHS * scale()), 0x0073_6d69_7468);
 }
 
 #[test]

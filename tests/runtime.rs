@@ -5,6 +5,8 @@
 //! thread's stack (`tests/process.rs`).
 
 mod common;
+#[path = "runtime/floats.rs"]
+mod floats;
 #[path = "runtime/host.rs"]
 mod host;
 #[path = "runtime/interrupts.rs"]

@@ -8,6 +8,8 @@
 //     first FILE REPEAT EXPORT RESULTS ARG...    bytes -> module -> instance -> the result of one call (i32:5, i64:5)
 //     run FILE REPEAT N                          bytes -> the first result of run(N), then run(N) again
 //     calls FILE REPEAT COUNT                    calls in both directions, with and without checks
+//     in FILE CHECKING COUNT                     calls into WebAssembly only; CHECKING is checked or unchecked
+//     out FILE CHECKING COUNT                    calls of the host only
 //     instantiate FILE REPEAT COUNT              store and instance, made and freed
 //     instances FILE COUNT                       memory of COUNT instances that live at once
 //     tiny FILE REPEAT COUNT                     bytes -> module -> instance -> call of run(1) -> everything freed
@@ -246,6 +248,26 @@ static void job_calls(int count, char **args) {
   print_series(&loop_series);
 }
 
+// One direction, one way: for counting instructions.
+static void one_direction(int count, char **args, int inwards) {
+  if (count != 3) fail("in FILE CHECKING COUNT");
+  const File file = read_file(args[0]);
+  const Checking checking = strcmp(args[1], "unchecked") == 0 ? UNCHECKED : CHECKED;
+  const uint32_t calls = (uint32_t)number(args[2]), sum = (uint32_t)((uint64_t)calls * (calls - 1) / 2);
+  const Argument n = {calls, WASM_I32};
+  Instance instance;
+  Function function;
+  void *module = backend->module_new(file.bytes, file.len);
+  backend->instance_new(module, checking == CHECKED ? ADDS_CHECKED : ADDS_UNCHECKED, &instance);
+  backend->find(&instance, inwards ? "add" : "call_host", &function);
+  const uint32_t result =
+      inwards ? backend->call_many(&instance, &function, calls, checking) : (uint32_t)backend->call(&instance, &function, &n, 1, 1);
+  if (result != sum) fail("calls: wrong sum");
+}
+
+static void job_in(int count, char **args) { one_direction(count, args, 1); }
+static void job_out(int count, char **args) { one_direction(count, args, 0); }
+
 static void job_instantiate(int count, char **args) {
   if (count != 3) fail("instantiate FILE REPEAT COUNT");
   const File file = read_file(args[0]);
@@ -336,7 +358,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(int count, char **args);
-  } jobs[] = {{"compile", job_compile}, {"first", job_first},         {"run", job_run},   {"calls", job_calls}, {"instantiate", job_instantiate},
+  } jobs[] = {{"compile", job_compile}, {"first", job_first},         {"run", job_run},   {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
               {"instances", job_instances}, {"tiny", job_tiny}, {"alive", job_alive}};
   if (argc < 6) fail("usage: driver LIBRARY BACKEND MODE THREADS JOB ARGUMENT...");
   for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)

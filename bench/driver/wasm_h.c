@@ -1,5 +1,4 @@
 // Drives any engine that has the standard C interface: wasmi and Wasmer, and whatever else offers it.
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,15 +48,22 @@ typedef struct {
   PointerVec imports, exports;
 } Parts;
 
-// Modes of Wasmer: "cranelift", "singlepass"; of wasmi: "eager", "lazy", "lazy-translation"; others: "default".
+// Modes of Wasmer: "cranelift", "singlepass"; of wasmi: "eager", "lazy", "lazy-translation"; of all: "default".
 static void configure(void *library, void *config, const char *mode) {
-  void (*set_compiler)(void *, int) = (void (*)(void *, int))dlsym(library, "wasm_config_set_compiler");
-  if (set_compiler && strcmp(mode, "cranelift") == 0) set_compiler(config, 0);
-  if (set_compiler && strcmp(mode, "singlepass") == 0) set_compiler(config, 2);
-  void (*set_mode)(void *, int) = (void (*)(void *, int))dlsym(library, "wasmi_config_compilation_mode_set");
-  if (set_mode && strcmp(mode, "eager") == 0) set_mode(config, 0);
-  if (set_mode && strcmp(mode, "lazy") == 0) set_mode(config, 1);
-  if (set_mode && strcmp(mode, "lazy-translation") == 0) set_mode(config, 2);
+  // wasmi's header gives its two lazy modes the numbers that its library takes for the other one; these are the library's.
+  static const struct {
+    const char *mode, *setter;
+    int value;
+  } modes[] = {{"cranelift", "wasm_config_set_backend", 0},  {"singlepass", "wasm_config_set_backend", 2},
+               {"eager", "wasmi_config_compilation_mode_set", 0}, {"lazy", "wasmi_config_compilation_mode_set", 2},
+               {"lazy-translation", "wasmi_config_compilation_mode_set", 1}};
+  if (strcmp(mode, "default") == 0) return;
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+    if (strcmp(mode, modes[i].mode) == 0) {
+      ((void (*)(void *, int))symbol(library, modes[i].setter))(config, modes[i].value);
+      return;
+    }
+  fail("no mode %s", mode);
 }
 
 static void load(void *library, Options options) {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -99,3 +100,9 @@ class Bench:
 
 def one_processor():
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def updraft_library():
+    """Builds the shared library as it is shipped."""
+    build(["cargo", "rustc", "--release", "--locked", "--lib", "--crate-type", "cdylib", "--manifest-path", ROOT / "Cargo.toml"], "Updraft")
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "libupdraft.so"

@@ -183,7 +183,7 @@ def markdown(result):
     parts = [
         "# Benchmarks\n",
         f"Updraft beside other engines, measured {result['date']} by `bench/run`{' --quick' if result['quick'] else ''}: {result['rounds']} interleaved"
-        f" rounds, medians of {clock}. Tables of ratios show time relative to {BASE}, lower is better; `~` marks a spread (maximum - minimum)"
+        f" rounds, medians of {clock}. Tables of ratios show time, or size, relative to {BASE}; lower is better; `~` marks a spread (maximum - minimum)"
         f" above {WIDE:.0%} of the median. Every result was checked.\n",
         f"Machine: {machine['cpu']}, {machine['processors']} processors, {machine['memory_gib']} GiB, Linux {machine['kernel']},"
         f" load {machine['load']:.1f} at the end.\n",
@@ -194,6 +194,7 @@ def markdown(result):
         ("Against the aims", bars(table, result)), ("Interrupts", interruptible(table)),
         ("Kernels: steady state", ratios(table, "kernels", "steady", ALL, "ms", 1e3)),
         ("Kernels: from bytes to the first result", ratios(table, "kernels", "whole", ALL, "ms", 1e3)),
+        ("Kernels: memory of the process afterwards (PSS)", ratios(table, "kernels", "pss_kib", ALL, "MiB", 1 / 1024)),
         ("Whole runs: from bytes to the result", ratios(table, "whole", "whole", ALL, "ms", 1e3)),
         ("Compile throughput, one thread (MB of code section per second)", throughput(table, result, 1) if table.items("compile", "compile") else ""),
         ("Compile throughput, all processors", throughput(table, result, ALL) if table.engines("compile", "compile", ALL) else ""),

@@ -16,7 +16,7 @@ FIRST_ENGINES = ["updraft", "updraft-lazy", "wasmtime", "winch", "wasmi", "wasmi
 SMALL_ENGINES = ["updraft", "wasmtime", "winch", "wasmer", "wasmi", "v8"]
 MEMORY_ENGINES = ["updraft", "wasmtime", "wasmer", "wasmi", "v8"]
 
-QUICK_KERNELS = ["ackermann", "bulk", "fib", "json", "lz", "matmul", "mandelbrot", "sha256", "vcall"]
+QUICK_KERNELS = ["ackermann", "bulk", "fib", "json", "lz", "matmul", "sha256", "vcall"]
 QUICK_MODULES = ["as-sha256", "oxipng", "shfmt", "sql.js"]
 
 
@@ -75,20 +75,21 @@ def corpus(only, quick, log):
 
 def compile_jobs(modules, quick):
     for module in modules:
-        large = module.outline.code_size > 3_000_000
+        large = quick or module.outline.code_size > 3_000_000
         for engine in COMPILE_ENGINES:
             for threads in [1] if quick else [1, ALL]:
                 if threads == ALL and engine in ("wasmi", "updraft-nopoll"):
                     continue  # one thread only, or no more to learn
                 yield Job("compile", module.name, engine, threads, ["compile", module.path, 1 if large else 3],
-                          {"compile": "compile"}, {"code_size": "code_size", "peak_kib": "peak_kib", "memory.pss_kib": "pss_kib"})
+                          {"compile": "compile"}, {"code_size": "code_size", "peak_kib": "peak_kib", "memory.pss_kib": "pss_kib"},
+                          rounds=3 if module.outline.code_size > 3_000_000 else None)
 
 
 def first_jobs(modules, quick):
     for module in modules:
         large = module.outline.code_size > 3_000_000
         for engine in FIRST_ENGINES:
-            if large and engine in ("updraft", "wasmtime"):
+            if (large or quick) and engine in ("updraft", "wasmtime"):
                 continue  # the compile set tells
             yield Job("first", module.name, engine, ALL, ["first", module.path, 1 if large else 3, *module.call], {"first": "first"},
                       expected=module.expected, imports=module.outline.imports)

@@ -57,6 +57,8 @@ pub struct Activation {
     pub prev_exit_fp: usize,
     /// The store that was entered.
     pub store: *mut VmStore,
+    /// The host's floating-point environment, 0 if it is WebAssembly's. For the runtime only.
+    pub float_env: u32,
 }
 
 /// A memory as machine code sees it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::cells::Scratch;
 use super::enter::{enter_wasm, stack_pointer};
+use super::float_env;
 use super::host::HostFunc;
 pub use super::host::{Caller, HostCallback, RawHostCallback};
 use super::store::{Handle, Store, StoreInner};
@@ -195,7 +196,8 @@ impl StoreInner {
             self.restore_stack_limit(outer_limit, prev);
             return Err(error);
         }
-        let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
+        let float_env = float_env::enter();
+        let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm, float_env };
         // SAFETY: the function is alive; the activation outlives the call; the caller vouches for the rest.
         let trapped = unsafe {
             (*vm).activation = &mut activation;
@@ -204,6 +206,8 @@ impl StoreInner {
             let code = (*slot).0.load(std::sync::atomic::Ordering::Acquire);
             enter_wasm(&mut activation, trampoline, vmctx, std::ptr::null_mut(), code, values)
         };
+        // A host function may have changed it.
+        float_env::restore(activation.float_env);
         // SAFETY: as above.
         unsafe {
             (*vm).activation = prev;

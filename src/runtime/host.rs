@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::cells::Scratch;
+use super::float_env;
 use super::func::{Func, FuncObject, FuncOwner};
 use super::handle::Kind;
 use super::instance::Instance;
@@ -102,6 +103,9 @@ unsafe extern "C" fn call_host(host: *mut VmHostFunc, caller: *mut VmHeader, val
     // SAFETY: a caller is an instance: host functions call nothing.
     let instance = (!caller.is_null()).then(|| unsafe { super::instance::owner_of(caller) });
     let pointer: *mut StoreInner = store;
+    let activation = store.activation();
+    // SAFETY: the activation through which WebAssembly runs.
+    float_env::restore(unsafe { (*activation).float_env });
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: `store` above is not used until the closure is done.
         let mut caller = Caller { store: unsafe { &mut *pointer }, instance };
@@ -111,6 +115,8 @@ unsafe extern "C" fn call_host(host: *mut VmHostFunc, caller: *mut VmHeader, val
             Callback::Checked(callback) => unsafe { call_checked(&mut caller, callback, func.ty.ty(), values) },
         }
     }));
+    // SAFETY: as above. What the host function set is the host's from now on.
+    unsafe { (*activation).float_env = float_env::enter() };
     let error = match outcome {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => error,

@@ -12,6 +12,7 @@ mod cells;
 mod enter;
 pub mod extern_ref;
 pub(crate) mod fault;
+mod float_env;
 pub mod func;
 pub mod global;
 mod handle;

@@ -182,6 +182,9 @@ fn check_access(engine: &Engine, access: &Access, memory: &str, coverage: &mut C
     Ok(calls)
 }
 
+/// A call, and what must come of it.
+type WaitCase = (&'static str, Vec<Val>, Result<Vec<Val>, TrapCode>);
+
 /// `notify` wakes nobody, `wait` sees another value or times out, and both check their address.
 fn check_wait_and_fence(engine: &Engine, memory: &str, coverage: &mut Coverage) -> Result<u64, String> {
     let (index, address) = if memory.starts_with("i64") {
@@ -202,7 +205,7 @@ fn check_wait_and_fence(engine: &Engine, memory: &str, coverage: &mut Coverage) 
     let shared = memory.ends_with("shared");
     let result = |value: i32| if shared { Ok(vec![Val::I32(value)]) } else { Err(TrapCode::WaitOnUnsharedMemory) };
     let (unaligned, outside) = (Err(TrapCode::UnalignedAtomic), Err(TrapCode::MemoryOutOfBounds));
-    let cases: Vec<(&str, Vec<Val>, Result<Vec<Val>, TrapCode>)> = vec![
+    let cases: Vec<WaitCase> = vec![
         ("notify", vec![address(8), Val::I32(1)], Ok(vec![Val::I32(0)])),
         ("notify", vec![address(9), Val::I32(1)], unaligned.clone()),
         ("notify", vec![address(65536), Val::I32(1)], outside.clone()),
@@ -213,7 +216,7 @@ fn check_wait_and_fence(engine: &Engine, memory: &str, coverage: &mut Coverage) 
         ("wait64", vec![address(8), Val::I64(0), Val::I64(1)], result(2)),
         ("fence", vec![Val::I32(3)], Ok(vec![Val::I32(3)])),
     ];
-    let checks_of_wait: Vec<(&str, Vec<Val>, Result<Vec<Val>, TrapCode>)> = vec![
+    let checks_of_wait: Vec<WaitCase> = vec![
         ("wait32", vec![address(2), Val::I32(1), Val::I64(-1)], unaligned.clone()),
         ("wait64", vec![address(4), Val::I64(1), Val::I64(-1)], unaligned),
         ("wait32", vec![address(65536), Val::I32(1), Val::I64(-1)], outside.clone()),

@@ -232,14 +232,14 @@ pub fn module(op: &Operator, rng: &mut Rng) -> (String, Vec<Case>) {
 
     writer.function("p", &Operands::all(op, Source::Param), &tuples);
     writer.function("m", &Operands::all(op, Source::Memory), &tuples);
-    for position in 0..op.params.len() {
+    for (position, choices) in values.iter().enumerate() {
         let few: Vec<Vec<Val>> = (0..24).map(|_| rng.pick(&tuples).clone()).collect();
         let mut operands = Operands::all(op, Source::Param);
         operands.0[position] = Source::Memory;
         writer.function(&format!("m{position}"), &operands, &few);
-        for (index, value) in values[position].iter().enumerate() {
+        for (index, value) in choices.iter().enumerate() {
             // Constants are compiled one by one, which takes most of the time.
-            if !proving() && rng.below(values[position].len()) >= CONSTANTS {
+            if !proving() && rng.below(choices.len()) >= CONSTANTS {
                 continue;
             }
             let mut operands = Operands::all(op, Source::Param);

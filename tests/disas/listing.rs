@@ -18,7 +18,7 @@ struct Data {
 }
 
 /// The code as text.
-pub fn listing(code: &CompiledCode) -> String {
+pub(crate) fn listing(code: &CompiledCode) -> String {
     let relocated: BTreeSet<usize> = code.relocations.iter().map(|relocation| relocation.offset as usize).collect();
     let (instructions, data) = decode(&code.bytes, &relocated);
     let labels = labels(code, &instructions, &data);

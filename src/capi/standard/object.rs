@@ -209,9 +209,10 @@ pub(super) fn set_host_info<C: Counted<Value = RefValue>>(
     finalizer: Option<unsafe extern "C" fn(data: *mut c_void)>,
 ) {
     enter_total((), || {
-        let Ok(value) = reference(pointer.cast_const(), "object") else { return };
         let info = HostData::new(info, finalizer);
         info.arm();
+        // Without an object, its finalizer runs now.
+        let Ok(value) = reference(pointer.cast_const(), "object") else { return };
         // What was there before is dropped here, outside of the store, so that its finalizer finds the store free.
         match value.what.handle() {
             None => drop(value.what.info().and_then(|place| place.replace(info))),

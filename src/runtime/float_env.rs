@@ -1,0 +1,44 @@
+//! The floating-point environment: WebAssembly has one, hosts have others.
+//!
+//! A host may flush subnormals to zero (audio code, `-ffast-math`), round differently, or unmask exceptions.
+//! WebAssembly runs with the default of the processor; a host function finds the host's again.
+//!
+//! x86-64 only, as `enter.rs`.
+
+use std::arch::asm;
+
+/// Everything but the sticky flags, which nobody relies on.
+const CONTROL: u32 = 0xffc0;
+/// All exceptions masked, round to nearest, subnormals kept.
+const DEFAULT: u32 = 0x1f80;
+
+fn read() -> u32 {
+    let mut value = 0u32;
+    // SAFETY: stores the control word of this thread at a valid address.
+    unsafe { asm!("stmxcsr [{}]", in(reg) &mut value, options(nostack, preserves_flags)) };
+    value
+}
+
+fn write(value: u32) {
+    // SAFETY: the word came from `read`, or is the processor's default.
+    unsafe { asm!("ldmxcsr [{}]", in(reg) &value, options(nostack, preserves_flags, readonly)) };
+}
+
+/// Switches to WebAssembly's environment. What to [`restore`] afterwards.
+#[inline]
+pub(super) fn enter() -> u32 {
+    let host = read();
+    if host & CONTROL == DEFAULT {
+        return 0;
+    }
+    write(DEFAULT);
+    host
+}
+
+/// Switches back to what [`enter`] found.
+#[inline]
+pub(super) fn restore(host: u32) {
+    if host != 0 {
+        write(host);
+    }
+}
