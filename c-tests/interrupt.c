@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include <pthread.h>
-#include <time.h>
+#include <sched.h>
 
 static const char *const endless =
     "(module (func (export \"loop\") (loop $l (br $l)))"
@@ -11,15 +11,14 @@ static const char *const endless =
     " (memory (export \"m\") 1 1 shared)"
     " (func (export \"wait\") (result i32) (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))))";
 
-static void pause_ms(long ms) {
-    struct timespec time;
-    time.tv_sec = ms / 1000;
-    time.tv_nsec = ms % 1000 * 1000000;
-    nanosleep(&time, NULL);
+/* Lets the other thread get into its call; the outcome is the same if it does not. */
+static void yield_for_a_while(void) {
+    int i;
+    for (i = 0; i < 20000; i++) sched_yield();
 }
 
 static void *interrupt_soon(void *data) {
-    pause_ms(30);
+    yield_for_a_while();
     updraft_interrupt_trigger((updraft_interrupt_t *)data, NULL);
     return NULL;
 }

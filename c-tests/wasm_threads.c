@@ -2,7 +2,7 @@
 #include "wasm_test.h"
 
 #include <pthread.h>
-#include <unistd.h>
+#include <sched.h>
 
 enum { THREADS = 10, ROUNDS = 20 };
 
@@ -150,7 +150,7 @@ static void *delete_all(void *data) {
         pthread_mutex_unlock(&queue->lock);
         wasm_instance_delete(item);
         if (item == NULL && closed) return NULL;
-        if (item == NULL) usleep(100);
+        if (item == NULL) sched_yield();
     }
 }
 

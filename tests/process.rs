@@ -369,11 +369,17 @@ fn fork_claimed() {
         common::call(&mut store, func, &[Val::I32(1)]).expect("a call")
     };
     let expected = run(&compile(&engine, &text));
-    for _ in 0..5 {
+    // At different times of the compilation.
+    for round in 0..10 {
         let module = compile(&engine, &text);
+        let started = std::sync::Barrier::new(2);
         std::thread::scope(|scope| {
-            scope.spawn(|| assert_eq!(run(&module), expected));
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            scope.spawn(|| {
+                started.wait();
+                assert_eq!(run(&module), expected);
+            });
+            started.wait();
+            (0..round * 2000).for_each(|_| std::thread::yield_now());
             in_child(|| assert_eq!(run(&module), expected));
         });
     }

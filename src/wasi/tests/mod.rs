@@ -32,6 +32,20 @@ const OUT: u32 = 64;
 /// Where strings and buffers are put.
 const HEAP: u32 = 4096;
 
+/// The running thread, for [`until_blocked`].
+fn this_thread() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Returns when the thread waits in a system call.
+fn until_blocked(thread: i32) {
+    let state = || fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    // The state stands behind the name, which may hold anything but ends with the last parenthesis.
+    while !state().rsplit(')').next().unwrap().trim_start().starts_with('S') {
+        std::thread::yield_now();
+    }
+}
+
 /// A guest that is only a memory.
 struct Fake {
     memory: Vec<u8>,

@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use super::*;
 
@@ -76,9 +75,10 @@ fn connections_are_accepted_and_talk() {
 #[test]
 fn wait_for_all_and_the_end() {
     let (mut rig, mut ours) = with_pair();
+    let waiting = this_thread();
     let writer = std::thread::spawn(move || {
         ours.write_all(b"abc").unwrap();
-        std::thread::sleep(Duration::from_millis(20));
+        until_blocked(waiting);
         ours.write_all(b"def").unwrap();
         ours.shutdown(Shutdown::Write).unwrap();
         ours
