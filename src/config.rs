@@ -48,7 +48,8 @@ pub struct Config {
     pub memory_moves: bool,
     /// Bytes of stack that one outermost call may use.
     pub max_stack: usize,
-    /// Threads that compile, the calling one included; 0 = as many as the process may use.
+    /// Threads that compile, the calling one included; 0 = as many as the process may use when the
+    /// engine is made.
     pub compile_threads: usize,
     /// Bytes of address space for machine code and slots.
     pub code_reservation: usize,

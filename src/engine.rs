@@ -28,6 +28,8 @@ pub struct Engine(Arc<EngineInner>);
 struct EngineInner {
     config: Config,
     bounds: Bounds,
+    /// Asked once: the answer takes tens of microseconds of reading what the system says of its groups.
+    compile_threads: usize,
     top: TopCompiler,
     types: Types,
     space: Arc<CodeSpace>,
@@ -48,9 +50,14 @@ impl Engine {
         let top = TopCompiler::new(&config, bounds)?;
         let space = CodeSpace::new(config.code_reservation)?;
         let faults = if config.signals { Some(signals::install(crate::runtime::fault::on_fault)?) } else { None };
+        let compile_threads = match config.compile_threads {
+            0 => threads::usable_cores(),
+            count => count,
+        };
         Ok(Engine(Arc::new(EngineInner {
             config,
             bounds,
+            compile_threads,
             top,
             types: Types::default(),
             space,
@@ -77,10 +84,7 @@ impl Engine {
 
     /// Threads that may compile at once.
     pub fn compile_threads(&self) -> usize {
-        match self.0.config.compile_threads {
-            0 => threads::usable_cores(),
-            count => count,
-        }
+        self.0.compile_threads
     }
 
     pub(crate) fn register_type(&self, ty: &FuncType) -> TypeEntry {
