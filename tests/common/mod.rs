@@ -229,6 +229,23 @@ pub fn footprint() -> Footprint {
     Footprint { resident: field("VmRSS:"), address_space: field("VmSize:"), mappings: maps.lines().count() }
 }
 
+/// Runs the test of this name again in a process of its own, where nothing else takes or frees memory. True in
+/// that process; false, after it succeeded, in the one that was asked to run it.
+pub fn alone(test: &str) -> bool {
+    const ALONE: &str = "UPDRAFT_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let mut command = std::process::Command::new(program);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    let output = command.output().expect("a process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "there is no test {test:?}: {text}");
+    false
+}
+
 /// A number from the environment, for lengths of runs.
 pub fn env_number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
