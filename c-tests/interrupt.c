@@ -14,7 +14,7 @@ static const char *const endless =
 /* Lets the other thread get into its call; the outcome is the same if it does not. */
 static void yield_for_a_while(void) {
     int i;
-    for (i = 0; i < 20000; i++) sched_yield();
+    for (i = 0; i < 100; i++) sched_yield();
 }
 
 static void *interrupt_soon(void *data) {

@@ -100,7 +100,7 @@ foreach(path ${c_tests})
     # The engine writes machine code while it runs: valgrind must look for changed code everywhere.
     add_c_test("c.${name}.valgrind" "c-${name}-${plain}"
       "${named_library};UPDRAFT_TEST_SIGNALS=0;UPDRAFT_TEST_TOOL=valgrind"
-      "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --leak-check=full --show-leak-kinds=definite,indirect
+      "${VALGRIND}" --quiet --error-exitcode=99 --smc-check=all --fair-sched=try --leak-check=full --show-leak-kinds=definite,indirect
       --errors-for-leak-kinds=definite,indirect --num-callers=30
       "--suppressions=${PROJECT_SOURCE_DIR}/cmake/valgrind.supp")
   endif()
