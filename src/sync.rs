@@ -70,9 +70,9 @@ pub(crate) enum Site {
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
     /// The fence between what an event tells of and the question whether anybody wants to hear it.
-    EventPost = 9,
+    EventPost = 30,
     /// The fence between a subscription and what its owner looks at next.
-    EventSubscribe = 10,
+    EventSubscribe = 31,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

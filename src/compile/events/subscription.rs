@@ -59,6 +59,9 @@ pub enum DeliverOn {
 
 /// Who is called back. Dropped exactly once, by the thread that closes the subscription.
 pub trait Listener: Send + Sync {
+    /// Called when the subscription takes it, before the first event. Must do next to nothing.
+    fn taken(&self) {}
+
     /// Called with each event, one at a time, under no lock.
     fn event(&self, event: &Event);
 }
@@ -401,6 +404,7 @@ impl Subscription {
             if inner.listener.is_some() {
                 return Err(Error::Busy { what: "the subscription has a callback already" });
             }
+            listener.taken();
             inner.listener = Some((on, listener));
         }
         if on == DeliverOn::Poster {
