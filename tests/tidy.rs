@@ -29,7 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("engine", &["module", "tier", "code", "compile", "runtime", "sys"]),
     ("wasi", &["engine", "module", "runtime"]),
-    ("capi", &["engine", "module", "runtime", "wasi"]),
+    ("capi", &["compile::ModuleId", "compile::events", "engine", "module", "runtime", "wasi"]),
 ];
 
 /// Imports beyond the table: file, import, reason.
@@ -41,6 +41,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/sync.rs", "sys::event_fd", "hosts poll for events of the stage that compiles"),
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
+    ("src/sync.rs", "sys::threads::lower_priority", "threads of the top tier give way to others"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),
 ];
 

@@ -25,7 +25,9 @@ use std::time::Instant;
 use super::{Event, EventKind, Modules, Shared};
 use crate::error::{Error, Result};
 use crate::limits::MAX_EVENT_QUEUE;
-use crate::sync::{EventFd, Lock, LockGuard, Thread, current_thread, generation, is_inside, now_ns, park_until};
+use crate::compile::ModuleId;
+use crate::compile::lock::{Guard, Lock};
+use crate::sync::{EventFd, Thread, current_thread, generation, is_inside, now_ns, park_until};
 
 /// Events that are moved under the lock at once: posters wait that long at most.
 const PAGE: usize = 256;
@@ -36,11 +38,11 @@ pub enum Scope {
     /// All of the engine.
     Engine,
     /// The one of this number.
-    Module(u64),
+    Module(ModuleId),
 }
 
 impl Scope {
-    pub(super) fn contains(self, module: u64) -> bool {
+    pub(super) fn contains(self, module: ModuleId) -> bool {
         match self {
             Scope::Engine => true,
             Scope::Module(own) => own == module,
@@ -196,7 +198,7 @@ impl Queue {
     }
 
     /// The lock; what a fork left behind is put right first.
-    fn lock(&self) -> LockGuard<'_, Inner> {
+    fn lock(&self) -> Guard<'_, Inner> {
         let mut inner = self.inner.lock();
         if inner.generation != generation() {
             inner.generation = generation();
@@ -236,7 +238,7 @@ impl Queue {
                 inner.live.push_back(event);
             }
         }
-        inner.ended |= event.kind.is_terminal() && self.scope == Scope::Module(event.module);
+        inner.ended |= event.kind.is_terminal() && self.scope == Scope::Module(ModuleId(event.module));
         inner.changed()
     }
 
@@ -257,7 +259,7 @@ impl Queue {
             event.time_ns = now_ns();
             event.count = u32::try_from(lost).unwrap_or(u32::MAX);
             if let Scope::Module(id) = self.scope {
-                event.module = id;
+                event.module = id.0;
             }
             inner.replay.push_back(event);
             inner.replay(self, modules, from);
