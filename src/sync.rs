@@ -59,12 +59,6 @@ pub(crate) enum Site {
     AttentionRequest = 7,
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
-<<<<<<< HEAD
-    /// The fence between what an event tells of and the question whether anybody wants to hear it.
-    EventPost = 30,
-    /// The fence between a subscription and what its owner looks at next.
-    EventSubscribe = 31,
-=======
     /// The fence of a thread that is about to sleep.
     SleepFence = 9,
     /// The fence of a thread that may have to wake others.
@@ -73,7 +67,10 @@ pub(crate) enum Site {
     AddFence = 11,
     /// The fence of a thread that shuts a pool down, before it looks for units.
     ShutdownFence = 12,
->>>>>>> main
+    /// The fence between what an event tells of and the question whether anybody wants to hear it.
+    EventPost = 30,
+    /// The fence between a subscription and what its owner looks at next.
+    EventSubscribe = 31,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -9,7 +9,7 @@ use super::error::{Fail, updraft_error_t, updraft_tier_t};
 use super::status::{self, updraft_status_t};
 use super::{Counted, HostData, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t};
 use crate::compile::ModuleId;
-use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, EventKind, Listener, Scope, Subscription, Waited};
+use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, Listener, Scope, Subscription, Waited};
 use crate::error::Error;
 use crate::limits::MAX_EVENT_QUEUE;
 use crate::types::Tier;
@@ -226,7 +226,10 @@ pub unsafe extern "C" fn updraft_subscription_drain(
     enter(error, || {
         let (count, subscription) = (out(count, "count")?, object(subscription, "subscription")?);
         if event_size < size_of::<updraft_event_t>() {
-            return Err(Fail::misuse(format!("event_size is {event_size}, less than {}", size_of::<updraft_event_t>())));
+            return Err(Fail::misuse(format!(
+                "event_size is {event_size}, less than {}",
+                size_of::<updraft_event_t>()
+            )));
         }
         let len = capacity.checked_mul(event_size).ok_or_else(|| Fail::misuse("capacity is larger than any array"))?;
         let bytes = super::array_mut(events.cast::<u8>(), len, "events")?;
@@ -235,7 +238,9 @@ pub unsafe extern "C" fn updraft_subscription_drain(
         for (event, place) in drained.iter().zip(bytes.chunks_exact_mut(event_size)) {
             let event = event_for_c(event);
             // SAFETY: `place` has at least the size of an event, and 64 bytes without padding are plain bytes.
-            unsafe { std::ptr::copy_nonoverlapping((&raw const event).cast(), place.as_mut_ptr(), size_of_val(&event)) };
+            unsafe {
+                std::ptr::copy_nonoverlapping((&raw const event).cast(), place.as_mut_ptr(), size_of_val(&event))
+            };
             place[size_of::<updraft_event_t>()..].fill(0);
         }
         count.write(drained.len());
@@ -365,6 +370,7 @@ impl Listener for CListener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::events::EventKind;
 
     /// A kind added to the engine must get its constant in the header.
     #[test]

@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Event, EventKind, Modules, Shared};
-use crate::error::{Error, Result};
-use crate::limits::MAX_EVENT_QUEUE;
 use crate::compile::ModuleId;
 use crate::compile::lock::{Guard, Lock};
+use crate::error::{Error, Result};
+use crate::limits::MAX_EVENT_QUEUE;
 use crate::sync::{EventFd, Thread, current_thread, generation, is_inside, now_ns, park_until};
 
 /// Events that are moved under the lock at once: posters wait that long at most.
@@ -433,7 +433,7 @@ impl Subscription {
     }
 
     /// How many threads wait.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn queue_sleepers(&self) -> usize {
         self.queue.lock().sleepers.len()
     }
