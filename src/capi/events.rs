@@ -8,7 +8,6 @@ use super::engine::updraft_engine_t;
 use super::error::{Fail, updraft_error_t, updraft_tier_t};
 use super::status::{self, updraft_status_t};
 use super::{Counted, HostData, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t};
-use crate::compile::ModuleId;
 use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, Listener, Scope, Subscription, Waited};
 use crate::error::Error;
 use crate::limits::MAX_EVENT_QUEUE;
@@ -161,7 +160,7 @@ pub unsafe extern "C" fn updraft_subscription_new(
             let limit = MAX_EVENT_QUEUE as u64;
             return Err(Error::Limit { what: "events of a subscription", asked: capacity as u64, limit }.into());
         }
-        let scope = if module_id == 0 { Scope::Engine } else { Scope::Module(ModuleId(module_id)) };
+        let scope = if module_id == 0 { Scope::Engine } else { Scope::Module(module_id) };
         out.write(new_object(engine.engine.events().subscribe(scope, mask, capacity)));
         Ok(())
     })

@@ -10,7 +10,6 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{ALL_EVENTS, DeliverOn, Event, EventHub, EventKind, Listener, ModuleEvents, Scope, Subscription, Waited};
-use crate::compile::ModuleId;
 use crate::sync::{AtomicUsize, Ordering, Site, weakened};
 
 /// Runs a model. Every execution with up to this many preemptions, which is where such protocols break.
@@ -41,7 +40,7 @@ fn count(events: &[Event], kind: EventKind) -> usize {
 /// A hub with a module, and one subscription.
 fn subscribed(capacity: usize) -> (EventHub, ModuleEvents, Subscription) {
     let hub = EventHub::default();
-    let module = hub.open(ModuleId(1));
+    let module = hub.open();
     let subscription = hub.subscribe(Scope::Engine, ALL_EVENTS, capacity);
     (hub, module, subscription)
 }
@@ -49,7 +48,7 @@ fn subscribed(capacity: usize) -> (EventHub, ModuleEvents, Subscription) {
 /// Who subscribes and then finds nothing done gets the event when it is.
 fn subscribe_then_look() {
     let hub = EventHub::default();
-    let module = hub.open(ModuleId(1));
+    let module = hub.open();
     let done = Arc::new(AtomicUsize::new(0));
     let own = done.clone();
     let poster = thread::spawn(move || {
@@ -71,13 +70,13 @@ fn subscribe_then_look() {
 /// A state event is in the replay or comes live, never both, never neither.
 fn replay_exactly_once() {
     let hub = EventHub::default();
-    let module = hub.open(ModuleId(1));
+    let module = hub.open();
     let poster = thread::spawn(move || {
         module.post(finished());
         module.post(Event::new(EventKind::Cancelled));
         module
     });
-    let subscription = hub.subscribe(Scope::Module(ModuleId(1)), ALL_EVENTS, 1);
+    let subscription = hub.subscribe(Scope::Module(1), ALL_EVENTS, 1);
     let mut events = drained(&subscription);
     let _module = poster.join().unwrap();
     events.append(&mut drained(&subscription));

@@ -43,7 +43,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::compile::ModuleId;
 use crate::compile::lock::Lock;
 use crate::sync::{AtomicU32, Ordering, Site, fence_at, now_ns};
 use crate::types::Tier;
@@ -190,13 +189,15 @@ pub(super) struct Shared {
 struct State {
     /// Number of the last event.
     seq: u64,
+    /// Number of the last module.
+    last_module: u64,
     modules: Modules,
     queues: Vec<Arc<Queue>>,
     ended: bool,
 }
 
 /// What is remembered of each module that lives.
-type Modules = BTreeMap<ModuleId, Remembered>;
+type Modules = BTreeMap<u64, Remembered>;
 
 /// The state events of a module.
 #[derive(Default)]
@@ -228,15 +229,18 @@ impl Remembered {
 
 impl Default for EventHub {
     fn default() -> EventHub {
-        let state = State { seq: 0, modules: BTreeMap::new(), queues: Vec::new(), ended: false };
+        let state = State { seq: 0, last_module: 0, modules: BTreeMap::new(), queues: Vec::new(), ended: false };
         EventHub(Arc::new(Shared { wanted: AtomicU32::new(0), state: Lock::new(state) }))
     }
 }
 
 impl EventHub {
-    /// A new module, about which nothing has happened yet. No module had its number before.
-    pub fn open(&self, id: ModuleId) -> ModuleEvents {
-        self.0.state.lock().modules.insert(id, Remembered::default());
+    /// A new module, about which nothing has happened yet.
+    pub fn open(&self) -> ModuleEvents {
+        let mut state = self.0.state.lock();
+        state.last_module += 1;
+        let id = state.last_module;
+        state.modules.insert(id, Remembered::default());
         ModuleEvents { hub: self.0.clone(), id }
     }
 
@@ -298,7 +302,7 @@ impl Shared {
         self.wanted.store(wanted, Ordering::Relaxed);
     }
 
-    fn post(&self, module: ModuleId, mut event: Event) -> Posted {
+    fn post(&self, module: u64, mut event: Event) -> Posted {
         let (mut sleepers, mut deliver) = (Vec::new(), Vec::new());
         let mut state = self.state.lock();
         let State { seq, modules, queues, .. } = &mut *state;
@@ -308,7 +312,7 @@ impl Shared {
         *seq += 1;
         event.seq = *seq;
         event.time_ns = now_ns();
-        event.module = module.0;
+        event.module = module;
         remembered.remember(event);
         for queue in queues.iter().filter(|queue| queue.scope().contains(module)) {
             sleepers.append(&mut queue.push(event));
@@ -341,12 +345,12 @@ impl Shared {
 /// Where the events of one module are posted. Dropping it closes the module and forgets it.
 pub struct ModuleEvents {
     hub: Arc<Shared>,
-    id: ModuleId,
+    id: u64,
 }
 
 impl ModuleEvents {
-    /// Number of the module.
-    pub fn id(&self) -> ModuleId {
+    /// Number of the module: from 1, never used again in its engine.
+    pub fn id(&self) -> u64 {
         self.id
     }
 

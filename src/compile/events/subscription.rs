@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Event, EventKind, Modules, Shared};
-use crate::compile::ModuleId;
 use crate::compile::lock::{Guard, Lock};
 use crate::error::{Error, Result};
 use crate::limits::MAX_EVENT_QUEUE;
@@ -38,11 +37,11 @@ pub enum Scope {
     /// All of the engine.
     Engine,
     /// The one of this number.
-    Module(ModuleId),
+    Module(u64),
 }
 
 impl Scope {
-    pub(super) fn contains(self, module: ModuleId) -> bool {
+    pub(super) fn contains(self, module: u64) -> bool {
         match self {
             Scope::Engine => true,
             Scope::Module(own) => own == module,
@@ -238,7 +237,7 @@ impl Queue {
                 inner.live.push_back(event);
             }
         }
-        inner.ended |= event.kind.is_terminal() && self.scope == Scope::Module(ModuleId(event.module));
+        inner.ended |= event.kind.is_terminal() && self.scope == Scope::Module(event.module);
         inner.changed()
     }
 
@@ -259,7 +258,7 @@ impl Queue {
             event.time_ns = now_ns();
             event.count = u32::try_from(lost).unwrap_or(u32::MAX);
             if let Scope::Module(id) = self.scope {
-                event.module = id.0;
+                event.module = id;
             }
             inner.replay.push_back(event);
             inner.replay(self, modules, from);

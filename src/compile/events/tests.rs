@@ -1,7 +1,7 @@
 //! Events: what is legal, what is remembered, what is dropped, who is called, and what a fork leaves.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,6 @@ fn kinds(subscription: &Subscription) -> Vec<EventKind> {
     drained(subscription).iter().map(|event| event.kind).collect()
 }
 
-/// A new module.
-fn open(hub: &EventHub) -> ModuleEvents {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    hub.open(ModuleId(LAST.fetch_add(1, Relaxed) + 1))
-}
-
 fn post(module: &ModuleEvents, kind: EventKind) -> Posted {
     module.post(Event::new(kind))
 }
@@ -40,7 +34,7 @@ fn random(seed: &mut u64) -> usize {
 fn a_module_ends_once_and_nothing_follows() {
     for terminal in [Failed, Cancelled, Closed] {
         let hub = EventHub::default();
-        let module = open(&hub);
+        let module = hub.open();
         let all = hub.subscribe(Scope::Engine, ALL_EVENTS, 100);
         assert_eq!(post(&module, CompilationChunk), Posted::Yes);
         assert_eq!(drained(&all).len(), 1);
@@ -60,7 +54,7 @@ fn a_module_ends_once_and_nothing_follows() {
 #[test]
 fn events_carry_what_was_posted_and_numbers_that_grow() {
     let hub = EventHub::default();
-    let (first, second) = (open(&hub), open(&hub));
+    let (first, second) = (hub.open(), hub.open());
     let all = hub.subscribe(Scope::Engine, ALL_EVENTS, 10);
     let sent = Event {
         func: 3,
@@ -77,7 +71,7 @@ fn events_carry_what_was_posted_and_numbers_that_grow() {
     second.post(sent);
     let events = drained(&all);
     assert_eq!((events[0].seq, events[1].seq), (1, 2));
-    assert_eq!((events[0].module, events[1].module), (first.id().0, second.id().0));
+    assert_eq!((events[0].module, events[1].module), (first.id(), second.id()));
     assert!(events[0].time_ns > 0 && events[0].time_ns <= events[1].time_ns);
     for event in events {
         assert_eq!(Event { seq: 0, time_ns: 0, module: 0, ..event }, sent);
@@ -87,7 +81,7 @@ fn events_carry_what_was_posted_and_numbers_that_grow() {
 #[test]
 fn masks_and_scopes_select() {
     let hub = EventHub::default();
-    let (one, other) = (open(&hub), open(&hub));
+    let (one, other) = (hub.open(), hub.open());
     assert_eq!(post(&one, FunctionTiered), Posted::No, "nobody listens");
     let chunks = hub.subscribe(Scope::Engine, CompilationChunk.bit(), 10);
     let own = hub.subscribe(Scope::Module(other.id()), ALL_EVENTS, 10);
@@ -105,14 +99,14 @@ fn masks_and_scopes_select() {
     let id = other.id();
     drop(other);
     assert_eq!(hub.subscribe(Scope::Module(id), ALL_EVENTS, 1).wait(None), Waited::Ended);
-    assert_eq!(hub.subscribe(Scope::Module(ModuleId(u64::MAX)), ALL_EVENTS, 1).wait(None), Waited::Ended);
+    assert_eq!(hub.subscribe(Scope::Module(u64::MAX), ALL_EVENTS, 1).wait(None), Waited::Ended);
 }
 
 /// More modules than the queue or a page has room for: the replay comes whole, in order, then what is live.
 #[test]
 fn late_subscribers_get_what_is_remembered_once() {
     let hub = EventHub::default();
-    let modules: Vec<ModuleEvents> = (0..1000).map(|_| open(&hub)).collect();
+    let modules: Vec<ModuleEvents> = (0..1000).map(|_| hub.open()).collect();
     for module in modules.iter().rev() {
         post(module, FunctionTiered);
         post(module, BaselineFinished);
@@ -144,7 +138,7 @@ fn late_subscribers_get_what_is_remembered_once() {
 #[test]
 fn a_failure_takes_back_what_was_not_delivered() {
     let hub = EventHub::default();
-    let (bad, good) = (open(&hub), open(&hub));
+    let (bad, good) = (hub.open(), hub.open());
     let all = hub.subscribe(Scope::Engine, ALL_EVENTS, 10);
     let without = hub.subscribe(Scope::Engine, ALL_EVENTS & !Failed.bit(), 10);
     post(&bad, CompilationChunk);
@@ -155,7 +149,7 @@ fn a_failure_takes_back_what_was_not_delivered() {
     let events = drained(&all);
     assert_eq!(
         events.iter().map(|event| (event.kind, event.module)).collect::<Vec<_>>(),
-        [(CompilationChunk, good.id().0), (Failed, bad.id().0)]
+        [(CompilationChunk, good.id()), (Failed, bad.id())]
     );
     assert_eq!(events[1].status, status);
     assert_eq!(kinds(&without), [CompilationChunk]);
@@ -164,7 +158,7 @@ fn a_failure_takes_back_what_was_not_delivered() {
 #[test]
 fn a_full_queue_counts_what_it_drops_and_says_so() {
     let hub = EventHub::default();
-    let (module, brief) = (open(&hub), open(&hub));
+    let (module, brief) = (hub.open(), hub.open());
     let own = hub.subscribe(Scope::Engine, ALL_EVENTS, 2);
     for _ in 0..5 {
         post(&module, FunctionTiered);
@@ -231,7 +225,7 @@ fn random_histories_are_told_in_a_legal_order() {
         let mut subscriptions: Vec<(Subscription, Scope, u64, u32, Vec<Event>)> = Vec::new();
         for _ in 0..60 {
             match random(&mut seed) % 10 {
-                0 | 1 => modules.push(open(&hub)),
+                0 | 1 => modules.push(hub.open()),
                 2 => {
                     let scope = match modules.first() {
                         Some(module) if random(&mut seed).is_multiple_of(2) => Scope::Module(module.id()),
@@ -247,7 +241,7 @@ fn random_histories_are_told_in_a_legal_order() {
                 }
                 3 if !modules.is_empty() => {
                     let gone = modules.swap_remove(random(&mut seed) % modules.len());
-                    let (module, ended) = (gone.id().0, gone.terminal().is_some());
+                    let (module, ended) = (gone.id(), gone.terminal().is_some());
                     drop(gone);
                     if !ended {
                         log.push(Event { module, seq: hub.0.state.lock().seq, ..Event::new(Closed) });
@@ -263,7 +257,7 @@ fn random_histories_are_told_in_a_legal_order() {
                     let kind = EventKind::ALL[random(&mut seed) % (Resync as usize - 1)];
                     let before = hub.0.state.lock().seq;
                     if post(module, kind) == Posted::Yes {
-                        log.push(Event { module: module.id().0, seq: before + 1, ..Event::new(kind) });
+                        log.push(Event { module: module.id(), seq: before + 1, ..Event::new(kind) });
                     }
                 }
                 _ => {}
@@ -277,10 +271,10 @@ fn random_histories_are_told_in_a_legal_order() {
                 events.iter().filter(|event| event.kind == Resync).map(|event| u64::from(event.count)).sum();
             assert_eq!(lost, subscription.dropped());
             overflows += usize::from(lost > 0);
-            let concerns = |event: &&Event| scope.contains(ModuleId(event.module)) && mask & event.kind.bit() != 0;
+            let concerns = |event: &&Event| scope.contains(event.module) && mask & event.kind.bit() != 0;
             for event in log.iter().filter(concerns) {
                 let got = events.iter().filter(|own| (own.kind, own.seq) == (event.kind, event.seq)).count();
-                let lives = modules.iter().any(|module| module.id().0 == event.module);
+                let lives = modules.iter().any(|module| module.id() == event.module);
                 // A failure may have come before it was delivered.
                 let certain = !failed.contains(&event.module) || event.kind == Failed;
                 let must = certain && if event.kind.is_state() && lives { true } else { event.seq > from && lost == 0 };
@@ -297,7 +291,7 @@ fn threads_that_post_drain_and_cancel_agree() {
     let rounds = if std::env::var_os("UPDRAFT_PROVE").is_some() { 2_000 } else { 50 };
     for round in 0..rounds {
         let hub = EventHub::default();
-        let module = open(&hub);
+        let module = hub.open();
         let start = Barrier::new(4);
         let subscription = hub.subscribe(Scope::Module(module.id()), ALL_EVENTS, 1 + round % 40);
         std::thread::scope(|scope| {
@@ -322,7 +316,7 @@ fn threads_that_post_drain_and_cancel_agree() {
                 subscription.drain(&mut events, 7).unwrap();
             }
             let seen = assert_legal(&events);
-            assert_eq!(seen[&module.id().0].terminal, Some(Cancelled));
+            assert_eq!(seen[&module.id()].terminal, Some(Cancelled));
         });
     }
 }
@@ -330,7 +324,7 @@ fn threads_that_post_drain_and_cancel_agree() {
 #[test]
 fn waiting_ends_by_an_event_by_time_and_by_the_end() {
     let hub = EventHub::default();
-    let module = open(&hub);
+    let module = hub.open();
     let subscription = hub.subscribe(Scope::Engine, ALL_EVENTS, 1);
     assert_eq!(subscription.wait(Some(Instant::now())), Waited::Timeout);
     assert_eq!(subscription.wait(Some(Instant::now() + Duration::from_millis(5))), Waited::Timeout);
@@ -355,7 +349,7 @@ fn the_descriptor_shows_what_is_queued() {
         unsafe { libc::poll(&mut poll, 1, 0) == 1 }
     }
     let hub = EventHub::default();
-    let module = open(&hub);
+    let module = hub.open();
     let subscription = hub.subscribe(Scope::Engine, ALL_EVENTS, 2);
     let mut events = Vec::new();
     assert!(!is_readable(&subscription));
@@ -403,7 +397,7 @@ fn hears(note: impl Fn(&Event) + Send + Sync + 'static) -> (Arc<dyn Listener>, A
 #[test]
 fn listeners_are_called_on_the_poster_or_by_dispatch() {
     let hub = EventHub::default();
-    let module = open(&hub);
+    let module = hub.open();
     let calls = Arc::new(Mutex::new(Vec::new()));
     let note = |calls: &Arc<Mutex<Vec<_>>>| {
         let calls = calls.clone();
@@ -447,7 +441,7 @@ fn listeners_are_called_on_the_poster_or_by_dispatch() {
 #[test]
 fn listeners_may_post_and_close() {
     let hub = EventHub::default();
-    let module = Arc::new(open(&hub));
+    let module = Arc::new(hub.open());
     let own: Arc<OnceLock<Mutex<Option<Subscription>>>> = Arc::default();
     let (depth, calls) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let (inner, posts, count) = (own.clone(), module.clone(), calls.clone());
@@ -476,7 +470,7 @@ fn listeners_may_post_and_close() {
 #[test]
 fn closing_waits_for_a_running_call() {
     let hub = EventHub::default();
-    let module = open(&hub);
+    let module = hub.open();
     let subscription = hub.subscribe(Scope::Engine, ALL_EVENTS, 10);
     let (running, go_on, returned) =
         (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)), Arc::new(AtomicBool::new(false)));
@@ -508,7 +502,7 @@ fn closing_waits_for_a_running_call() {
 fn a_child_has_its_own_events() {
     crate::sys::fork::install().unwrap();
     let hub = EventHub::default();
-    let module = open(&hub);
+    let module = hub.open();
     let subscription = hub.subscribe(Scope::Engine, ALL_EVENTS, 10);
     let called = hub.subscribe(Scope::Engine, CompilationChunk.bit(), 10);
     let (running, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
