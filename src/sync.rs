@@ -34,6 +34,10 @@ pub(crate) enum Site {
     AttentionRequest = 7,
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
+    /// The change of a function's state after its code is in the slot.
+    StatePublish = 20,
+    /// The look at a function's state by whoever then takes the code from the slot.
+    StateLook = 21,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -8,6 +8,7 @@
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling but the
 //! claim of the very function.
 
+pub mod state;
 pub mod trampoline;
 
 use std::sync::atomic::AtomicUsize;
