@@ -12,7 +12,13 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
+pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
+
+#[cfg(loom)]
+pub(crate) use loom::thread::yield_now;
+#[cfg(not(loom))]
+pub(crate) use std::thread::yield_now;
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +40,22 @@ pub(crate) enum Site {
     AttentionRequest = 7,
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
+    /// The fence of a thread that is about to sleep.
+    SleepFence = 9,
+    /// The fence of a thread that may have to wake others.
+    WakeFence = 10,
+    /// The fence of a thread that has added units, before it looks whether the pool is shut down.
+    AddFence = 11,
+    /// The fence of a thread that shuts a pool down, before it looks for units.
+    ShutdownFence = 12,
     /// The change of a function's state after its code is in the slot.
     StatePublish = 20,
     /// The look at a function's state by whoever then takes the code from the slot.
     StateLook = 21,
+    /// The change of the number of outstanding functions.
+    OutstandingChange = 22,
+    /// The look at the number of outstanding functions.
+    OutstandingLook = 23,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::lock::Lock;
 use super::events::{Event, EventKind, ModuleEvents};
 use super::plan::Plan;
 use super::publisher::{Drained, Publisher};
@@ -33,7 +34,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::{ModuleCode, NewCode, TierCounts, Version};
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sync::{AtomicU32, Lock, Ordering, Site, generation, order};
+use crate::sync::{AtomicU32, Ordering, Site, generation, order};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::CallLinkage;
 use crate::tier::{Compilers, Scratch, Tier};
@@ -311,11 +312,6 @@ impl Compilation {
         let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
         let compiled = compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage);
         let duration_ns = started.elapsed().as_nanos() as u64;
-        if whole {
-            // Release: pairs with the Acquire in `publish`: the last one finds the others' code. (Their locks
-            // would do; this says so.)
-            self.uncompiled.fetch_sub(1, Ordering::AcqRel);
-        }
         match compiled {
             Ok(code) => {
                 count(&self.counters.compiled);
@@ -332,8 +328,18 @@ impl Compilation {
     pub(super) fn add_ready(&self, ready: Ready) -> usize {
         let (func, tier, bytes) = (ready.func, ready.tier, ready.code.bytes.len());
         self.publishers[tier as usize - 1].push(ready);
+        self.count_compiled();
         self.account(self.states[func.index()].compiled(tier));
         bytes
+    }
+
+    /// Of a whole module: one function fewer to wait for.
+    fn count_compiled(&self) {
+        // Relaxed: see `compile`.
+        if self.whole.load(Ordering::Relaxed) != 0 {
+            // Release: pairs with the Acquire in `publish`: who sees 0 finds everybody's code.
+            self.uncompiled.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, duration_ns: u64, worker: u32) {
@@ -344,6 +350,7 @@ impl Compilation {
             };
             self.failures.lock().insert(func.0, reason);
         }
+        self.count_compiled();
         self.account(self.states[func.index()].refuse(tier));
         self.events.post(Event {
             func: self.module.func_index(func).0,
@@ -358,7 +365,7 @@ impl Compilation {
 
     /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
     pub(super) fn publish(&self) -> bool {
-        // Acquire: see `compile`.
+        // Acquire: pairs with the Release in `count_compiled`.
         if self.whole.load(Ordering::Relaxed) != 0 && self.uncompiled.load(Ordering::Acquire) != 0 {
             return false;
         }
@@ -384,7 +391,9 @@ impl Compilation {
 
     /// Publishes the code of claimed functions, which ends their claims.
     pub(super) fn publish_batch(&self, batch: Vec<Ready>) {
-        let Some(code) = self.code.upgrade() else {
+        let whole = self.whole.load(Ordering::Relaxed) != 0;
+        let is_useless = whole && !self.failures.lock().is_empty();
+        let Some(code) = self.code.upgrade().filter(|_| !is_useless) else {
             return batch.iter().for_each(|ready| self.give_up(ready.func, ready.tier));
         };
         if let Err((error, batch)) = self.try_publish(&code, batch) {
@@ -392,13 +401,25 @@ impl Compilation {
             let single = batch.len() == 1;
             for ready in batch {
                 let (func, tier) = (ready.func, ready.tier);
-                let whole = self.whole.load(Ordering::Relaxed) != 0;
                 if single || whole || self.try_publish(&code, vec![ready]).is_err() {
                     self.give_up(func, tier);
                 }
             }
             self.unpublished.lock().get_or_insert(error);
         }
+    }
+
+    /// Publishes a function for a caller that needs it; the error is the caller's.
+    pub(super) fn publish_now(&self, ready: Ready) -> Result<()> {
+        let (func, tier) = (ready.func, ready.tier);
+        let Some(code) = self.code.upgrade() else {
+            self.give_up(func, tier);
+            return Err(Error::Bug { reason: "a function of a module that is gone was called".into() });
+        };
+        self.try_publish(&code, vec![ready]).map_err(|(error, _)| {
+            self.account(self.states[func.index()].release(tier));
+            error
+        })
     }
 
     fn try_publish(&self, code: &ModuleCode, batch: Vec<Ready>) -> Result<(), (Error, Vec<Ready>)> {
@@ -532,7 +553,7 @@ impl Compilation {
         }
     }
 
-    /// Takes the reason why something could not be published.
+    /// Takes the reason why something could not be published, for the one who asked for it.
     pub(super) fn take_unpublished(&self) -> Option<Error> {
         self.unpublished.lock().take()
     }

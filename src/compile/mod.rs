@@ -3,13 +3,19 @@
 //!     eager: all functions on scoped threads, before the module exists; linked directly
 //!     lazy:  one function on the calling thread, at its first call; linked through slots
 //!
+//! `pool` has the threads, `queue` the units that wait for one.
+//!
 //! In: a validated module. Out: code that is published.
 //!
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling but the
 //! claim of the very function.
 
+mod lock;
+pub mod pool;
+mod queue;
 pub mod state;
 pub mod trampoline;
+mod wake;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;

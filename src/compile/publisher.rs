@@ -13,7 +13,7 @@
 //!
 //! Not here: how code is published (`code::publish`), when workers publish (`pool`).
 
-use crate::sync::Lock;
+use super::lock::Lock;
 
 /// Code that waits, and whether somebody publishes.
 pub(super) struct Publisher<T> {
@@ -56,6 +56,11 @@ impl<T> Publisher<T> {
     /// Takes everything back, for the end of a module.
     pub(super) fn take_all(&self) -> Vec<T> {
         std::mem::take(&mut self.queue.lock().waiting)
+    }
+
+    /// The sum of a number of what waits.
+    pub(super) fn sum(&self, number: impl Fn(&T) -> usize) -> usize {
+        self.queue.lock().waiting.iter().map(number).sum()
     }
 
     /// Publishes what waits, and what comes meanwhile, unless somebody else is at it.
