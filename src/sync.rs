@@ -11,14 +11,48 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
-pub(crate) use crate::sys::threads::lower_priority;
-pub(crate) use crate::sys::threads::without_host_signals;
+use std::time::Instant;
+
+pub(crate) use crate::sys::clock::now_ns;
+pub(crate) use crate::sys::event_fd::EventFd;
+pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
+pub(crate) use crate::sys::threads::{lower_priority, without_host_signals};
 
 #[cfg(loom)]
 pub(crate) use loom::thread::yield_now;
 #[cfg(not(loom))]
 pub(crate) use std::thread::yield_now;
+
+/// The mutex of code that has a model: no fork meets it locked. loom's in a model.
+#[cfg(not(loom))]
+pub(crate) type Lock<T> = ForkMutex<T>;
+
+/// What [`Lock::lock`] gives.
+#[cfg(not(loom))]
+pub(crate) type LockGuard<'a, T> = ForkGuard<'a, T>;
+
+#[cfg(not(loom))]
+pub(crate) use std::thread::{Thread, current as current_thread};
+
+#[cfg(loom)]
+pub(crate) use modelled::{Lock, LockGuard};
+
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current as current_thread};
+
+/// Sleeps until this thread is unparked, or until the deadline, or for no reason. (Models know no time.)
+pub(crate) fn park_until(deadline: Option<Instant>) {
+    #[cfg(not(loom))]
+    match deadline {
+        Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => std::thread::park(),
+    }
+    #[cfg(loom)]
+    {
+        assert!(deadline.is_none());
+        loom::thread::park();
+    }
+}
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +90,10 @@ pub(crate) enum Site {
     OutstandingChange = 22,
     /// The look at the number of outstanding functions.
     OutstandingLook = 23,
+    /// The fence between what an event tells of and the question whether anybody wants to hear it.
+    EventPost = 30,
+    /// The fence between a subscription and what its owner looks at next.
+    EventSubscribe = 31,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.
@@ -99,5 +137,24 @@ mod weaken {
         let _restore = Restore;
         WEAKENED.set(Some(site));
         body()
+    }
+}
+
+#[cfg(loom)]
+mod modelled {
+    /// As `ForkMutex`, which a model cannot contain.
+    #[derive(Debug, Default)]
+    pub(crate) struct Lock<T>(loom::sync::Mutex<T>);
+
+    pub(crate) type LockGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+
+    impl<T> Lock<T> {
+        pub(crate) fn new(value: T) -> Lock<T> {
+            Lock(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> LockGuard<'_, T> {
+            self.0.lock().unwrap()
+        }
     }
 }
