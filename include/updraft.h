@@ -840,6 +840,21 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_STATUS_OUT_OF_BOUNDS 13
 
 /**
+ * What was waited for did not come in time.
+ */
+#define UPDRAFT_STATUS_TIMEOUT 14
+
+/**
+ * It was cancelled, or what would bring it is gone.
+ */
+#define UPDRAFT_STATUS_CANCELLED 15
+
+/**
+ * What was waited for can never come: it was refused, or is not allowed.
+ */
+#define UPDRAFT_STATUS_FAILED 16
+
+/**
  * Mutable globals may be imported and exported.
  */
 #define UPDRAFT_FEATURE_MUTABLE_GLOBAL 0

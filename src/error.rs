@@ -69,13 +69,11 @@ impl Error {
     }
 
     /// The same error once more, for another one who asks. (What an error of the operating system carries besides
-    /// its number is lost, and of a trap its frames stay.)
+    /// its number is lost, and so is what a host attached to a trap.)
     pub fn duplicate(&self) -> Error {
         match self {
             Error::Invalid { offset, reason } => Error::Invalid { offset: *offset, reason: reason.clone() },
-            Error::Unsupported { offset, feature } => {
-                Error::Unsupported { offset: *offset, feature: feature.clone() }
-            }
+            Error::Unsupported { offset, feature } => Error::Unsupported { offset: *offset, feature: feature.clone() },
             Error::Text { reason } => Error::Text { reason: reason.clone() },
             Error::Compile { func, reason } => Error::Compile { func: *func, reason: reason.clone() },
             Error::Link { reason } => Error::Link { reason: reason.clone() },
@@ -88,7 +86,10 @@ impl Error {
                 let source = code.map_or_else(|| io::Error::from(source.kind()), io::Error::from_raw_os_error);
                 Error::System { what, source }
             }
-            Error::Trap(trap) => Error::Trap(trap.clone()),
+            Error::Trap(trap) => {
+                let (code, message, frames) = (trap.code, trap.message.clone(), trap.frames.clone());
+                Error::from(Trap { code, message, frames, payload: None, exit_status: trap.exit_status })
+            }
             Error::Bug { reason } => Error::Bug { reason: reason.clone() },
         }
     }

@@ -16,7 +16,8 @@ use std::time::Instant;
 pub(crate) use crate::sys::clock::now_ns;
 pub(crate) use crate::sys::event_fd::EventFd;
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
-pub(crate) use crate::sys::threads::{lower_priority, without_host_signals};
+pub(crate) use crate::sys::threads::lower_priority;
+pub(crate) use crate::sys::threads::without_host_signals;
 
 #[cfg(loom)]
 pub(crate) use loom::thread::yield_now;

@@ -213,7 +213,9 @@ impl ModuleCode {
         let placed = match Placed::new(&self.space, &pass, module, &mut units, resolve) {
             Ok(placed) => placed,
             Err(error) => {
-                batch.extend(units.into_iter().zip(&funcs).map(|(unit, &(func, version))| unit.given_back(func, version)));
+                batch.extend(
+                    units.into_iter().zip(&funcs).map(|(unit, &(func, version))| unit.given_back(func, version)),
+                );
                 return Err(error);
             }
         };

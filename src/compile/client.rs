@@ -13,7 +13,7 @@ use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Something to do.
-pub struct Unit(Work);
+pub(super) struct Unit(Work);
 
 enum Work {
     /// Compile a function.
@@ -44,7 +44,7 @@ impl Drop for Unit {
 }
 
 /// What belongs to one compiling thread.
-pub struct Context {
+pub(super) struct Context {
     scratch: Scratch,
     worker: u32,
     pending: Pending,
@@ -63,7 +63,7 @@ impl Context {
 }
 
 /// The compilers behind the pool.
-pub struct Client {
+pub(super) struct Client {
     compilers: Arc<Compilers>,
 }
 

@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::lock::Lock;
 use super::events::{Event, EventKind, ModuleEvents};
+use super::lock::Lock;
 use super::plan::Plan;
 use super::publisher::{Drained, Publisher};
 use super::state::{Change, Denied, State, Taken, Word};
@@ -155,8 +155,10 @@ pub struct Compilation {
     publishers: [Publisher<Ready>; 2],
     /// 0, or a [`Stopped`].
     stopped: AtomicU32,
-    /// Why functions were refused, by the lowest tier.
-    failures: Lock<BTreeMap<u32, Box<str>>>,
+    /// Why functions were refused.
+    failures: Lock<BTreeMap<(u32, Tier), Box<str>>>,
+    /// 1: something that was required was given up, other than by a refusal.
+    gave_up: AtomicU32,
     /// Why something could not be published.
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
@@ -185,6 +187,7 @@ impl Compilation {
             publishers: [Publisher::default(), Publisher::default()],
             stopped: AtomicU32::new(0),
             failures: Lock::default(),
+            gave_up: AtomicU32::new(0),
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
             counters: Counters::default(),
@@ -279,7 +282,8 @@ impl Compilation {
 
     /// Bytes that the compilation takes besides the code: what the wire bytes, states and records need.
     pub fn memory_use(&self) -> usize {
-        let ready = self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
+        let ready =
+            self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
         let code = self.code.upgrade().map_or(0, |code| code.code_size());
         self.module.bytes().len() + self.states.len() * (size_of::<State>() + 8) + ready + code
     }
@@ -343,13 +347,11 @@ impl Compilation {
     }
 
     fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, duration_ns: u64, worker: u32) {
-        if tier == self.lowest() {
-            let reason = match error {
-                Error::Compile { reason, .. } => reason.clone(),
-                other => other.to_string().into(),
-            };
-            self.failures.lock().insert(func.0, reason);
-        }
+        let reason = match error {
+            Error::Compile { reason, .. } => reason.clone(),
+            other => other.to_string().into(),
+        };
+        self.failures.lock().insert((func.0, tier), reason);
         self.count_compiled();
         self.account(self.states[func.index()].refuse(tier));
         self.events.post(Event {
@@ -466,8 +468,15 @@ impl Compilation {
         Ok(())
     }
 
+    /// Whether something that was required will not come, though nothing refused it.
+    pub(super) fn gave_up(&self) -> bool {
+        // Relaxed: who asks has seen that nothing is outstanding, which comes after.
+        self.gave_up.load(Ordering::Relaxed) != 0
+    }
+
     /// Ends the claim of a function whose code will not be used.
     pub(super) fn give_up(&self, func: DefinedFunc, tier: Tier) {
+        self.gave_up.store(1, Ordering::Relaxed);
         let state = &self.states[func.index()];
         self.account(state.release(tier));
         self.account(state.abandon());
@@ -480,6 +489,7 @@ impl Compilation {
 
     /// A unit will not be run: nobody does its work any more.
     pub(super) fn discard(&self, func: DefinedFunc, tier: Tier) {
+        self.gave_up.store(1, Ordering::Relaxed);
         let state = &self.states[func.index()];
         self.account(state.unqueued(tier));
         // Somebody who compiles it right now publishes it all the same.
@@ -534,21 +544,21 @@ impl Compilation {
         self.events.post(Event::new(EventKind::Closed));
     }
 
-    /// Why a function cannot be called.
-    pub(super) fn failure(&self, func: DefinedFunc) -> Error {
-        let reason = self.failures.lock().get(&func.0).cloned();
-        let reason = reason.unwrap_or_else(|| "no compiler may compile it".into());
+    /// Why a function has no code of this tier.
+    pub(super) fn failure(&self, func: DefinedFunc, tier: Tier) -> Error {
+        let reason = self.failures.lock().get(&(func.0, tier)).cloned();
+        let reason = reason.unwrap_or_else(|| "it is kept from this tier".into());
         Error::Compile { func: self.module.func_index(func), reason }
     }
 
     /// The error of the first attempt, if anything failed: of the lowest function that could not be compiled,
     /// else why something could not be published.
     pub(super) fn error(&self) -> Option<Error> {
-        let lowest = self.failures.lock().first_key_value().map(|(func, reason)| (*func, reason.clone()));
-        match lowest {
-            Some((func, reason)) => {
-                Some(Error::Compile { func: self.module.func_index(DefinedFunc(func)), reason })
-            }
+        let lowest = self.lowest();
+        let failures = self.failures.lock();
+        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest);
+        match failed.map(|((func, _), reason)| (*func, reason.clone())) {
+            Some((func, reason)) => Some(Error::Compile { func: self.module.func_index(DefinedFunc(func)), reason }),
             None => self.unpublished.lock().as_ref().map(Error::duplicate),
         }
     }
@@ -567,6 +577,7 @@ impl Compilation {
     /// Drops all code, so that every function starts again.
     ///
     /// The caller sees to it that no thread runs code of the module meanwhile.
+    #[allow(dead_code)]
     pub(super) fn cleared(&self) {
         // Relaxed: nobody compiles it.
         self.whole.store(0, Ordering::Relaxed);

@@ -19,6 +19,8 @@
 
 use std::sync::Arc;
 
+use super::batch::reachable;
+use super::client::Unit;
 use super::compilation::Compilation;
 use super::events::NO_WORKER;
 use super::pipeline::Pipeline;
@@ -35,9 +37,14 @@ impl Pipeline {
         let mut was_busy = Busy::No;
         loop {
             match compilation.claim(func, tier) {
-                Ok(()) => return self.compile_claimed(compilation, func),
+                Ok(()) => {
+                    let batch = self.add_batch(compilation, func);
+                    let own = self.compile_claimed(compilation, func);
+                    self.help_batch(compilation, &batch);
+                    return own;
+                }
                 Err(Taken::Reached) => return Ok(()),
-                Err(Taken::Refused) => return Err(compilation.failure(func)),
+                Err(Taken::Refused) => return Err(compilation.failure(func, tier)),
                 Err(Taken::InFlight) if compilation.is_inherited() => {
                     return if code.is_published(func) { Ok(()) } else { self.compile_claimed(compilation, func) };
                 }
@@ -75,6 +82,36 @@ impl Pipeline {
         let published = compilation.publish_now(ready);
         self.notify();
         published
+    }
+}
+
+impl Pipeline {
+    /// Queues what a function reaches, if the engine is configured so. All of it counts as wanted by somebody
+    /// who waits.
+    fn add_batch(&self, compilation: &Arc<Compilation>, func: DefinedFunc) -> Vec<DefinedFunc> {
+        let Some(bounds) = self.lazy_batch.filter(|_| !compilation.is_inherited()) else { return Vec::new() };
+        let tier = compilation.lowest();
+        let wanted = |func| {
+            let word = compilation.look(func);
+            word.reached().is_none() && !word.is_in_flight(tier) && !word.is_refused(tier)
+        };
+        let batch = reachable(compilation.module(), func, bounds, wanted);
+        let units = batch.iter().filter(|func| compilation.request(**func, tier, 0));
+        self.pool().add_units(units.map(|func| Unit::function(compilation, *func, tier)).collect());
+        batch
+    }
+
+    /// Compiles of a batch what no worker has taken, and waits for the rest. What fails is found out by whoever
+    /// calls it.
+    fn help_batch(&self, compilation: &Arc<Compilation>, batch: &[DefinedFunc]) {
+        if !batch.is_empty() {
+            let tier = compilation.lowest();
+            let is_over = |func: &DefinedFunc| {
+                let word = compilation.look(*func);
+                !word.is_queued(tier) && !word.is_in_flight(tier)
+            };
+            self.pool().help_until(Lane::Baseline, compilation.id(), None, &|| batch.iter().all(is_over));
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use super::events::{Event, EventHub, EventKind, ModuleEvents};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
 use crate::abi::vmctx::VmLayout;
-use crate::code::{Lazy, ModuleCode};
 use crate::code::arena::CodeSpace;
+use crate::code::{Lazy, ModuleCode};
+use crate::config::LazyBatch;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::sync::ForkMutex;
@@ -42,17 +43,19 @@ pub struct Pipeline {
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
+    pub(super) lazy_batch: Option<LazyBatch>,
 }
 
 impl Pipeline {
     /// A pipeline without threads: they are started when there is work.
-    pub fn new(compilers: Compilers, config: PoolConfig) -> Pipeline {
+    pub fn new(compilers: Compilers, lazy_batch: Option<LazyBatch>, config: PoolConfig) -> Pipeline {
         let compilers = Arc::new(compilers);
         Pipeline {
             scratches: ForkMutex::default(),
             kept_scratches: config.workers.max(1) + 1,
             pool: Pool::new(Client::new(compilers.clone()), config),
             events: EventHub::default(),
+            lazy_batch,
             compilers,
         }
     }
@@ -111,11 +114,7 @@ impl Pipeline {
 
     /// Compiles on this thread what the workers of another process, or nobody, would compile.
     fn help_until_finished(&self, compilation: &Arc<Compilation>) {
-        let done = || compilation.is_finished();
-        for lane in Lane::ALL {
-            self.pool.help_until(lane, compilation.id(), Some(Instant::now()), &|| false);
-            while !done() && self.pool.run_jobs(usize::MAX, None) > 0 {}
-        }
+        while !compilation.is_finished() && self.pool.run_jobs(usize::MAX, None) > 0 {}
     }
 
     /// Waits until a module is ready, compiling meanwhile. Fails as its creation does. The thread's stack is
@@ -127,11 +126,12 @@ impl Pipeline {
         }
         match compilation.stopped() {
             Some(Stopped::Cancelled) => Err(Error::Cancelled),
-            _ if compilation.is_ready() => match compilation.error() {
+            // Units that nobody ran: the pool is shut down.
+            _ => match compilation.error() {
                 Some(error) => Err(error),
-                None => Ok(Waited::Done),
+                None if waited == Waited::Done && !compilation.gave_up() => Ok(Waited::Done),
+                None => Err(Error::Cancelled),
             },
-            _ => Err(Error::Cancelled),
         }
     }
 
@@ -169,7 +169,9 @@ impl Pipeline {
         let waited = self.pool.help_until(lane, compilation.id(), deadline, &|| reached() || !under_way());
         match waited {
             _ if reached() => Ok(Waited::Done),
-            Waited::Done if compilation.look(func).is_refused(tier) => Err(compilation.failure(func)),
+            Waited::Done if compilation.look(func).is_refused(tier) || compilation.look(func).is_denied() => {
+                Err(compilation.failure(func, tier))
+            }
             Waited::Done => Err(compilation.take_unpublished().unwrap_or(Error::Cancelled)),
             waited => Ok(waited),
         }
@@ -203,7 +205,8 @@ impl Pipeline {
 
     /// Allows another compilation of every function by the top tier.
     pub fn allow_again_all(&self, compilation: &Compilation) {
-        (0..compilation.module().defined_func_count() as u32).for_each(|func| compilation.allow_again(DefinedFunc(func)));
+        (0..compilation.module().defined_func_count() as u32)
+            .for_each(|func| compilation.allow_again(DefinedFunc(func)));
     }
 
     /// Stops the background work of a module. What is compiled stays, and a later call of a function that is

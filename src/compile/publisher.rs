@@ -129,7 +129,8 @@ mod tests {
     fn a_panic_does_not_keep_the_turn() {
         let publisher = Publisher::default();
         publisher.push(1);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| publisher.drain(|_| panic!("asked for"))));
+        let panicked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| publisher.drain(|_| panic!("asked for"))));
         assert!(panicked.is_err());
         publisher.push(2);
         assert_eq!(publisher.take(|item| *item == 2), Some(2));

@@ -446,8 +446,7 @@ mod tests {
             };
             let tiers = [None, Some(Baseline), Some(Top)];
             let state = State::new(Word::new(tiers[next(3) as usize], tiers[next(3) as usize]));
-            let mut sums =
-                [i32::from(state.look().first_outstanding()), i32::from(state.look().top_outstanding())];
+            let mut sums = [i32::from(state.look().first_outstanding()), i32::from(state.look().top_outstanding())];
             let mut claimed = [false; 2];
             let mut reached = None;
             for _ in 0..40 {
