@@ -3,6 +3,7 @@
 mod job;
 mod module;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ use crate::tier::top::Bounds;
 use crate::types::FuncType;
 
 pub use job::{Bytes, Job, JobState};
+pub(crate) use module::Instantiated;
+use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
@@ -42,6 +45,8 @@ struct EngineInner {
     space: Arc<CodeSpace>,
     timer: Timer,
     compile_stacks: ForkMutex<Vec<Mapping>>,
+    /// Modules that live, by number.
+    modules: ForkMutex<HashMap<u64, WeakModule>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
 }
@@ -71,6 +76,7 @@ impl Engine {
             space,
             timer: Timer::default(),
             compile_stacks: ForkMutex::default(),
+            modules: ForkMutex::default(),
             _faults: faults,
         })))
     }
@@ -120,6 +126,23 @@ impl Engine {
     /// was over, or the caller is one of them. Functions that have no code are still compiled at their first call.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         self.0.pipeline.shutdown(timeout)
+    }
+
+    /// Drops the machine code of all modules that allow it ([`CompiledModule::clear`]); how many did.
+    pub fn clear(&self) -> usize {
+        let modules: Vec<CompiledModule> = {
+            let known = self.0.modules.lock();
+            known.values().filter_map(WeakModule::upgrade).collect()
+        };
+        modules.iter().filter(|module| module.clear().is_ok()).count()
+    }
+
+    fn remember_module(&self, module: &CompiledModule) {
+        self.0.modules.lock().insert(module.id(), module.downgrade());
+    }
+
+    fn forget_module(&self, id: u64) {
+        self.0.modules.lock().remove(&id);
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {

@@ -25,20 +25,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::counts::{Counters, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
 use super::plan::Plan;
 use super::publisher::{Drained, Publisher};
 use super::state::{Change, Denied, State, Taken, Word};
 use crate::abi::vmctx::VmLayout;
-use crate::code::{ModuleCode, NewCode, TierCounts, Version};
+use crate::code::{ModuleCode, NewCode, Version};
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sync::{AtomicU32, Ordering, Site, generation, order};
+use crate::sync::{AtomicU32, Ordering, generation, yield_now};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::CallLinkage;
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
+
+pub use super::counts::Progress;
 
 /// Compiled code of a function that waits to be published.
 pub(super) struct Ready {
@@ -70,74 +73,6 @@ pub enum Cancel {
     IfNotReady,
 }
 
-/// Numbers of one module. All are exact when nothing is under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Functions that lack what the strategy requires at first.
-    pub outstanding_first: usize,
-    /// Functions that lack what is required in the end.
-    pub outstanding_top: usize,
-    /// Functions by the tier of their best code.
-    pub counts: TierCounts,
-    /// Functions that a tier refused: the baseline tier, the top tier.
-    pub refused: [usize; 2],
-    /// Units that exist: queued, or being compiled.
-    pub units: usize,
-    /// Compilations that ended with code.
-    pub compiled: u64,
-    /// Units that found their work done, taken or not wanted any more.
-    pub discarded: u64,
-    /// Batches that were published.
-    pub batches: u64,
-    /// Callers that had to wait until somebody else had published what was compiled.
-    pub publication_waits: u64,
-    /// Bytes of machine code.
-    pub code_size: usize,
-}
-
-/// Counters that order nothing.
-#[derive(Default)]
-struct Counters {
-    compiled: AtomicU64,
-    discarded: AtomicU64,
-    batches: AtomicU64,
-    publication_waits: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    // Relaxed: a statistic.
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Numbers of outstanding functions, and how they get to 0: who then sees 0 finds everything published.
-pub(super) struct Outstanding(AtomicU32);
-
-impl Outstanding {
-    pub(super) fn new(count: u32) -> Outstanding {
-        Outstanding(AtomicU32::new(count))
-    }
-
-    /// The number now.
-    pub(super) fn get(&self) -> u32 {
-        // Acquire: pairs with the Release in `change`, of every function that was outstanding.
-        self.0.load(order(Site::OutstandingLook, Ordering::Acquire))
-    }
-
-    /// Counts a change. True: nothing is outstanding any more, and this change was the last.
-    pub(super) fn change(&self, difference: i32) -> bool {
-        // Release: pairs with the Acquire in `get`. The last one acquires, too, for the event that it posts.
-        let ordering = order(Site::OutstandingChange, Ordering::AcqRel);
-        match difference {
-            0 => false,
-            up if up > 0 => {
-                self.0.fetch_add(up as u32, ordering);
-                false
-            }
-            down => self.0.fetch_sub(down.unsigned_abs(), ordering) == down.unsigned_abs(),
-        }
-    }
-}
-
 /// One module's compilation.
 pub struct Compilation {
     events: ModuleEvents,
@@ -162,6 +97,8 @@ pub struct Compilation {
     /// Why something could not be published.
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
+    /// Threads that publish, or [`CLEARING`].
+    publishing: AtomicUsize,
     counters: Counters,
     /// The process that it began in: in a child, whoever holds a claim may be a thread that is not there.
     generation: usize,
@@ -190,6 +127,7 @@ impl Compilation {
             gave_up: AtomicU32::new(0),
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
+            publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             generation: generation(),
             module,
@@ -236,7 +174,7 @@ impl Compilation {
     }
 
     /// Whether this is a child of the process that it began in.
-    pub(super) fn is_inherited(&self) -> bool {
+    pub(crate) fn is_inherited(&self) -> bool {
         self.generation != generation()
     }
 
@@ -372,7 +310,8 @@ impl Compilation {
             return false;
         }
         let drain = |publisher: &Publisher<Ready>| publisher.drain(|batch| self.publish_batch(batch));
-        self.publishers.iter().fold(false, |any, publisher| matches!(drain(publisher), Drained::Batches(1..)) || any)
+        let published = self.publishers.each_ref().map(drain);
+        published.iter().any(|drained| matches!(drained, Drained::Batches(1..)))
     }
 
     /// Publishes one function that waits. False: it is in other hands.
@@ -433,6 +372,7 @@ impl Compilation {
             told.push((func, tier, duration_ns, worker, code.bytes.len() as u32));
             new.push(NewCode { func, version: Version { tier, generation }, code });
         }
+        let publishing = self.begin_publishing();
         if let Err(error) = code.publish(&mut new) {
             told.retain(|(func, ..)| new.iter().any(|new| new.func == *func));
             told.sort_by_key(|(func, ..)| *func);
@@ -446,11 +386,13 @@ impl Compilation {
             });
             return Err((error, ready.collect()));
         }
+        let changes: Vec<Change> =
+            told.iter().map(|(func, tier, ..)| self.states[func.index()].published(*tier)).collect();
+        drop(publishing);
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        for (func, tier, duration_ns, worker, code_size) in told {
-            let change = self.states[func.index()].published(tier);
+        for ((func, tier, duration_ns, worker, code_size), change) in told.into_iter().zip(changes) {
             if wanted && change.old.reached() < change.new.reached() {
                 self.events.post(Event {
                     func: self.module.func_index(func).0,
@@ -574,16 +516,50 @@ impl Compilation {
         self.units.fetch_add(difference as usize, Ordering::Relaxed);
     }
 
-    /// Drops all code, so that every function starts again.
-    ///
-    /// The caller sees to it that no thread runs code of the module meanwhile.
-    #[allow(dead_code)]
-    pub(super) fn cleared(&self) {
-        // Relaxed: nobody compiles it.
-        self.whole.store(0, Ordering::Relaxed);
-        self.failures.lock().clear();
-        for state in &self.states {
-            self.account(state.cleared());
+    /// Has every function start again, with `clear` dropping the code. Refused while somebody publishes. Code that
+    /// is being compiled meanwhile is published as the first of its function.
+    pub(super) fn restart(&self, clear: impl FnOnce() -> Result<()>) -> Result<()> {
+        // Acquire: pairs with the Release of publishers: what they published is seen, and dropped.
+        let claimed = self.publishing.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
+        claimed.map_err(|_| Error::Busy { what: "functions of the module are being published" })?;
+        let cleared = clear();
+        if cleared.is_ok() {
+            // Relaxed: nobody compiles a whole module that exists.
+            self.whole.store(0, Ordering::Relaxed);
+            self.failures.lock().clear();
+            for state in &self.states {
+                self.account(state.cleared());
+            }
         }
+        // Release: pairs with the Acquire of publishers.
+        self.publishing.store(0, Ordering::Release);
+        cleared
+    }
+
+    /// Keeps `restart` out, or waits for it, which takes a few stores per function.
+    fn begin_publishing(&self) -> Publishing<'_> {
+        let add = |count| match count {
+            // The thread that drops the code is not in this process.
+            CLEARING if self.is_inherited() => Some(1),
+            CLEARING => None,
+            count => Some(count + 1),
+        };
+        while self.publishing.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_err() {
+            yield_now();
+        }
+        Publishing(&self.publishing)
+    }
+}
+
+/// In place of the number of publishers: the code is being dropped.
+const CLEARING: usize = usize::MAX;
+
+/// Code of a module is being published, and its states follow.
+struct Publishing<'a>(&'a AtomicUsize);
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in `restart`.
+        self.0.fetch_sub(1, Ordering::Release);
     }
 }

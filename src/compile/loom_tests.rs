@@ -10,7 +10,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::compilation::Outstanding;
+use super::counts::Outstanding;
 use super::publisher::{Drained, Publisher};
 use super::state::{Change, State, Taken, Word};
 use crate::sync::{AtomicUsize, Ordering, Site, weakened};

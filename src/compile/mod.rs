@@ -14,6 +14,7 @@
 mod batch;
 mod client;
 pub mod compilation;
+mod counts;
 pub mod estimate;
 pub mod events;
 mod lazy;

@@ -223,6 +223,12 @@ impl Pipeline {
         stopped
     }
 
+    /// Takes back what is queued of a module, drops its code by `clear`, and has its functions start again.
+    pub(crate) fn restart(&self, compilation: &Arc<Compilation>, clear: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.pool.cancel(compilation.id());
+        compilation.restart(clear)
+    }
+
     /// Nobody has the module any more: its units vanish.
     pub(crate) fn close(&self, compilation: &Arc<Compilation>) {
         compilation.close();

@@ -3,7 +3,8 @@
 //! Not here: jobs that make modules in the background (`job`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
@@ -48,11 +49,17 @@ struct CompiledModuleInner {
     exports: HashMap<Box<str>, ExportItem>,
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
+    /// Instances that exist, or [`CLEARING`].
+    instances: AtomicUsize,
     engine: Engine,
 }
 
+/// In place of the number of instances: the code is being dropped.
+const CLEARING: usize = usize::MAX;
+
 impl Drop for CompiledModuleInner {
     fn drop(&mut self) {
+        self.engine.forget_module(self.compilation.id());
         self.engine.pipeline().close(&self.compilation);
     }
 }
@@ -94,7 +101,7 @@ impl CompiledModule {
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
-        Ok(CompiledModule(Arc::new(CompiledModuleInner {
+        let module = CompiledModule(Arc::new(CompiledModuleInner {
             code: begun.code,
             compilation: begun.compilation,
             type_ids,
@@ -103,9 +110,50 @@ impl CompiledModule {
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
+            instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
-        })))
+        }));
+        engine.remember_module(&module);
+        Ok(module)
+    }
+
+    /// Counts an instance, for as long as the result lives.
+    pub(crate) fn instantiated(&self) -> Instantiated {
+        let instances = &self.0.instances;
+        // Acquire: pairs with the Release at the end of `clear`: the slots lead to stubs.
+        let add = |count| match count {
+            // The thread that drops the code is not in this process, and its code is whole: `ModuleCode::clear`
+            // keeps forks out.
+            CLEARING if self.0.compilation.is_inherited() => Some(1),
+            CLEARING => None,
+            count => Some(count + 1),
+        };
+        while instances.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_err() {
+            // A few stores and an unmapping away.
+            crate::sync::yield_now();
+        }
+        Instantiated(self.clone())
+    }
+
+    /// Drops the machine code; each function is compiled again at its next call. Refused with `Busy` while an
+    /// instance of the module exists, or code of it is being published.
+    pub fn clear(&self) -> Result<()> {
+        let inner = &*self.0;
+        let claimed = inner.instances.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
+        claimed.map_err(|_| Error::Busy { what: "the module has instances, whose code may be running" })?;
+        let cleared = self.pipeline().restart(&inner.compilation, || {
+            // SAFETY: machine code of the module runs on behalf of its instances only. There are none, and
+            // `instantiated` makes new ones wait.
+            unsafe { inner.code.clear() }
+        });
+        // Release: pairs with the Acquire in `instantiated`.
+        inner.instances.store(0, Ordering::Release);
+        cleared
+    }
+
+    pub(super) fn downgrade(&self) -> WeakModule {
+        WeakModule(Arc::downgrade(&self.0))
     }
 
     /// Waits until the module is ready, compiling meanwhile; fails as its creation does. On a compile stack.
@@ -270,6 +318,32 @@ impl CompiledModule {
     pub(crate) fn compile_now(&self, func: DefinedFunc) -> Result<usize> {
         self.pipeline().compile_now(&self.0.compilation, &self.0.code, func)?;
         Ok(self.0.code.entry(func))
+    }
+}
+
+/// A module that its engine knows of, and does not keep.
+pub(super) struct WeakModule(Weak<CompiledModuleInner>);
+
+impl WeakModule {
+    pub(super) fn upgrade(&self) -> Option<CompiledModule> {
+        self.0.upgrade().map(CompiledModule)
+    }
+}
+
+/// The module of an instance. While one exists, the module's code is not dropped.
+pub(crate) struct Instantiated(CompiledModule);
+
+impl std::ops::Deref for Instantiated {
+    type Target = CompiledModule;
+    fn deref(&self) -> &CompiledModule {
+        &self.0
+    }
+}
+
+impl Drop for Instantiated {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in `clear`: nothing of this instance runs any more.
+        self.0.0.instances.fetch_sub(1, Ordering::Release);
     }
 }
 
