@@ -3,6 +3,8 @@
 //!
 //! Not here: system calls, which the models do not contain.
 
+use std::time::Instant;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
@@ -11,35 +13,17 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-use std::time::Instant;
-
 pub(crate) use crate::sys::clock::now_ns;
 pub(crate) use crate::sys::event_fd::EventFd;
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
 pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
 
-#[cfg(loom)]
-pub(crate) use loom::thread::yield_now;
 #[cfg(not(loom))]
-pub(crate) use std::thread::yield_now;
-
-/// The mutex of code that has a model: no fork meets it locked. loom's in a model.
-#[cfg(not(loom))]
-pub(crate) type Lock<T> = ForkMutex<T>;
-
-/// What [`Lock::lock`] gives.
-#[cfg(not(loom))]
-pub(crate) type LockGuard<'a, T> = ForkGuard<'a, T>;
-
-#[cfg(not(loom))]
-pub(crate) use std::thread::{Thread, current as current_thread};
+pub(crate) use std::thread::{Thread, current as current_thread, yield_now};
 
 #[cfg(loom)]
-pub(crate) use modelled::{Lock, LockGuard};
-
-#[cfg(loom)]
-pub(crate) use loom::thread::{Thread, current as current_thread};
+pub(crate) use loom::thread::{Thread, current as current_thread, yield_now};
 
 /// Sleeps until this thread is unparked, or until the deadline, or for no reason. (Models know no time.)
 pub(crate) fn park_until(deadline: Option<Instant>) {
@@ -138,24 +122,5 @@ mod weaken {
         let _restore = Restore;
         WEAKENED.set(Some(site));
         body()
-    }
-}
-
-#[cfg(loom)]
-mod modelled {
-    /// As `ForkMutex`, which a model cannot contain.
-    #[derive(Debug, Default)]
-    pub(crate) struct Lock<T>(loom::sync::Mutex<T>);
-
-    pub(crate) type LockGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
-
-    impl<T> Lock<T> {
-        pub(crate) fn new(value: T) -> Lock<T> {
-            Lock(loom::sync::Mutex::new(value))
-        }
-
-        pub(crate) fn lock(&self) -> LockGuard<'_, T> {
-            self.0.lock().unwrap()
-        }
     }
 }

@@ -32,7 +32,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("engine", &["module", "tier", "code", "compile", "runtime", "sys"]),
     ("wasi", &["engine", "module", "runtime"]),
-    ("capi", &["engine", "module", "runtime", "wasi"]),
+    ("capi", &["compile::events", "engine", "module", "runtime", "wasi"]),
 ];
 
 /// Imports beyond the table: file, import, reason.

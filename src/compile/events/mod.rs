@@ -43,8 +43,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::sync::{AtomicU32, Lock, Ordering, Site, fence_at, now_ns};
-use crate::tier::Tier;
+use crate::compile::lock::Lock;
+use crate::sync::{AtomicU32, Ordering, Site, fence_at, now_ns};
+use crate::types::Tier;
 
 pub use subscription::{DeliverOn, Listener, Scope, Subscription, Waited};
 use subscription::{Queue, wake};

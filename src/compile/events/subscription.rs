@@ -23,9 +23,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Event, EventKind, Modules, Shared};
+use crate::compile::lock::{Guard, Lock};
 use crate::error::{Error, Result};
 use crate::limits::MAX_EVENT_QUEUE;
-use crate::sync::{EventFd, Lock, LockGuard, Thread, current_thread, generation, is_inside, now_ns, park_until};
+use crate::sync::{EventFd, Thread, current_thread, generation, is_inside, now_ns, park_until};
 
 /// Events that are moved under the lock at once: posters wait that long at most.
 const PAGE: usize = 256;
@@ -59,6 +60,9 @@ pub enum DeliverOn {
 
 /// Who is called back. Dropped exactly once, by the thread that closes the subscription.
 pub trait Listener: Send + Sync {
+    /// Called when the subscription takes it, before the first event. Must do next to nothing.
+    fn taken(&self) {}
+
     /// Called with each event, one at a time, under no lock.
     fn event(&self, event: &Event);
 }
@@ -193,7 +197,7 @@ impl Queue {
     }
 
     /// The lock; what a fork left behind is put right first.
-    fn lock(&self) -> LockGuard<'_, Inner> {
+    fn lock(&self) -> Guard<'_, Inner> {
         let mut inner = self.inner.lock();
         if inner.generation != generation() {
             inner.generation = generation();
@@ -401,6 +405,7 @@ impl Subscription {
             if inner.listener.is_some() {
                 return Err(Error::Busy { what: "the subscription has a callback already" });
             }
+            listener.taken();
             inner.listener = Some((on, listener));
         }
         if on == DeliverOn::Poster {
@@ -427,7 +432,7 @@ impl Subscription {
     }
 
     /// How many threads wait.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn queue_sleepers(&self) -> usize {
         self.queue.lock().sleepers.len()
     }
