@@ -218,7 +218,8 @@ pub unsafe extern "C" fn updraft_module_request_tier(
 ) -> updraft_status_t {
     enter(error, || {
         let (module, tier) = (&object(module, "module")?.module, tier_of(tier)?);
-        let priority = u8::try_from(priority).map_err(|_| Fail::misuse(format!("priority is {priority}, not 0 to 255")))?;
+        let priority =
+            u8::try_from(priority).map_err(|_| Fail::misuse(format!("priority is {priority}, not 0 to 255")))?;
         let there = module.request_tiers(&funcs_of(module, funcs, count)?, tier, priority)?;
         if let Ok(reached) = out(reached, "reached") {
             reached.write(there);

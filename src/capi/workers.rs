@@ -14,7 +14,7 @@ use super::{
     updraft_finalizer_t,
 };
 use crate::config::{LazyBatch, Workers};
-use crate::engine::{CompiledModule, Lane, Task};
+use crate::engine::{Lane, Task};
 use crate::runtime::lazy::OwnStack;
 
 /// In `updraft_config_set_workers`: as many as the machine suggests.
@@ -300,7 +300,7 @@ pub unsafe extern "C" fn updraft_engine_estimate(
 ) -> updraft_status_t {
     enter(error, || {
         let (out, engine) = (out_struct(estimate, "estimate")?, object(engine, "engine")?);
-        let (functions, expected) = CompiledModule::estimate(&engine.engine, array(bytes, len, "bytes")?)?;
+        let (functions, expected) = engine.engine.estimate(array(bytes, len, "bytes")?)?;
         out.write(updraft_estimate_t {
             struct_size: size_of::<updraft_estimate_t>(),
             functions: functions as u64,
