@@ -271,7 +271,7 @@ impl Emit<'_> {
     fn mul_imm(&mut self, ty: ValType, lhs: Entry, imm: i32, target: Option<Target>) {
         let width = width(ty);
         if imm > 0 && imm.count_ones() == 1 {
-            let dst = self.copy(lhs, target);
+            let dst = self.writable(lhs, target);
             let count = imm.trailing_zeros() as u8;
             if count != 0 {
                 self.asm.shift_imm(Shift::Shl, width, dst, count);
@@ -294,7 +294,7 @@ impl Emit<'_> {
     }
 
     /// A copy of an operand that may be written: in the target, or in a register of the operator's.
-    fn copy(&mut self, entry: Entry, target: Option<Target>) -> Gpr {
+    fn writable(&mut self, entry: Entry, target: Option<Target>) -> Gpr {
         match target {
             Some(target) => {
                 self.load_entry(target.pin, entry);
@@ -312,7 +312,7 @@ impl Emit<'_> {
         if let Some(bits) = count.as_const() {
             let target = self.target();
             let mask = if width == Width::W32 { 31 } else { 63 };
-            let dst = self.copy(value, target);
+            let dst = self.writable(value, target);
             if bits & mask != 0 {
                 self.asm.shift_imm(op, width, dst, (bits & mask) as u8);
             } else if width == Width::W32 && value.upper == Upper::Unknown {
@@ -427,7 +427,7 @@ impl Emit<'_> {
         let mask = divisor - 1;
         let target = self.target();
         if division == Division::DivU {
-            let dst = self.copy(lhs, target);
+            let dst = self.writable(lhs, target);
             match divisor.trailing_zeros() {
                 0 if width == Width::W32 => self.asm.mov_rr(width, dst, dst),
                 0 => {}
@@ -435,7 +435,7 @@ impl Emit<'_> {
             }
             return self.result(ty, dst, target);
         }
-        let dst = self.copy(lhs, target);
+        let dst = self.writable(lhs, target);
         match i32::try_from(mask) {
             Ok(imm) => self.asm.alu_imm(Alu::And, width, Rm::Reg(dst), imm),
             Err(_) => {

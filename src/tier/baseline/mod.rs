@@ -19,21 +19,31 @@
 //!
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;
+mod convert;
 mod decode;
 mod driver;
 mod float;
 mod frame;
 mod int;
 mod memory;
+mod simd;
+mod simd_arith;
+mod simd_compare;
+mod simd_convert;
+mod simd_lanes;
+mod simd_memory;
+mod simd_relaxed;
 mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trap;
 mod x64;
+mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -51,6 +61,7 @@ use stack::Entry;
 use trap::Detour;
 use x64::asm::Asm;
 use x64::regs::Set;
+use x64::sse::Encoding;
 
 /// What changes the code that is emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,6 +289,7 @@ impl<'a> Emit<'a> {
             mut relocations,
         } = buffers;
         asm.clear();
+        asm.encoding = if options.cpu.avx { Encoding::Vex } else { Encoding::Legacy };
         entries.clear();
         locals.clear();
         control.clear();

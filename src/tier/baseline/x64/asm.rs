@@ -3,7 +3,9 @@
 //! The buffer is kept longer than what is written by [`SLACK`], so that every part of an instruction is one store
 //! of eight bytes, of which only the true length counts. [`Asm::reserve`] is called once per operator.
 
+use super::pool::Pool;
 use super::regs::Gpr;
+use super::sse::Encoding;
 
 /// Bytes behind the cursor that one operator may fill without asking for more.
 pub(crate) const SLACK: usize = 1024;
@@ -126,6 +128,7 @@ pub(crate) enum Unary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cond {
     Overflow = 0,
+    NotOverflow = 1,
     Below = 2,
     AboveEqual = 3,
     Equal = 4,
@@ -147,7 +150,8 @@ impl Cond {
     pub(crate) fn not(self) -> Cond {
         use Cond::*;
         match self {
-            Overflow => unreachable!("nothing branches on the absence of overflow"),
+            Overflow => NotOverflow,
+            NotOverflow => Overflow,
             Below => AboveEqual,
             AboveEqual => Below,
             Equal => NotEqual,
@@ -203,11 +207,16 @@ pub(crate) struct ShortJump(usize);
 pub(crate) struct Asm {
     buf: Vec<u8>,
     pos: usize,
+    /// How instructions on vector registers are encoded.
+    pub(crate) encoding: Encoding,
+    /// Constants, which are placed behind the code.
+    pub(crate) pool: Pool,
 }
 
 impl Asm {
     pub(crate) fn clear(&mut self) {
         self.pos = 0;
+        self.pool.clear();
     }
 
     /// How many bytes are written.

@@ -4,4 +4,9 @@
 //! beside them. Not here: which instruction an operator becomes.
 
 pub(crate) mod asm;
+pub(crate) mod locked;
+pub(crate) mod pool;
 pub(crate) mod regs;
+pub(crate) mod sse;
+#[cfg(test)]
+mod sse_tests;
