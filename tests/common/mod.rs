@@ -55,6 +55,16 @@ pub const MODES: &[Mode] = &[
         },
     },
     Mode {
+        name: "native-plain",
+        adjust: |config| {
+            config.tiers = Tiers::Baseline;
+            config.baseline = BaselineChoice::Native;
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+            config.avx = false;
+        },
+    },
+    Mode {
         name: "signals-off",
         adjust: |config| {
             config.signals = false;

@@ -24,7 +24,9 @@ pub(crate) struct Detour {
 enum DetourKind {
     Trap(TrapCode),
     /// The poll of a loop found the limit poisoned; goes on at this offset.
-    Attend { back: u32 },
+    Attend {
+        back: u32,
+    },
 }
 
 impl Emit<'_> {

@@ -781,7 +781,10 @@ impl Asm {
 
     /// `lea dst, [rsp + field]`; where the field is.
     pub(crate) fn lea_rsp_field(&mut self, dst: Gpr) -> u32 {
-        self.put(u64::from(0x48 | (dst.0 >> 3) << 2) | 0x8d << 8 | u64::from(0x84 | (dst.0 & 7) << 3) << 16 | 0x24 << 24, 4);
+        self.put(
+            u64::from(0x48 | (dst.0 >> 3) << 2) | 0x8d << 8 | u64::from(0x84 | (dst.0 & 7) << 3) << 16 | 0x24 << 24,
+            4,
+        );
         self.put_u32(0);
         self.offset() - 4
     }

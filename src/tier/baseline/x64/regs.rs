@@ -45,8 +45,7 @@ pub(crate) const PARAMS: [Gpr; 6] = [Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::RCX, Gpr
 /// Vector registers that carry parameters or results are the first ones of this number.
 pub(crate) const PARAM_XMMS: u8 = 8;
 /// Registers that carry results, in order.
-pub(crate) const RESULTS: [Gpr; 8] =
-    [Gpr::RAX, Gpr::RCX, Gpr::RDX, Gpr::RSI, Gpr::RDI, Gpr::R8, Gpr::R9, Gpr::R10];
+pub(crate) const RESULTS: [Gpr; 8] = [Gpr::RAX, Gpr::RCX, Gpr::RDX, Gpr::RSI, Gpr::RDI, Gpr::R8, Gpr::R9, Gpr::R10];
 
 /// A set of registers of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
