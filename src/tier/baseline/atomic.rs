@@ -229,8 +229,7 @@ impl Emit<'_> {
         let timeout = self.pop();
         let expected = self.pop();
         let addr = self.pop_waiter_address(memarg, size);
-        let args =
-            [Arg::Index(memarg.memory), Arg::Operand(addr), Arg::Operand(expected), Arg::Operand(timeout)];
+        let args = [Arg::Index(memarg.memory), Arg::Operand(addr), Arg::Operand(expected), Arg::Operand(timeout)];
         self.call_builtin(builtin, &args);
         self.push_builtin_result(ValType::I32);
     }

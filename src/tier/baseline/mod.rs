@@ -82,7 +82,7 @@ struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cpu {
     avx: bool,
-    fma: bool,
+    avx2: bool,
     lzcnt: bool,
     bmi1: bool,
     bmi2: bool,
@@ -93,8 +93,13 @@ impl Cpu {
     fn detect(config: &Config) -> Option<Cpu> {
         use std::arch::is_x86_feature_detected as has;
         let required = has!("sse3") && has!("ssse3") && has!("sse4.1") && has!("sse4.2") && has!("popcnt");
-        let beyond =
-            Cpu { avx: has!("avx"), fma: has!("fma"), lzcnt: has!("lzcnt"), bmi1: has!("bmi1"), bmi2: has!("bmi2") };
+        let beyond = Cpu {
+            avx: has!("avx"),
+            avx2: has!("avx") && has!("avx2"),
+            lzcnt: has!("lzcnt"),
+            bmi1: has!("bmi1"),
+            bmi2: has!("bmi2"),
+        };
         required.then_some(if config.avx { beyond } else { Cpu::default() })
     }
 

@@ -169,7 +169,8 @@ impl Emit<'_> {
     /// One instruction that takes both operands in this order, if there is one.
     fn shuffle_pair(&mut self, a: Entry, b: Entry, indices: u128) -> bool {
         let lanes = indices.to_le_bytes();
-        let (row, first, second, imm) = if let Some(&(_, row)) = INTERLEAVES.iter().find(|(known, _)| *known == indices) {
+        let (row, first, second, imm) = if let Some(&(_, row)) = INTERLEAVES.iter().find(|(known, _)| *known == indices)
+        {
             let dst = self.combine(row, a, b, super::xmm::Order::Fixed);
             self.push_vector(dst);
             return true;
@@ -238,6 +239,8 @@ impl Emit<'_> {
     /// Copies the lowest lane into all lanes.
     pub(crate) fn spread_lowest(&mut self, log: u32, dst: Xmm) {
         match log {
+            0 if self.options.cpu.avx2 => self.asm.x2(Sse::VPBROADCASTB, dst, Xm::Reg(dst)),
+            1 if self.options.cpu.avx2 => self.asm.x2(Sse::VPBROADCASTW, dst, Xm::Reg(dst)),
             0 => {
                 self.zero_xmm(SCRATCH_XMM);
                 self.vr(Sse::PSHUFB, dst, dst, SCRATCH_XMM);

@@ -17,6 +17,8 @@ impl Emit<'_> {
             4 => self.load_vector(Sse::PMOVZXWD, 8),
             5 => self.load_vector(Sse::PMOVSXDQ, 8),
             6 => self.load_vector(Sse::PMOVZXDQ, 8),
+            7 if self.options.cpu.avx2 => self.load_vector(Sse::VPBROADCASTB, 1),
+            8 if self.options.cpu.avx2 => self.load_vector(Sse::VPBROADCASTW, 2),
             7 => self.load_splat_narrow(1),
             8 => self.load_splat_narrow(2),
             9 if self.asm.encoding == Encoding::Vex => self.load_vector(Sse::VBROADCASTSS, 4),
@@ -61,7 +63,11 @@ impl Emit<'_> {
         self.release(&access);
         self.access_site(&access);
         let source = Rm::Mem(access.mem);
-        if size == 1 { self.asm.movzx8(SCRATCH, source) } else { self.asm.movzx16(SCRATCH, source) }
+        if size == 1 {
+            self.asm.movzx8(SCRATCH, source)
+        } else {
+            self.asm.movzx16(SCRATCH, source)
+        }
         let dst = self.alloc_xmm();
         self.gpr_to_xmm(Width::W32, dst, SCRATCH);
         self.spread_lowest(size - 1, dst);

@@ -160,21 +160,6 @@ impl Emit<'_> {
         entry
     }
 
-    /// The type of the operand at this depth below the top.
-    pub(crate) fn type_at(&self, depth: usize) -> ValType {
-        self.entries[self.entries.len() - 1 - depth].ty
-    }
-
-    /// Forgets the operands above this height, and frees their registers.
-    pub(crate) fn truncate(&mut self, height: usize) {
-        for position in height.max(self.settled)..self.entries.len() {
-            let entry = self.entries[position];
-            self.free_entry(entry);
-        }
-        self.entries.truncate(height);
-        self.settled = self.settled.min(height);
-    }
-
     /// Frees the register of an operand that is not needed any more.
     #[inline(always)]
     pub(crate) fn free_entry(&mut self, entry: Entry) {

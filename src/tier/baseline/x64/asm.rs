@@ -62,14 +62,6 @@ impl Opcode {
         Opcode(opcode as u32 | 1 << 8)
     }
 
-    pub(crate) const fn map_0f38(opcode: u8) -> Opcode {
-        Opcode(opcode as u32 | 2 << 8)
-    }
-
-    pub(crate) const fn map_0f3a(opcode: u8) -> Opcode {
-        Opcode(opcode as u32 | 3 << 8)
-    }
-
     /// With a mandatory prefix: 66, F2 or F3.
     pub(crate) const fn prefix(self, prefix: u8) -> Opcode {
         Opcode(self.0 | (prefix as u32) << 16)
@@ -116,7 +108,6 @@ pub(crate) enum Shift {
 /// One-operand arithmetic, by the number in its opcode. The last four use rdx:rax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unary {
-    Not = 2,
     Neg = 3,
     Mul = 4,
     Imul = 5,
@@ -279,13 +270,6 @@ impl Asm {
     /// Overwrites the 32-bit field at `offset`.
     pub(crate) fn set_field(&mut self, offset: u32, value: u32) {
         self.buf[offset as usize..offset as usize + 4].copy_from_slice(&value.to_le_bytes());
-    }
-
-    /// Fills up to a multiple of `alignment` with what must not run.
-    pub(crate) fn align(&mut self, alignment: usize) {
-        while !self.pos.is_multiple_of(alignment) {
-            self.put_u8(0xcc);
-        }
     }
 }
 
@@ -553,13 +537,6 @@ impl Asm {
             self.op_r_rm(Opcode::one(0x81).width(width), op as u8, dst);
             self.put_u32(imm as u32);
         }
-    }
-
-    /// As [`Asm::alu_imm`] with a field of 32 bits, always; where the field is.
-    pub(crate) fn alu_imm_field(&mut self, op: Alu, width: Width, dst: Gpr, imm: i32) -> u32 {
-        self.op_rr(Opcode::one(0x81).width(width), op as u8, dst.0);
-        self.put_u32(imm as u32);
-        self.offset() - 4
     }
 
     pub(crate) fn test(&mut self, width: Width, a: Gpr, b: Gpr) {

@@ -73,6 +73,7 @@ pub(crate) enum Shape {
 }
 
 /// Whether an instruction has a legacy encoding.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     /// In both encodings.
@@ -113,8 +114,6 @@ rows! {
     SQRTSD PF2 M0F 0x51 0 BOTH Xxm(8);
     ROUNDSS P66 M3A 0x0a 0 BOTH XxmI(4);
     ROUNDSD P66 M3A 0x0b 0 BOTH XxmI(8);
-    CMPSS PF3 M0F 0xc2 0 BOTH XxmI(4);
-    CMPSD PF2 M0F 0xc2 0 BOTH XxmI(8);
     UCOMISS NP M0F 0x2e 0 BOTH Xm(4);
     UCOMISD P66 M0F 0x2e 0 BOTH Xm(8);
     CVTSS2SD PF3 M0F 0x5a 0 BOTH Xxm(4);
@@ -144,16 +143,12 @@ rows! {
     MOVMSKPS NP M0F 0x50 0 BOTH Gx;
     MOVMSKPD P66 M0F 0x50 0 BOTH Gx;
     PMOVMSKB P66 M0F 0xd7 0 BOTH Gx;
-    MOVHLPS NP M0F 0x12 0 BOTH Xxx;
     MOVLHPS NP M0F 0x16 0 BOTH Xxx;
-    MOVSS_MERGE PF3 M0F 0x10 0 BOTH Xxx;
     MOVSD_MERGE PF2 M0F 0x10 0 BOTH Xxx;
-    MOVQ_ZERO PF3 M0F 0x7e 0 BOTH Xm(8);
     MOVDDUP PF2 M0F 0x12 0 BOTH Xm(8);
     VBROADCASTSS P66 M38 0x18 0 VEX Load(4);
     VPBROADCASTB P66 M38 0x78 0 VEX Xm(1);
     VPBROADCASTW P66 M38 0x79 0 VEX Xm(2);
-    VPBROADCASTD P66 M38 0x58 0 VEX Xm(4);
 
     // Packed floats.
     ADDPS NP M0F 0x58 0 BOTH Xxm(16);
@@ -179,13 +174,10 @@ rows! {
     ORPS NP M0F 0x56 0 BOTH Xxm(16);
     XORPS NP M0F 0x57 0 BOTH Xxm(16);
     ANDPD P66 M0F 0x54 0 BOTH Xxm(16);
-    ANDNPD P66 M0F 0x55 0 BOTH Xxm(16);
     ORPD P66 M0F 0x56 0 BOTH Xxm(16);
     XORPD P66 M0F 0x57 0 BOTH Xxm(16);
     UNPCKLPS NP M0F 0x14 0 BOTH Xxm(16);
-    UNPCKLPD P66 M0F 0x14 0 BOTH Xxm(16);
     SHUFPS NP M0F 0xc6 0 BOTH XxmI(16);
-    SHUFPD P66 M0F 0xc6 0 BOTH XxmI(16);
     INSERTPS P66 M3A 0x21 0 BOTH XxmI(4);
     CVTDQ2PS NP M0F 0x5b 0 BOTH Xm(16);
     CVTDQ2PD PF3 M0F 0xe6 0 BOTH Xm(8);
@@ -268,8 +260,6 @@ rows! {
     PSRLQ_IMM P66 M0F 0x73 0 BOTH ShiftImm(2);
     PSRAW_IMM P66 M0F 0x71 0 BOTH ShiftImm(4);
     PSRAD_IMM P66 M0F 0x72 0 BOTH ShiftImm(4);
-    PSRLDQ_IMM P66 M0F 0x73 0 BOTH ShiftImm(3);
-    PSLLDQ_IMM P66 M0F 0x73 0 BOTH ShiftImm(7);
 
     // Lanes.
     PSHUFB P66 M38 0x00 0 BOTH Xxm(16);
@@ -305,7 +295,6 @@ rows! {
     PEXTRD P66 M3A 0x16 0 BOTH GxStoreI(4, 4);
     PEXTRQ P66 M3A 0x16 1 BOTH GxStoreI(8, 8);
 }
-
 
 impl Sse {
     const fn new(prefix: u32, map: u32, opcode: u32, w: u32, shape: Shape) -> Sse {

@@ -101,9 +101,9 @@ fn bytes_of(size: MemorySize) -> u8 {
 
 /// Registers of an instruction; in the legacy encoding the second is the first.
 fn triples(encoding: Encoding) -> impl Iterator<Item = (u8, u8, u8)> {
-    (0..=255u8).flat_map(move |pair| (0..16u8).map(move |b| (pair >> 4, pair & 15, b))).filter(
-        move |(dst, a, _)| encoding == Encoding::Vex || dst == a,
-    )
+    (0..=255u8)
+        .flat_map(move |pair| (0..16u8).map(move |b| (pair >> 4, pair & 15, b)))
+        .filter(move |(dst, a, _)| encoding == Encoding::Vex || dst == a)
 }
 
 /// In the legacy encoding an operand that is also the destination is not listed twice.
@@ -132,13 +132,23 @@ fn check_registers(c: &mut Checker, name: &str, op: Sse, shape: Shape) {
                 c.check(name, |asm| asm.x3(op, x, xa, Xm::Reg(xb)), 0, &three(&[Operand::X(b)]));
             }
             Shape::XxmI(_) => {
-                c.check(name, |asm| asm.x3i(op, x, xa, Xm::Reg(xb), imm), 0, &three(&[Operand::X(b), Operand::Imm(imm)]));
+                c.check(
+                    name,
+                    |asm| asm.x3i(op, x, xa, Xm::Reg(xb), imm),
+                    0,
+                    &three(&[Operand::X(b), Operand::Imm(imm)]),
+                );
             }
             Shape::Xxg(size) => {
                 c.check(name, |asm| asm.x2g(op, x, xa, Rm::Reg(gb)), 0, &three(&[gpr(size, b)]));
             }
             Shape::XxgI(size) => {
-                c.check(name, |asm| asm.x2gi(op, x, xa, Rm::Reg(gb), imm), 0, &three(&[gpr(size, b), Operand::Imm(imm)]));
+                c.check(
+                    name,
+                    |asm| asm.x2gi(op, x, xa, Rm::Reg(gb), imm),
+                    0,
+                    &three(&[gpr(size, b), Operand::Imm(imm)]),
+                );
             }
             _ => {}
         }
@@ -178,7 +188,9 @@ fn check_memory(c: &mut Checker, name: &str, op: Sse, shape: Shape, mem: Mem, n:
     let (x, xa, g, imm) = (Xmm(n), Xmm(a), Gpr(n), immediate(n, mem.disp as u8));
     let m = Operand::Mem(mem);
     match shape {
-        Shape::Xxm(bytes) => c.check(name, |asm| asm.x3(op, x, xa, Xm::Mem(mem)), bytes, &operands(encoding, n, a, &[m])),
+        Shape::Xxm(bytes) => {
+            c.check(name, |asm| asm.x3(op, x, xa, Xm::Mem(mem)), bytes, &operands(encoding, n, a, &[m]))
+        }
         Shape::XxmI(bytes) => {
             let expected = operands(encoding, n, a, &[m, Operand::Imm(imm)]);
             c.check(name, |asm| asm.x3i(op, x, xa, Xm::Mem(mem), imm), bytes, &expected);
