@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::arena::CodeSpace;
 use crate::code::publish::{Lazy, ModuleCode};
+use crate::compile::events::EventHub;
 use crate::compile::trampoline::{self, TypeEntry, Types};
 use crate::compile::{self, LazyUnits, ModuleId};
 use crate::config::{Config, MemoryMode, Strategy};
@@ -37,6 +38,7 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
+    events: EventHub,
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
@@ -66,6 +68,7 @@ impl Engine {
             types: Types::default(),
             space,
             timer: Timer::default(),
+            events: EventHub::default(),
             compile_stacks: ForkMutex::default(),
             _faults: faults,
         })))
@@ -89,6 +92,11 @@ impl Engine {
     /// Threads that may compile at once.
     pub fn compile_threads(&self) -> usize {
         self.0.compile_threads
+    }
+
+    /// What happens to its modules.
+    pub fn events(&self) -> &EventHub {
+        &self.0.events
     }
 
     pub(crate) fn register_type(&self, ty: &FuncType) -> TypeEntry {

@@ -3,6 +3,8 @@
 //!
 //! Not here: system calls, which the models do not contain.
 
+use std::time::Instant;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
@@ -11,14 +13,31 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
+pub(crate) use crate::sys::clock::now_ns;
+pub(crate) use crate::sys::event_fd::EventFd;
+pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
 pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
 
-#[cfg(loom)]
-pub(crate) use loom::thread::yield_now;
 #[cfg(not(loom))]
-pub(crate) use std::thread::yield_now;
+pub(crate) use std::thread::{Thread, current as current_thread, yield_now};
+
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current as current_thread, yield_now};
+
+/// Sleeps until this thread is unparked, or until the deadline, or for no reason. (Models know no time.)
+pub(crate) fn park_until(deadline: Option<Instant>) {
+    #[cfg(not(loom))]
+    match deadline {
+        Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => std::thread::park(),
+    }
+    #[cfg(loom)]
+    {
+        assert!(deadline.is_none());
+        loom::thread::park();
+    }
+}
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +67,10 @@ pub(crate) enum Site {
     AddFence = 11,
     /// The fence of a thread that shuts a pool down, before it looks for units.
     ShutdownFence = 12,
+    /// The fence between what an event tells of and the question whether anybody wants to hear it.
+    EventPost = 30,
+    /// The fence between a subscription and what its owner looks at next.
+    EventSubscribe = 31,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -33,8 +33,14 @@ pub const UPDRAFT_STATUS_BUG: updraft_status_t = 11;
 /// There is nothing of this name.
 pub const UPDRAFT_STATUS_NOT_FOUND: updraft_status_t = 12;
 /// An index or an address is out of bounds.
-// Last added.
 pub const UPDRAFT_STATUS_OUT_OF_BOUNDS: updraft_status_t = 13;
+/// What was waited for did not come in time.
+pub const UPDRAFT_STATUS_TIMEOUT: updraft_status_t = 14;
+/// It was cancelled, or what would bring it is gone.
+pub const UPDRAFT_STATUS_CANCELLED: updraft_status_t = 15;
+/// What was waited for can never come: it was refused, or is not allowed.
+// Last added.
+pub const UPDRAFT_STATUS_FAILED: updraft_status_t = 16;
 
 /// The status that tells of an error.
 pub(super) fn of(error: &Error) -> updraft_status_t {

@@ -10,6 +10,7 @@
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling but the
 //! claim of the very function.
 
+pub mod events;
 mod lock;
 pub mod pool;
 mod queue;
