@@ -225,7 +225,7 @@ fn every_instruction_is_what_a_disassembler_reads() {
         let mut checker = Checker { asm: Asm::default(), count: 0 };
         checker.asm.encoding = encoding;
         for &(name, op, age, shape) in Sse::ALL {
-            if age == Age::VEX && encoding == Encoding::Legacy {
+            if age == Age::Vex && encoding == Encoding::Legacy {
                 continue;
             }
             let before = checker.count;
