@@ -2,8 +2,8 @@
 
 use super::Emit;
 use super::call::Call;
-use super::int::Division;
 use super::memory::Load;
+use super::wide::Division;
 use super::x64::asm::{Alu, Cond, SLACK, Shift, Unary};
 use crate::abi::builtin::Builtin;
 use crate::types::ValType::{F32, F64, I32, I64};

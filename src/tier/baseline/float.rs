@@ -6,7 +6,7 @@
 //! Not here: conversions (`convert`), what a branch makes of a comparison (`control`).
 
 use super::Emit;
-use super::control::Test;
+use super::select::Test;
 use super::x64::asm::Cond;
 use super::x64::regs::SCRATCH_XMM;
 use super::x64::sse::{Sse, Xm};

@@ -5,7 +5,7 @@
 //!
 //!     body -> analysis (module) -> driver, operator by operator -> bytes, records
 //!
-//!     driver = the match on opcodes      decode = immediates            stack = operands and registers
+//!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
 //!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
 //!     x64 = the encoder                  trap = what happens out of line
 //!
@@ -33,6 +33,8 @@ mod float;
 mod frame;
 mod int;
 mod memory;
+mod operand;
+mod select;
 mod simd;
 mod simd_arith;
 mod simd_compare;
@@ -45,6 +47,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod trap;
+mod wide;
 mod x64;
 mod xmm;
 
