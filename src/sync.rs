@@ -67,6 +67,14 @@ pub(crate) enum Site {
     AddFence = 11,
     /// The fence of a thread that shuts a pool down, before it looks for units.
     ShutdownFence = 12,
+    /// The change of a function's state after its code is in the slot.
+    StatePublish = 20,
+    /// The look at a function's state by whoever then takes the code from the slot.
+    StateLook = 21,
+    /// The change of the number of outstanding functions.
+    OutstandingChange = 22,
+    /// The look at the number of outstanding functions.
+    OutstandingLook = 23,
     /// The fence between what an event tells of and the question whether anybody wants to hear it.
     EventPost = 30,
     /// The fence between a subscription and what its owner looks at next.

@@ -46,6 +46,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
     ("src/sync.rs", "sys::threads::lower_priority", "threads of the top tier give way to others"),
+    ("src/config.rs", "compile::pool::Executor", "a host lends its own threads through a type of the pool"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),
 ];
 

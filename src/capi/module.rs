@@ -203,7 +203,7 @@ pub unsafe extern "C" fn updraft_module_id(
     module_id: *mut u64,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    number(module, module_id, error, "module_id", |module| module.id().0)
+    number(module, module_id, error, "module_id", CompiledModule::id)
 }
 
 /// Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).

@@ -120,10 +120,10 @@ fn check(
     scratch: &mut Scratch,
 ) -> Result<Features, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
-        return check_by_reference(bodies, module, func, scratch);
+        return check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch);
     };
     if cfg!(debug_assertions) {
-        match check_by_reference(bodies, module, func, scratch) {
+        match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
             Ok(features) => assert_eq!(analysis.features, features, "features of {func:?}"),
             Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
         }
@@ -131,15 +131,17 @@ fn check(
     Ok(analysis.features)
 }
 
-/// The verdict of wasmparser, which is the meaning of validity here, and the features used.
+/// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;
+/// and the features used.
 pub fn check_by_reference(
     bodies: &Bodies,
     module: &Module,
     func: DefinedFunc,
+    bytes: &[u8],
     scratch: &mut Scratch,
 ) -> Result<Features, wasmparser::Error> {
     let index = module.func_index(func);
-    let body = module.body(func);
+    let start = module.body(func).start;
     let to_validate = FuncToValidate {
         resources: bodies.resources.clone().expect("a module with bodies has resources"),
         index: index.0,
@@ -147,8 +149,7 @@ pub fn check_by_reference(
         features: bodies.flags,
     };
     let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.reference));
-    let bytes = &module.bytes[body.clone()];
-    let mut reader = BinaryReader::new_features(bytes, body.start as u64, bodies.flags);
+    let mut reader = BinaryReader::new_features(bytes, start as u64, bodies.flags);
     let mut used = Features::default();
     for _ in 0..reader.read_var_u32()? {
         let offset = reader.original_position();
@@ -159,7 +160,7 @@ pub fn check_by_reference(
     }
     while !reader.eof() {
         let offset = reader.original_position();
-        let from_here = &bytes[offset as usize - body.start..];
+        let from_here = &bytes[offset as usize - start..];
         let mut scan = Scan { inner: validator.visitor(offset), used: &mut used, bytes: from_here };
         reader.visit_operator(&mut scan)??;
     }

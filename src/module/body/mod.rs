@@ -141,16 +141,22 @@ impl AnalysisScratch {
 /// Analyses a body. `Some` says that it is valid; `None` that wasmparser decides.
 pub fn analyse(module: &Module, func: DefinedFunc, scratch: &mut AnalysisScratch) -> Option<Analysis> {
     let body = module.body(func);
-    let padded_end = body.end + leb::WINDOW;
+    match module.bytes.get(body.start..body.end + leb::WINDOW) {
+        Some(bytes) => fast::scan(module, func, bytes, &mut scratch.walk),
+        None => analyse_bytes(module, func, &module.bytes[body], scratch),
+    }
+}
+
+/// Analyses other bytes in the place of a function's body.
+pub fn analyse_bytes(
+    module: &Module,
+    func: DefinedFunc,
+    body: &[u8],
+    scratch: &mut AnalysisScratch,
+) -> Option<Analysis> {
     let AnalysisScratch { walk, padded } = scratch;
-    let bytes = match module.bytes.get(body.start..padded_end) {
-        Some(bytes) => bytes,
-        None => {
-            padded.clear();
-            padded.extend_from_slice(&module.bytes[body]);
-            padded.resize(padded.len() + leb::WINDOW, 0);
-            padded
-        }
-    };
-    fast::scan(module, func, bytes, walk)
+    padded.clear();
+    padded.extend_from_slice(body);
+    padded.resize(body.len() + leb::WINDOW, 0);
+    fast::scan(module, func, padded, walk)
 }
