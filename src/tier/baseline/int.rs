@@ -63,9 +63,11 @@ impl Emit<'_> {
             self.store_entry(value, home);
         } else if in_xmm(local.ty) {
             self.load_xmm_entry(Xmm(local.pin), value);
+            self.write_through(index);
         } else {
             // 32 bits of an i32, so that the upper half of a pin is always 0.
             self.load_entry(Gpr(local.pin), value);
+            self.write_through(index);
         }
     }
 
@@ -83,7 +85,7 @@ impl Emit<'_> {
     fn target_of_set(&mut self, opcode: u8) -> Option<Target> {
         let mut at = self.pc + 1;
         let local = super::decode::u32_at(self.code, &mut at);
-        let Some(&super::Local { ty, pin }) = self.locals.get(local as usize) else { unreachable!("validated") };
+        let Some(&super::Local { ty, pin, .. }) = self.locals.get(local as usize) else { unreachable!("validated") };
         if pin == NO_PIN || in_xmm(ty) {
             return None;
         }
@@ -102,6 +104,7 @@ impl Emit<'_> {
                     self.asm.mov_rr(width(ty), target.pin, reg);
                     self.free(reg);
                 }
+                self.write_through(target.local);
                 if target.tee {
                     self.push(Entry::local(ty, target.local));
                 }

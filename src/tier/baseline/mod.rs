@@ -34,6 +34,7 @@ mod frame;
 mod int;
 mod memory;
 mod operand;
+mod pins;
 mod select;
 mod simd;
 mod simd_arith;
@@ -145,6 +146,14 @@ struct Local {
     ty: ValType,
     /// The register that it lives in, or `stack::NO_PIN`.
     pin: u8,
+    /// Of a pinned local: what its home holds.
+    home: pins::Home,
+}
+
+impl Local {
+    fn at_home(ty: ValType) -> Local {
+        Local { ty, pin: stack::NO_PIN, home: pins::Home::Stale }
+    }
 }
 
 impl BaselineCompiler {
@@ -262,6 +271,9 @@ pub(crate) struct Emit<'a> {
     outgoing_hint: u32,
     /// Whether memory 0 is a 32-bit memory behind guard pages, whose base is in its register.
     guarded_memory0: bool,
+    /// How many `loop` operators have been met, and the pins of the one that is open.
+    loop_index: usize,
+    loop_pins: Option<pins::LoopPins>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
@@ -329,6 +341,8 @@ impl<'a> Emit<'a> {
             operator: 0,
             outgoing_hint,
             guarded_memory0: false,
+            loop_index: 0,
+            loop_pins: None,
             detours,
             table_depths,
             trap_sites,
