@@ -34,6 +34,12 @@ pub(crate) enum Site {
     AttentionRequest = 7,
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
+    /// The fence of a thread that enters the store that leans on it.
+    TurnEnter = 9,
+    /// The fence of a thread that takes a store from another.
+    TurnTake = 10,
+    /// The store that ends a turn.
+    TurnEnd = 11,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.
