@@ -204,9 +204,9 @@ impl Placed {
         let mut offsets = Vec::with_capacity(units.len());
         let (mut len, mut alignment) = (0usize, 1usize);
         for Unit { code, .. } in &units {
-            let (body, wanted) = (code.body_offset as usize, code.alignment.max(1) as usize);
-            // It is the body that must be aligned, not the stack check before it.
-            let offset = (len + body).next_multiple_of(wanted) - body;
+            let (entry, wanted) = (code.entry_offset as usize, code.alignment.max(1) as usize);
+            // What stands before the entry, where few come, lies in the gap as far as it fits.
+            let offset = (len + entry).next_multiple_of(wanted) - entry;
             offsets.push(offset);
             len = offset + code.bytes.len();
             alignment = alignment.max(wanted);

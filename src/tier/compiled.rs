@@ -10,7 +10,7 @@ use crate::types::{DefinedFunc, FuncIndex};
 pub struct CompiledCode {
     /// The bytes; relocations are still to be applied.
     pub bytes: Vec<u8>,
-    /// Required alignment of `bytes[body_offset]`, a power of two.
+    /// Required alignment of `bytes[entry_offset]`, a power of two.
     pub alignment: u32,
     /// Where callers enter: the stack check, or the body where none is needed.
     pub entry_offset: u32,

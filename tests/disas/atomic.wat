@@ -9,7 +9,7 @@
     (i64.atomic.store (local.get 0) (local.get 1))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -26,7 +26,7 @@
 ;; L0:
 ;;     ud2  ; trap: unaligned atomic
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -42,7 +42,7 @@
 ;; L0:
 ;;     ud2  ; trap: unaligned atomic
 ;; function 2:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -5,7 +5,7 @@
     (i32.add (call $f (local.get 0)) (i32.const 1))))
 
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]

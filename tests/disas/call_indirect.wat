@@ -6,7 +6,7 @@
     (i32.add (call_indirect (type $t) (local.get 0) (local.get 1)) (i32.const 1))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 0
 ;;     call qword ptr [rdi+0x18]

@@ -6,7 +6,7 @@
     (call_indirect (type $t) (call_indirect (type $t) (local.get 0) (i32.const 3)) (local.get 0))))
 
 ;; function 0:
-;;   frame 32, aligned to 1
+;;   frame 32, aligned to 32
 ;; L0:
 ;;     mov eax, 0
 ;;     call qword ptr [rdi+0x18]

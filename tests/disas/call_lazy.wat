@@ -6,7 +6,7 @@
     (i32.add (call $callee (local.get 0)) (i32.const 1))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -15,7 +15,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]

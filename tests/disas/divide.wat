@@ -6,7 +6,7 @@
     (i32.rem_u (local.get 0) (local.get 1))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -21,7 +21,7 @@
 ;; L0:
 ;;     ud2  ; trap: integer divide by zero
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -5,7 +5,7 @@
     (i32.div_s (local.get 0) (local.get 1))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -8,7 +8,7 @@
     (i64.load offset=70000 (local.get 0))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -25,7 +25,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

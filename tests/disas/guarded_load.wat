@@ -5,7 +5,7 @@
     (i32.add (i32.load offset=8 (local.get 0)) (i32.load8_u offset=70000 (local.get 0)))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -6,7 +6,7 @@
     (i32.load offset=8 (local.get 0))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

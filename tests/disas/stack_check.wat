@@ -22,7 +22,7 @@
     unreachable))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -31,7 +31,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 1:
-;;   frame 16, aligned to 1
+;;   frame 16, aligned to 32
 ;; L0:
 ;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]
@@ -58,7 +58,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 2:
-;;   frame 4160, aligned to 1
+;;   frame 4160, aligned to 32
 ;; L0:
 ;;     mov eax, 2
 ;;     call qword ptr [rdi+0x18]
@@ -340,7 +340,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 3:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

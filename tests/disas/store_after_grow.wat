@@ -8,7 +8,7 @@
     (i32.store (local.get 0) (i32.const 2))))
 
 ;; function 0:
-;;   frame 32, aligned to 1
+;;   frame 32, aligned to 32
 ;; L0:
 ;;     mov eax, 0
 ;;     call qword ptr [rdi+0x18]

@@ -13,7 +13,7 @@
     (return_call_indirect (type $t) (local.get 0) (local.get 1))))
 
 ;; function 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]
@@ -43,7 +43,7 @@
 ;;     pop rbp
 ;;     jmp defined_function_0
 ;; function 2:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 2
 ;;     call qword ptr [rdi+0x18]
@@ -65,7 +65,7 @@
 ;;     pop rbp
 ;;     jmp r10
 ;; function 3:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; L0:
 ;;     mov eax, 3
 ;;     call qword ptr [rdi+0x18]

@@ -5,7 +5,7 @@
   (type (func (result f32 i32 i32 i32 i32 i32 i32 i32 i32 i32))))
 
 ;; entry into type 0:
-;;   frame 16, aligned to 1
+;;   frame 16, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -25,7 +25,7 @@
 ;;     pop rbp
 ;;     ret
 ;; host function of type 0:
-;;   frame 64, aligned to 1
+;;   frame 64, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -56,7 +56,7 @@
 ;;     call rax
 ;;     ud2  ; trap: host function failed
 ;; entry into type 1:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -67,7 +67,7 @@
 ;;     pop rbp
 ;;     ret
 ;; host function of type 1:
-;;   frame 176, aligned to 1
+;;   frame 176, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -11,7 +11,7 @@
     (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
 
 ;; function 0:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -28,7 +28,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 1:
-;;   frame 0, aligned to 16
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -44,7 +44,7 @@
 ;; C1:
 ;;     .bytes 0f 80 80 01 80 80 0e 05 80 80 80 0d 80 00 80 80
 ;; function 2:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -55,7 +55,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 3:
-;;   frame 0, aligned to 1
+;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
