@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::arena::CodeSpace;
 use crate::code::publish::{Lazy, ModuleCode};
-use crate::compile::trampoline::{self, TypeEntry, Types};
+use crate::compile::trampoline::{self, HostKind, TypeEntry, Types};
 use crate::compile::{self, LazyUnits, ModuleId};
 use crate::config::{Config, MemoryMode, Strategy};
 use crate::error::{Error, Result};
@@ -102,10 +102,10 @@ impl Engine {
         }
     }
 
-    pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        match ty.data().host() {
+    pub(crate) fn host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Result<usize> {
+        match ty.data().host(kind) {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::host(ty, self.0.compilers.top(), &self.0.space)),
+            None => on_compile_stack(self, || trampoline::host(ty, kind, self.0.compilers.top(), &self.0.space)),
         }
     }
 

@@ -124,6 +124,8 @@ pub struct VmInstance {
     pub type_ids: *const u32,
     /// The runtime's instance; for the runtime only.
     pub instance: *mut u8,
+    /// Where the rest lies; the module's. For the runtime only.
+    pub layout: *const VmLayout,
 }
 
 /// A host function: what its trampoline sees.

@@ -27,6 +27,7 @@ use std::sync::atomic::AtomicUsize as StdAtomicUsize;
 
 use crate::error::{Error, Result};
 use crate::sync::{AtomicUsize, Ordering, Site, order};
+pub(crate) use crate::sys::threads::thread_token;
 
 /// How often a store may change the thread that it leans on.
 const ERAS: usize = 4;
@@ -87,7 +88,7 @@ impl Turn {
     pub(crate) fn begin_leaning(&self, me: usize) -> Option<Held<'_>> {
         // Acquire pairs with the Release in `lean_on`: the thread of the era is seen.
         let era = self.era.load(Ordering::Acquire);
-        if era % 2 == 0 {
+        if era.is_multiple_of(2) {
             return None;
         }
         let lean = self.leans.get(era / 2)?;
@@ -130,7 +131,7 @@ impl Turn {
         }
         // Relaxed: written under the claim.
         let era = self.era.load(Ordering::Relaxed);
-        if era % 2 == 0 {
+        if era.is_multiple_of(2) {
             self.count(me);
             return Ok(Held { lean: None, outer: 0 });
         }
@@ -210,44 +211,40 @@ impl Turn {
 }
 
 /// The two fences, which together are one SeqCst fence on either side.
-#[cfg(not(loom))]
 mod fences {
+    use crate::sync::{Ordering, Site, fence_at, order};
+    #[cfg(not(loom))]
     use crate::sys::threads;
-    use std::sync::atomic::{Ordering, compiler_fence, fence};
 
+    /// The fence of the thread that the store leans on: orders the compiler, and is made real by the other one's.
     #[inline(always)]
     pub(super) fn light() {
-        compiler_fence(Ordering::SeqCst);
+        match order(Site::TurnEnter, Ordering::SeqCst) {
+            Ordering::Relaxed => {}
+            #[cfg(not(loom))]
+            ordering => std::sync::atomic::compiler_fence(ordering),
+            #[cfg(loom)]
+            ordering => crate::sync::fence(ordering),
+        }
     }
 
+    /// The fence of the thread that takes the store; false if the system refuses.
     pub(super) fn heavy() -> bool {
-        // For this thread's own compiler; the system call is the fence on the processors.
-        fence(Ordering::SeqCst);
+        fence_at(Site::TurnTake, Ordering::SeqCst);
+        #[cfg(not(loom))]
         let done = threads::fence_all_threads();
-        fence(Ordering::SeqCst);
+        #[cfg(loom)]
+        let done = true;
         done
     }
 
+    /// Whether stores may lean at all.
     pub(super) fn may() -> bool {
-        threads::may_fence_all_threads()
-    }
-}
-
-#[cfg(loom)]
-mod fences {
-    use crate::sync::{Ordering, Site, fence_at};
-
-    pub(super) fn light() {
-        fence_at(Site::TurnEnter, Ordering::SeqCst);
-    }
-
-    pub(super) fn heavy() -> bool {
-        fence_at(Site::TurnTake, Ordering::SeqCst);
-        true
-    }
-
-    pub(super) fn may() -> bool {
-        true
+        #[cfg(not(loom))]
+        let may = threads::may_fence_all_threads();
+        #[cfg(loom)]
+        let may = true;
+        may
     }
 }
 

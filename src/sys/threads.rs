@@ -46,6 +46,7 @@ pub struct StackBounds {
 }
 
 impl StackBounds {
+    #[inline(always)]
     /// Whether `address` is on this stack. (A host that switches stacks by itself runs on none of ours.)
     pub fn contains(&self, address: usize) -> bool {
         (self.low..self.high).contains(&address)
@@ -56,6 +57,12 @@ thread_local! {
     // Const-initialised and without destructor: usable at any time in a thread's life, and no obstacle
     // to unloading the library.
     static STACK_BOUNDS: Cell<Option<StackBounds>> = const { Cell::new(None) };
+}
+
+/// As [`stack_bounds`], if somebody asked on this thread before.
+#[inline(always)]
+pub fn known_stack_bounds() -> Option<StackBounds> {
+    STACK_BOUNDS.get()
 }
 
 /// The bounds of the stack that the system gave to the current thread.

@@ -15,10 +15,9 @@ use crate::types::{FuncType, ValType};
 
 const FLAGS: MemFlagsData = MemFlagsData::trusted();
 
-/// Signature of entry trampolines: `fn(callee vmctx, caller vmctx, code, cells)`. In the convention of WebAssembly,
-/// which preserves no register: the entry frame saves them all anyway.
+/// Signature of entry trampolines: `fn(callee vmctx, caller vmctx, code, cells)`.
 pub(super) fn entry_signature() -> Signature {
-    let mut signature = Signature::new(CallConv::Tail);
+    let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 4]);
     signature
 }
