@@ -18,6 +18,7 @@ static struct {
     updraft_shared_memory_t *shared_memory;
     updraft_wasi_config_t *wasi_config;
     updraft_wasi_t *wasi;
+    updraft_subscription_t *subscription;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     uint8_t *data;
@@ -52,6 +53,7 @@ static struct {
     updraft_store_limits_t store_limits;
     updraft_extern_t outside;
     updraft_raw_t raw;
+    updraft_event_t event;
 } structs;
 
 static updraft_engine_t *engine;
@@ -64,6 +66,7 @@ static updraft_interrupt_t *interrupt;
 static updraft_shared_memory_t *shared;
 static updraft_wasi_config_t *wasi_config;
 static updraft_wasi_t *wasi;
+static updraft_subscription_t *subscription;
 static updraft_error_t *error;
 static updraft_instance_t instance;
 static updraft_func_t func;
@@ -95,6 +98,10 @@ static ptrdiff_t read_stream(void *env, uint8_t *buffer, size_t len) {
 static ptrdiff_t write_stream(void *env, const uint8_t *from, size_t len) {
     (void)env, (void)from;
     return (ptrdiff_t)len;
+}
+
+static void on_event(void *env, const updraft_event_t *event) {
+    (void)env, (void)event;
 }
 
 /* A host function; those calls that need a caller are made from it. */
@@ -155,6 +162,7 @@ static void set_up(void) {
     OK(updraft_shared_memory_new(engine, &structs.memorytype, &shared, E));
     OK(updraft_wasi_config_new(&wasi_config, E));
     OK(updraft_wasi_new(wasi_config, &wasi, E));
+    OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 1, &subscription, E));
     error = updraft_error_new("x", 1, NULL, NULL);
 
     /* A call from WebAssembly, for those functions that need a caller. */
@@ -252,6 +260,8 @@ static void call_everything(void) {
     FAILS(MISUSE, "count is NULL", updraft_module_compiled_count(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_code_size(NULL, &out.size, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_code_size(module, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_id(NULL, &out.u64, E));
+    FAILS(MISUSE, "module_id is NULL", updraft_module_id(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_features(NULL, &out.u64, E));
     FAILS(MISUSE, "features is NULL", updraft_module_features(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_custom_section_count(NULL, &out.size, E));
@@ -287,6 +297,25 @@ static void call_everything(void) {
     FAILS(MISUSE, "memory_type is NULL", updraft_module_export_memorytype(module, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_export_globaltype(NULL, 1, &structs.globaltype, E));
     FAILS(MISUSE, "global_type is NULL", updraft_module_export_globaltype(module, 1, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_subscription_new(NULL, 1, 1, 1, &out.subscription, E));
+    FAILS(MISUSE, "out is NULL", updraft_subscription_new(engine, 1, 1, 1, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_clone(NULL, &out.subscription, E));
+    FAILS(MISUSE, "out is NULL", updraft_subscription_clone(subscription, NULL, E));
+    updraft_subscription_delete(NULL);
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_close(NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_drain(NULL, &structs.event, 1, sizeof structs.event, &out.size, E));
+    FAILS(MISUSE, "events is NULL", updraft_subscription_drain(subscription, NULL, 1, sizeof structs.event, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_subscription_drain(subscription, &structs.event, 1, sizeof structs.event, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_wait(NULL, 0, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_fd(NULL, &out.i32, E));
+    FAILS(MISUSE, "fd is NULL", updraft_subscription_fd(subscription, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_dropped(NULL, &out.u64, E));
+    FAILS(MISUSE, "count is NULL", updraft_subscription_dropped(subscription, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_set_callback(NULL, 0, on_event, &finalized, finalizer, E));
+    FAILS(MISUSE, "callback is NULL", updraft_subscription_set_callback(subscription, 0, NULL, &finalized, finalizer, E));
+    OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_dispatch(NULL, 1, &out.size, E));
+    OK(updraft_subscription_dispatch(subscription, 1, NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_trigger(NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_clear(NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_is_pending(NULL, &out.u32, E));
@@ -347,9 +376,9 @@ static void call_everything(void) {
     FAILS(MISUSE, "store is NULL", updraft_func_call(NULL, func, &null_ref, 1, &out.val, 1, E));
     FAILS(MISUSE, "args is NULL", updraft_func_call(store, func, NULL, 1, &out.val, 1, E));
     FAILS(MISUSE, "results is NULL", updraft_func_call(store, func, &null_ref, 1, NULL, 1, E));
-    FAILS(MISUSE, "store is NULL", updraft_func_call_with_timeout(NULL, func, &null_ref, 1, &out.val, 1, 1, E));
-    FAILS(MISUSE, "args is NULL", updraft_func_call_with_timeout(store, func, NULL, 1, &out.val, 1, 1, E));
-    FAILS(MISUSE, "results is NULL", updraft_func_call_with_timeout(store, func, &null_ref, 1, NULL, 1, 1, E));
+    FAILS(MISUSE, "store is NULL", updraft_func_call_with_timeout(NULL, func, &null_ref, 1, &out.val, 1, 0, E));
+    FAILS(MISUSE, "args is NULL", updraft_func_call_with_timeout(store, func, NULL, 1, &out.val, 1, 0, E));
+    FAILS(MISUSE, "results is NULL", updraft_func_call_with_timeout(store, func, &null_ref, 1, NULL, 1, 0, E));
     FAILS(MISUSE, "store is NULL", updraft_func_call_raw(NULL, func, &structs.raw, E));
     FAILS(MISUSE, "values is NULL", updraft_func_call_raw(store, func, NULL, E));
     FAILS(MISUSE, "store is NULL", updraft_func_to_raw(NULL, func, &out.size, E));
@@ -512,6 +541,7 @@ int main(void) {
     CHECK(memcmp(&out, &untouched, sizeof out) == 0);
     CHECK_EQ(finalized, 0);
     updraft_error_delete(error);
+    updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);
     updraft_wasi_config_delete(wasi_config);
     updraft_shared_memory_delete(shared);

@@ -56,6 +56,16 @@
 #define UPDRAFT_LIMITS_SHARED 4
 
 /**
+ * `func` of an event that is about no single function.
+ */
+#define UPDRAFT_NO_FUNC 4294967295
+
+/**
+ * `worker` of an event that comes from a thread of the host.
+ */
+#define UPDRAFT_NO_WORKER 4294967295
+
+/**
  * Who called a host function. Borrowed: valid until the host function returns, on its thread.
  */
 typedef struct updraft_caller_t updraft_caller_t;
@@ -108,6 +118,12 @@ typedef struct updraft_shared_memory_t updraft_shared_memory_t;
  * Reference-counted.
  */
 typedef struct updraft_store_t updraft_store_t;
+
+/**
+ * Receives events of an engine, or of one of its modules, until it is closed. Reference-counted; any thread. Keeps
+ * neither engine nor module alive.
+ */
+typedef struct updraft_subscription_t updraft_subscription_t;
 
 /**
  * What a WASI program will be given; nothing at first. Reference-counted; any thread, one at a time (a second one gets
@@ -445,6 +461,88 @@ typedef struct updraft_globaltype_t {
    */
   uint32_t is_mutable;
 } updraft_globaltype_t;
+
+/**
+ * Kinds of events, as bits: `1 << UPDRAFT_EVENT_...`.
+ */
+typedef uint32_t updraft_event_mask_t;
+
+/**
+ * What an event tells. *State events* (1 to 4) say what became of a module: they are remembered as long as the module
+ * lives, and later subscribers get them, once. *Stream events* say what was done, to those who are subscribed then.
+ * Of a module, BASELINE_FINISHED comes at most once, and exactly one of FAILED, CANCELLED and CLOSED, as its last.
+ */
+typedef uint32_t updraft_event_kind_t;
+
+/**
+ * Something that happened. What a kind does not speak of is 0 (`func`, `worker`: none).
+ */
+typedef struct updraft_event_t {
+  /**
+   * Bytes of this struct that are filled in.
+   */
+  uint32_t size;
+  /**
+   * What it tells: an `UPDRAFT_EVENT_` number. Later versions may add some.
+   */
+  updraft_event_kind_t kind;
+  /**
+   * Counts the events of the engine. Grows from event to event of a subscription; a RESYNC has the number of the
+   * first event that was dropped.
+   */
+  uint64_t seq;
+  /**
+   * When it was posted: nanoseconds of CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * The module (`updraft_module_id`), 0 for a RESYNC of a whole engine.
+   */
+  uint64_t module_id;
+  /**
+   * How long the work took.
+   */
+  uint64_t duration_ns;
+  /**
+   * Index of the function, imported ones counted; `UPDRAFT_NO_FUNC`.
+   */
+  uint32_t func;
+  /**
+   * How many functions, or dropped events, it stands for.
+   */
+  uint32_t count;
+  /**
+   * Bytes of machine code.
+   */
+  uint32_t code_size;
+  /**
+   * Why: an `UPDRAFT_STATUS_` number.
+   */
+  updraft_status_t status;
+  /**
+   * The tier before, an `UPDRAFT_TIER_` number; 0 = none.
+   */
+  uint16_t from_tier;
+  /**
+   * The tier now.
+   */
+  uint16_t to_tier;
+  /**
+   * Which worker did the work, from 1; `UPDRAFT_NO_WORKER`.
+   */
+  uint32_t worker;
+} updraft_event_t;
+
+/**
+ * On which threads a callback is called.
+ */
+typedef uint32_t updraft_event_thread_t;
+
+/**
+ * Called with an event, which lives until it returns. It may call Updraft, also to close its own subscription, but for
+ * functions that wait; it must not delete the engine's last reference.
+ */
+typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t *event);
 
 /**
  * An object of a store: instance, function, table, memory, global or external reference. 0 is none. A handle keeps
@@ -842,6 +940,21 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_STATUS_OUT_OF_BOUNDS 13
 
 /**
+ * What was waited for did not come in time.
+ */
+#define UPDRAFT_STATUS_TIMEOUT 14
+
+/**
+ * It was cancelled, or what would bring it is gone.
+ */
+#define UPDRAFT_STATUS_CANCELLED 15
+
+/**
+ * What was waited for can never come: it was refused, or is not allowed.
+ */
+#define UPDRAFT_STATUS_FAILED 16
+
+/**
  * Mutable globals may be imported and exported.
  */
 #define UPDRAFT_FEATURE_MUTABLE_GLOBAL 0
@@ -1062,6 +1175,63 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * By explicit checks.
  */
 #define UPDRAFT_MEMORY_MODE_EXPLICIT 2
+
+/**
+ * State: every function has what the module's strategy asks for at first.
+ */
+#define UPDRAFT_EVENT_BASELINE_FINISHED 1
+
+/**
+ * State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+ */
+#define UPDRAFT_EVENT_FAILED 2
+
+/**
+ * State, last of its module: its background work was cancelled.
+ */
+#define UPDRAFT_EVENT_CANCELLED 3
+
+/**
+ * State, last of its module: nobody uses it any more.
+ */
+#define UPDRAFT_EVENT_CLOSED 4
+
+/**
+ * Stream: a batch of code was published: `count` functions, `code_size` bytes.
+ */
+#define UPDRAFT_EVENT_COMPILATION_CHUNK 5
+
+/**
+ * Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `duration_ns`, `worker`.
+ */
+#define UPDRAFT_EVENT_FUNCTION_TIERED 6
+
+/**
+ * Stream: a tier (`to_tier`) cannot compile a function (`func`), which stays as it is; `status` says why.
+ */
+#define UPDRAFT_EVENT_FUNCTION_REFUSED 7
+
+/**
+ * The queue was full: `count` events were dropped here. State events among them follow, if their module lives; what
+ * else was missed can be asked for (`updraft_module_func_states`). Comes whatever the mask says.
+ */
+#define UPDRAFT_EVENT_RESYNC 8
+
+/**
+ * Every kind, also those of later versions.
+ */
+#define UPDRAFT_EVENT_MASK_ALL 4294967295
+
+/**
+ * On those that post: workers of the engine, and threads of the host inside Updraft. Not for languages whose runtime
+ * must know its threads.
+ */
+#define UPDRAFT_EVENT_THREAD_POSTER 0
+
+/**
+ * On the one that calls `updraft_subscription_dispatch`.
+ */
+#define UPDRAFT_EVENT_THREAD_DISPATCHER 1
 
 /**
  * Standard input.
@@ -1635,6 +1805,16 @@ updraft_status_t updraft_module_code_size(const struct updraft_module_t *module,
                                           struct updraft_error_t **error);
 
 /**
+ * Writes to `module_id` the number of a module, which no other module of its engine has or had: from 1. Events
+ * name it.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_id(const struct updraft_module_t *module,
+                                   uint64_t *module_id,
+                                   struct updraft_error_t **error);
+
+/**
  * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
  *
  * Fails with MISUSE. Any thread. Since 0.1.
@@ -1798,6 +1978,122 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
                                                   size_t index,
                                                   struct updraft_globaltype_t *global_type,
                                                   struct updraft_error_t **error);
+
+/**
+ * Subscribes to the events of an engine: of the module `module_id`, or of all if that is 0. `mask` has the bits
+ * `1 << UPDRAFT_EVENT_...` of the kinds that are wanted, or is `UPDRAFT_EVENT_MASK_ALL`.
+ *
+ * The state events of the past come first, those of the future follow, without a gap. Up to `capacity` events (1 to
+ * 1048576, 64 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
+ * Writes to `out` a subscription owned by the caller (`updraft_subscription_delete`). Fails with MISUSE (also for a mask
+ * of no kind) and LIMIT. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_new(const struct updraft_engine_t *engine,
+                                          uint64_t module_id,
+                                          updraft_event_mask_t mask,
+                                          size_t capacity,
+                                          struct updraft_subscription_t **out,
+                                          struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a subscription, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_clone(const struct updraft_subscription_t *subscription,
+                                            struct updraft_subscription_t **out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a subscription. The last one closes it (`updraft_subscription_close`) and closes its file
+ * descriptor. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_subscription_delete(struct updraft_subscription_t *subscription);
+
+/**
+ * Ends a subscription: nothing comes any more, what is queued is gone, threads that wait return. Waits until a call
+ * of the callback that runs on another thread has returned, and then calls the callback's finalizer, on this thread.
+ * Closed from within its callback, the finalizer is called on the same thread, as soon as the callback has returned.
+ * Closing twice is allowed.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_close(const struct updraft_subscription_t *subscription,
+                                            struct updraft_error_t **error);
+
+/**
+ * Takes up to `capacity` events out of the queue, oldest first, and writes how many to `count`. `event_size` is the
+ * size of an element of `events` as its user knows it, sizeof(updraft_event_t); each event says in `size` how much
+ * of it was filled in, and the rest is 0. `events` may be NULL if `capacity` is 0. Never waits.
+ *
+ * Fails with MISUSE (also if the subscription has a callback, which gets the events). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_drain(const struct updraft_subscription_t *subscription,
+                                            struct updraft_event_t *events,
+                                            size_t capacity,
+                                            size_t event_size,
+                                            size_t *count,
+                                            struct updraft_error_t **error);
+
+/**
+ * Waits until there are events to drain. Calls no callback. `timeout_ns` may be 0, and UINT64_MAX to wait without end.
+ *
+ * Fails with TIMEOUT, CANCELLED (there are none and none will come: it was closed, its module has ended, or the
+ * engine is gone) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_wait(const struct updraft_subscription_t *subscription,
+                                           uint64_t timeout_ns,
+                                           struct updraft_error_t **error);
+
+/**
+ * Writes to `fd` a file descriptor that `poll` and its like see as readable while there are events to drain, and when
+ * no event will come any more. It must not be read or closed; it lives as long as the subscription. In the
+ * child of a fork, ask again: only then it is the child's own.
+ *
+ * Fails with MISUSE and SYSTEM. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_fd(const struct updraft_subscription_t *subscription,
+                                         int32_t *fd,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many events were dropped so far because the queue was full.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_dropped(const struct updraft_subscription_t *subscription,
+                                              uint64_t *count,
+                                              struct updraft_error_t **error);
+
+/**
+ * Has events given to a callback from now on, instead of being drained; once per subscription. `thread` says on which
+ * threads (an `UPDRAFT_EVENT_THREAD_` number). It is called with one event at a time, and under no lock of the engine.
+ * With POSTER, what is queued by now is delivered before this function returns, on this thread.
+ *
+ * `env` may be NULL. `finalizer`, unless NULL, is called once with `env`, after the last call of the callback, on
+ * the thread that closes the subscription. On failure `env` stays with the caller.
+ * Fails with MISUSE (also for a closed subscription) and BUSY (there is a callback). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_set_callback(const struct updraft_subscription_t *subscription,
+                                                   updraft_event_thread_t thread,
+                                                   updraft_event_callback_t callback,
+                                                   void *env,
+                                                   updraft_finalizer_t finalizer,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Calls the callback of a subscription (`UPDRAFT_EVENT_THREAD_DISPATCHER`) for up to `max` events, on this thread, and
+ * writes to `count` for how many. Never waits: 0 if there are none, if another thread dispatches, or from within the
+ * callback. `count` may be NULL.
+ *
+ * Fails with MISUSE (also without such a callback). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_dispatch(const struct updraft_subscription_t *subscription,
+                                               size_t max,
+                                               size_t *count,
+                                               struct updraft_error_t **error);
 
 /**
  * Makes the running call, or the next one if none is running, trap with `UPDRAFT_TRAP_INTERRUPT`. Wakes a guest

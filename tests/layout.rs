@@ -8,7 +8,7 @@ use std::mem::{align_of, offset_of, size_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use updraft::capi::{config, engine, error, module, module_items, status, store, types, value, version, wasi};
+use updraft::capi::{config, engine, error, events, module, module_items, status, store, types, value, version, wasi};
 
 /// What is compared: the C expression and Rust's number.
 type Facts = Vec<(String, u64)>;
@@ -35,6 +35,9 @@ fn struct_facts() -> Facts {
         error::updraft_frame_t {
             struct_size, func_index, func_offset, module_offset, func_name, func_name_len, module_name, module_name_len, tier, reserved
         }
+        events::updraft_event_t {
+            size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker
+        }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }
         module_items::updraft_import_t { struct_size, module, module_len, name, name_len, kind, reserved }
@@ -60,12 +63,14 @@ fn number_facts() -> Facts {
         size("updraft_valtype_t", size_of::<value::updraft_valtype_t>()),
         size("updraft_kind_t", size_of::<value::updraft_kind_t>()),
         size("updraft_trap_code_t", size_of::<error::updraft_trap_code_t>()),
+        size("updraft_event_kind_t", size_of::<events::updraft_event_kind_t>()),
         size("updraft_wasi_stream_t", size_of::<wasi::updraft_wasi_stream_t>()),
         size("updraft_finalizer_t", size_of::<updraft::capi::updraft_finalizer_t>()),
     ];
     for (name, number) in [
         ("UPDRAFT_ABI_VERSION", version::UPDRAFT_ABI_VERSION),
-        ("UPDRAFT_STATUS_OUT_OF_BOUNDS", status::UPDRAFT_STATUS_OUT_OF_BOUNDS),
+        ("UPDRAFT_STATUS_FAILED", status::UPDRAFT_STATUS_FAILED),
+        ("UPDRAFT_EVENT_RESYNC", events::UPDRAFT_EVENT_RESYNC),
         ("UPDRAFT_TRAP_EXIT", error::UPDRAFT_TRAP_EXIT),
         ("UPDRAFT_VAL_FUNCREF", value::UPDRAFT_VAL_FUNCREF),
         ("UPDRAFT_KIND_EXTERNREF", value::UPDRAFT_KIND_EXTERNREF),

@@ -47,6 +47,10 @@ ALLOWED = {
     ("updraft_wasi_config_set_output_callback", "env"):
         "OK(updraft_wasi_config_set_output_callback(wasi_config, UPDRAFT_WASI_STDOUT, write_stream, NULL, NULL, E));",
     ("updraft_wasi_config_set_output_callback", "finalizer"): "",
+    ("updraft_subscription_set_callback", "env"):
+        "OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));",
+    ("updraft_subscription_set_callback", "finalizer"): "",
+    ("updraft_subscription_dispatch", "count"): "OK(updraft_subscription_dispatch(subscription, 1, NULL, E));",
     # Functions that cannot fail.
     ("updraft_feature_name", "len"): "CHECK(updraft_feature_name(0, NULL) != NULL);",
     ("updraft_caller_store", "caller"): "CHECK(updraft_caller_store(NULL) == NULL);",
@@ -72,11 +76,12 @@ ALLOWED = {
 # What a pointer of a type is when it is not NULL.
 OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "module", "linker": "linker",
            "functype": "functype", "interrupt": "interrupt", "shared_memory": "shared", "wasi_config": "wasi_config",
-           "wasi": "wasi", "error": "error", "caller": "caller"}
+           "wasi": "wasi", "error": "error", "caller": "caller", "subscription": "subscription"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
-                                   "custom_section", "store_limits", "raw")} | {"export": "item", "extern": "outside"}
+                                   "custom_section", "store_limits", "raw", "event")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
-             "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream"}
+             "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
+             "updraft_event_callback_t": "on_event"}
 HANDLES = {"updraft_func_t": "func", "updraft_table_t": "table", "updraft_memory_t": "memory", "updraft_global_t": "global",
            "updraft_instance_t": "instance", "updraft_externref_t": "externref", "updraft_handle_t": "func"}
 
@@ -108,7 +113,8 @@ def value(kind, name):
         return HANDLES[kind]
     plain = kind.replace("const ", "").replace("struct ", "").replace("union ", "")
     if not kind.endswith("*"):
-        return {"on": "1", "stream": "UPDRAFT_WASI_STDOUT", "raw": "0"}.get(name, "1")
+        return {"on": "1", "stream": "UPDRAFT_WASI_STDOUT", "raw": "0", "event_size": "sizeof structs.event",
+                "timeout_ns": "0", "thread": "0"}.get(name, "1")
     object_name = re.fullmatch(r"updraft_(\w+)_t \*", plain)
     if object_name and object_name[1] in OBJECTS:
         return OBJECTS[object_name[1]]
@@ -181,6 +187,7 @@ static struct {
     updraft_shared_memory_t *shared_memory;
     updraft_wasi_config_t *wasi_config;
     updraft_wasi_t *wasi;
+    updraft_subscription_t *subscription;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     uint8_t *data;
@@ -215,6 +222,7 @@ static struct {
     updraft_store_limits_t store_limits;
     updraft_extern_t outside;
     updraft_raw_t raw;
+    updraft_event_t event;
 } structs;
 
 static updraft_engine_t *engine;
@@ -227,6 +235,7 @@ static updraft_interrupt_t *interrupt;
 static updraft_shared_memory_t *shared;
 static updraft_wasi_config_t *wasi_config;
 static updraft_wasi_t *wasi;
+static updraft_subscription_t *subscription;
 static updraft_error_t *error;
 static updraft_instance_t instance;
 static updraft_func_t func;
@@ -258,6 +267,10 @@ static ptrdiff_t read_stream(void *env, uint8_t *buffer, size_t len) {
 static ptrdiff_t write_stream(void *env, const uint8_t *from, size_t len) {
     (void)env, (void)from;
     return (ptrdiff_t)len;
+}
+
+static void on_event(void *env, const updraft_event_t *event) {
+    (void)env, (void)event;
 }
 
 /* A host function; those calls that need a caller are made from it. */
@@ -311,6 +324,7 @@ static void set_up(void) {
     OK(updraft_shared_memory_new(engine, &structs.memorytype, &shared, E));
     OK(updraft_wasi_config_new(&wasi_config, E));
     OK(updraft_wasi_new(wasi_config, &wasi, E));
+    OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 1, &subscription, E));
     error = updraft_error_new("x", 1, NULL, NULL);
 
     /* A call from WebAssembly, for those functions that need a caller. */
@@ -334,6 +348,7 @@ int main(void) {
     CHECK(memcmp(&out, &untouched, sizeof out) == 0);
     CHECK_EQ(finalized, 0);
     updraft_error_delete(error);
+    updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);
     updraft_wasi_config_delete(wasi_config);
     updraft_shared_memory_delete(shared);

@@ -36,6 +36,9 @@ pub mod engine;
 pub mod module;
 pub mod module_items;
 
+// Compilation, watched and steered:
+pub mod events;
+
 // Stores:
 pub mod interrupt;
 pub mod reference;

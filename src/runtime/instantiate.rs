@@ -108,7 +108,7 @@ impl StoreInner {
             imported_funcs: Vec::new(),
             dropped_data: Vec::new(),
             dropped_elements: Vec::new(),
-            module: module.clone(),
+            module: module.instantiated(),
         };
         let index = self.instances.insert(Box::new(object), 1)?;
         let vm = self.instances.at(index).block.vm();

@@ -25,7 +25,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use once_cell::sync::OnceCell;
 
@@ -80,6 +80,11 @@ pub fn enter() -> Pass {
     Pass(PhantomData)
 }
 
+/// Whether the current thread keeps forks out.
+pub fn is_inside() -> bool {
+    DEPTH.get() != 0
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
         let depth = DEPTH.get() - 1;
@@ -114,6 +119,16 @@ impl<T> ForkMutex<T> {
     pub fn lock(&self) -> ForkGuard<'_, T> {
         let pass = enter();
         ForkGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
+    }
+
+    /// Takes the lock unless somebody else has it.
+    pub fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
+        let pass = enter();
+        match self.0.try_lock() {
+            Ok(guard) => Some(ForkGuard { guard, _pass: pass }),
+            Err(TryLockError::Poisoned(poisoned)) => Some(ForkGuard { guard: poisoned.into_inner(), _pass: pass }),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The value, to which nobody else has access.

@@ -29,6 +29,7 @@ use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{StackCheck, Unit};
 use translate::{Buffers, Job};
+pub(in crate::tier) use translate::{Check, Wrap, decide};
 
 /// How 32-bit memories are kept in bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
