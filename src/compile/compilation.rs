@@ -100,6 +100,9 @@ pub struct Compilation {
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
+    /// All that was compiled.
+    #[cfg(test)]
+    recorded: Lock<Vec<(DefinedFunc, Tier, CompiledCode)>>,
     /// The process that it began in: in a child, whoever holds a claim may be a thread that is not there.
     generation: usize,
 }
@@ -129,6 +132,8 @@ impl Compilation {
             units: AtomicUsize::new(0),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
+            #[cfg(test)]
+            recorded: Lock::default(),
             generation: generation(),
             module,
         });
@@ -257,6 +262,8 @@ impl Compilation {
         match compiled {
             Ok(code) => {
                 count(&self.counters.compiled);
+                #[cfg(test)]
+                self.recorded.lock().push((func, tier, code.clone()));
                 Ok(Ready { func, tier, code, duration_ns, worker })
             }
             Err(error) => {
@@ -439,14 +446,18 @@ impl Compilation {
         self.count_discarded();
     }
 
-    /// Asks for a tier; whether a unit is to be queued.
+    /// Asks for a tier; whether a unit is to be queued. Nothing is required any more of what has stopped. (Who
+    /// finds out too late queues a unit, which is discarded.)
     pub(super) fn request(&self, func: DefinedFunc, tier: Tier, priority: u8) -> bool {
+        if self.stopped().is_some() {
+            return false;
+        }
         // Counted before it can be uncounted: the number must not pass through 0.
         self.top.change(1);
         let (change, queue) = self.states[func.index()].request(tier, priority);
         self.account(change);
         self.top.change(-1);
-        queue && self.stopped().is_none()
+        queue
     }
 
     /// Allows one more compilation by the top tier; see [`State::allow_again`].
@@ -561,5 +572,23 @@ impl Drop for Publishing<'_> {
     fn drop(&mut self) {
         // Release: pairs with the Acquire in `restart`.
         self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+impl Compilation {
+    /// All that was compiled, before linking.
+    pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        self.recorded.lock().clone()
+    }
+
+    /// Whether calls are linked directly.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes code away from publishers, as one that is about to publish it does.
+    pub(super) fn hold_ready(&self, func: DefinedFunc, tier: Tier) -> Option<Ready> {
+        self.publishers[tier as usize - 1].take(|ready| ready.func == func)
     }
 }
