@@ -2,6 +2,7 @@
 
 mod job;
 mod module;
+mod steer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,10 +26,15 @@ use crate::tier::Compilers;
 use crate::tier::top::Bounds;
 use crate::types::FuncType;
 
+pub use crate::compile::compilation::Cancel;
+pub use crate::compile::pool::{Lane, Task, Waited};
+pub use crate::compile::state::Denied;
+use job::JobInner;
 pub use job::{Bytes, Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
+pub use steer::FunctionState;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]
@@ -47,6 +53,8 @@ struct EngineInner {
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// Modules that live, by number.
     modules: ForkMutex<HashMap<u64, WeakModule>>,
+    /// Jobs that live, by the number of their module.
+    jobs: ForkMutex<HashMap<u64, std::sync::Weak<JobInner>>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
 }
@@ -77,6 +85,7 @@ impl Engine {
             timer: Timer::default(),
             compile_stacks: ForkMutex::default(),
             modules: ForkMutex::default(),
+            jobs: ForkMutex::default(),
             _faults: faults,
         })))
     }
@@ -130,11 +139,17 @@ impl Engine {
 
     /// Drops the machine code of all modules that allow it ([`CompiledModule::clear`]); how many did.
     pub fn clear(&self) -> usize {
-        let modules: Vec<CompiledModule> = {
-            let known = self.0.modules.lock();
-            known.values().filter_map(WeakModule::upgrade).collect()
-        };
-        modules.iter().filter(|module| module.clear().is_ok()).count()
+        self.live_modules().iter().filter(|module| module.clear().is_ok()).count()
+    }
+
+    fn live_modules(&self) -> Vec<CompiledModule> {
+        let known = self.0.modules.lock();
+        known.values().filter_map(WeakModule::upgrade).collect()
+    }
+
+    fn live_jobs(&self) -> Vec<Job> {
+        let known = self.0.jobs.lock();
+        known.values().filter_map(Job::upgrade).collect()
     }
 
     fn remember_module(&self, module: &CompiledModule) {

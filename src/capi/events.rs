@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::engine::updraft_engine_t;
 use super::error::{Fail, updraft_error_t, updraft_tier_t};
 use super::status::{self, updraft_status_t};
-use super::{Counted, HostData, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t};
+use super::{
+    Counted, HostData, Record, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t, write_records,
+};
 use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, Listener, Scope, Subscription, Waited};
 use crate::error::Error;
 use crate::limits::MAX_EVENT_QUEUE;
@@ -91,6 +93,9 @@ pub struct updraft_event_t {
 }
 
 const _: () = assert!(size_of::<updraft_event_t>() == 64);
+
+// SAFETY: `repr(C)`; the assertion above leaves no room for padding.
+unsafe impl Record for updraft_event_t {}
 
 /// Called with an event, which lives until it returns. It may call Updraft, also to close its own subscription, but for
 /// functions that wait; it must not delete the engine's last reference.
@@ -224,25 +229,12 @@ pub unsafe extern "C" fn updraft_subscription_drain(
 ) -> updraft_status_t {
     enter(error, || {
         let (count, subscription) = (out(count, "count")?, object(subscription, "subscription")?);
-        if event_size < size_of::<updraft_event_t>() {
-            return Err(Fail::misuse(format!(
-                "event_size is {event_size}, less than {}",
-                size_of::<updraft_event_t>()
-            )));
-        }
-        let len = capacity.checked_mul(event_size).ok_or_else(|| Fail::misuse("capacity is larger than any array"))?;
-        let bytes = super::array_mut(events.cast::<u8>(), len, "events")?;
-        let mut drained = Vec::new();
-        subscription.drain(&mut drained, capacity)?;
-        for (event, place) in drained.iter().zip(bytes.chunks_exact_mut(event_size)) {
-            let event = event_for_c(event);
-            // SAFETY: `place` has at least the size of an event, and 64 bytes without padding are plain bytes.
-            unsafe {
-                std::ptr::copy_nonoverlapping((&raw const event).cast(), place.as_mut_ptr(), size_of_val(&event))
-            };
-            place[size_of::<updraft_event_t>()..].fill(0);
-        }
-        count.write(drained.len());
+        let records = || {
+            let mut drained = Vec::new();
+            subscription.drain(&mut drained, capacity)?;
+            Ok(drained.iter().map(event_for_c).collect())
+        };
+        count.write(write_records(events, capacity, event_size, ["events", "event_size"], records)?);
         Ok(())
     })
 }

@@ -36,6 +36,9 @@ pub mod module_items;
 
 // Compilation, watched and steered:
 pub mod events;
+pub mod job;
+pub mod tiering;
+pub mod workers;
 
 // Stores:
 pub mod interrupt;
@@ -340,6 +343,36 @@ fn out_struct<T: Extensible>(pointer: *mut T, name: &'static str) -> Result<OutS
     NonNull::new(pointer)
         .map(|pointer| OutStruct { pointer, size })
         .ok_or_else(|| Fail::misuse(format!("{name} is NULL")))
+}
+
+/// A plain record whose first field, a `u32`, is how many of its bytes this version fills in.
+///
+/// # Safety
+/// `repr(C)`, and without padding.
+unsafe trait Record: Copy {}
+
+/// Fills an array from C, whose elements are `size` bytes apart, with up to `capacity` records; how many. What is
+/// beyond the record in each element becomes 0. The names are those of the array and of the size.
+fn write_records<T: Record>(
+    places: *mut T,
+    capacity: usize,
+    size: usize,
+    names: [&'static str; 2],
+    records: impl FnOnce() -> Result<Vec<T>, Fail>,
+) -> Result<usize, Fail> {
+    if size < size_of::<T>() {
+        return Err(Fail::misuse(format!("{} is {size}, less than {}", names[1], size_of::<T>())));
+    }
+    let len = capacity.checked_mul(size).ok_or_else(|| Fail::misuse("capacity is larger than any array"))?;
+    let bytes = array_mut(places.cast::<u8>(), len, names[0])?;
+    let records = records()?;
+    for (record, place) in records.iter().zip(bytes.chunks_exact_mut(size)) {
+        let (filled, rest) = place.split_at_mut(size_of::<T>());
+        // SAFETY: all bytes of a record are initialised (`Record`), and there are as many in `filled`.
+        unsafe { std::ptr::copy_nonoverlapping((&raw const *record).cast::<u8>(), filled.as_mut_ptr(), filled.len()) };
+        rest.fill(0);
+    }
+    Ok(records.len())
 }
 
 /// A host pointer with its finalizer, which runs at the drop once [`HostData::arm`] was called.

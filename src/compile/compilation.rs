@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::counts::{Counters, Outstanding, count};
+use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
 use super::plan::Plan;
@@ -83,6 +83,7 @@ pub struct Compilation {
     /// 1: calls are linked directly, and everything is published at once.
     whole: AtomicU32,
     states: Box<[State]>,
+    measured: Box<[Measured]>,
     first: Outstanding,
     top: Outstanding,
     /// Functions of a whole module that are not compiled yet.
@@ -121,6 +122,7 @@ impl Compilation {
             whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
             plan,
             uncompiled: AtomicU32::new(words.len() as u32),
+            measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
             first: Outstanding::new(first),
             top: Outstanding::new(top),
@@ -178,6 +180,11 @@ impl Compilation {
         self.states[func.index()].look()
     }
 
+    /// Bytes of a function's code, and how many nanoseconds it took to compile.
+    pub fn measured(&self, func: DefinedFunc) -> (u32, u64) {
+        self.measured[func.index()].get()
+    }
+
     /// Whether this is a child of the process that it began in.
     pub(crate) fn is_inherited(&self) -> bool {
         self.generation != generation()
@@ -228,7 +235,7 @@ impl Compilation {
         let ready =
             self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
         let code = self.code.upgrade().map_or(0, |code| code.code_size());
-        self.module.bytes().len() + self.states.len() * (size_of::<State>() + 8) + ready + code
+        self.module.bytes().len() + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8) + ready + code
     }
 
     fn account(&self, change: Change) {
@@ -400,6 +407,9 @@ impl Compilation {
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
         for ((func, tier, duration_ns, worker, code_size), change) in told.into_iter().zip(changes) {
+            if change.new.reached() == Some(tier) {
+                self.measured[func.index()].set(code_size, duration_ns);
+            }
             if wanted && change.old.reached() < change.new.reached() {
                 self.events.post(Event {
                     func: self.module.func_index(func).0,
@@ -538,7 +548,8 @@ impl Compilation {
             // Relaxed: nobody compiles a whole module that exists.
             self.whole.store(0, Ordering::Relaxed);
             self.failures.lock().clear();
-            for state in &self.states {
+            for (state, measured) in self.states.iter().zip(&self.measured) {
+                measured.set(0, 0);
                 self.account(state.cleared());
             }
         }

@@ -41,6 +41,26 @@ pub(super) struct Counters {
     pub(super) publication_waits: AtomicU64,
 }
 
+/// What is known of the code of a function: its size, and how long it took to compile. 0: nothing.
+#[derive(Default)]
+pub(super) struct Measured {
+    code_size: AtomicU32,
+    compile_ns: AtomicU64,
+}
+
+impl Measured {
+    pub(super) fn set(&self, code_size: u32, compile_ns: u64) {
+        // Relaxed: statistics; the two may be of different compilations for a moment.
+        self.code_size.store(code_size, Ordering::Relaxed);
+        self.compile_ns.store(compile_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> (u32, u64) {
+        // Relaxed: as in `set`.
+        (self.code_size.load(Ordering::Relaxed), self.compile_ns.load(Ordering::Relaxed))
+    }
+}
+
 pub(super) fn count(counter: &AtomicU64) {
     // Relaxed: a statistic.
     counter.fetch_add(1, Ordering::Relaxed);

@@ -24,7 +24,7 @@ use crate::sync::{ForkMutex, generation};
 #[derive(Clone)]
 pub struct Job(Arc<JobInner>);
 
-struct JobInner {
+pub(super) struct JobInner {
     engine: Engine,
     /// The number of the module.
     id: u64,
@@ -76,6 +76,7 @@ impl Job {
         let source = Box::new(Source { events, bytes, options });
         let stage = ForkMutex::new(Stage::Waiting(source));
         let job = Job(Arc::new(JobInner { engine: engine.clone(), id, stage, generation: generation() }));
+        engine.0.jobs.lock().insert(id, Arc::downgrade(&job.0));
         let (weak, engine_of_task) = (Arc::downgrade(&job.0), engine.downgrade());
         let runner = engine.pipeline().add_task(id, move || run(&weak, &engine_of_task));
         if matches!(runner, Runner::Caller | Runner::Nobody) {
@@ -89,6 +90,11 @@ impl Job {
             }
         }
         job
+    }
+
+    /// A job that has not ended its life.
+    pub(super) fn upgrade(job: &Weak<JobInner>) -> Option<Job> {
+        job.upgrade().map(Job)
     }
 
     /// The number of the module, by which its events are known.
@@ -233,6 +239,7 @@ impl Job {
 
 impl Drop for JobInner {
     fn drop(&mut self) {
+        self.engine.0.jobs.lock().remove(&self.id);
         if let Stage::Compiling(module) = self.stage.get_mut()
             && module.compilation().plan().is_awaited()
         {

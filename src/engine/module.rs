@@ -11,7 +11,6 @@ use super::Engine;
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
-use crate::compile::estimate::Estimate;
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
@@ -213,11 +212,6 @@ impl CompiledModule {
     /// Bytes that the module takes, apart from its instances.
     pub fn memory_use(&self) -> usize {
         self.0.compilation.memory_use()
-    }
-
-    /// Bytes that a module is expected to take once it is compiled.
-    pub fn estimate(engine: &Engine, module: &Module) -> Estimate {
-        Estimate::of(module, engine.config().tiers)
     }
 
     fn defined(&self, func: FuncIndex) -> Result<DefinedFunc> {

@@ -41,6 +41,11 @@ pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> 
     Ok(module)
 }
 
+/// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
+pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
+    Ok(decode(text::to_binary(bytes)?.into(), features)?.module)
+}
+
 /// Decodes a module and validates all of it but the bodies.
 pub fn decode(bytes: Arc<[u8]>, features: Features) -> Result<Decoded> {
     // Positions in a module are 32 bits wide.

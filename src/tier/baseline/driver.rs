@@ -20,6 +20,7 @@ impl Emit<'_> {
         }
         debug_assert_eq!(self.pc, self.code.len());
         self.write_detours();
+        self.asm.place_pool(self.frame.entry);
         self.complete_stack_check()
     }
 

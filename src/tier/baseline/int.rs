@@ -301,6 +301,15 @@ impl Emit<'_> {
         if let Some(bits) = count.as_const() {
             let target = self.target();
             let mask = if width == Width::W32 { 31 } else { 63 };
+            let count = (bits & mask) as u8;
+            if matches!(op, Shift::Rol | Shift::Ror) && self.options.cpu.bmi2 && count != 0 {
+                let right = if op == Shift::Ror { count } else { mask as u8 + 1 - count };
+                let source = self.to_rm(value);
+                self.free_rm(source);
+                let dst = self.result_register(target);
+                self.asm.rorx(width, dst, source, right);
+                return self.result(ty, dst, target);
+            }
             let dst = self.writable(value, target);
             if bits & mask != 0 {
                 self.asm.shift_imm(op, width, dst, (bits & mask) as u8);

@@ -103,21 +103,6 @@ impl Emit<'_> {
         }
     }
 
-    /// The one register that holds the whole address of an access. To be freed instead of the access.
-    pub(crate) fn flat_address(&mut self, access: Access) -> Gpr {
-        let reg = match access.held {
-            [Some(reg), _] if self.temp_gprs.has(reg.0) => reg,
-            _ => self.alloc(),
-        };
-        self.asm.lea(Width::W64, reg, access.mem);
-        for held in access.held.into_iter().flatten() {
-            if held != reg {
-                self.free(held);
-            }
-        }
-        reg
-    }
-
     /// Any access to any memory.
     #[inline(never)]
     fn checked_access(&mut self, entry: Entry, memarg: MemArg, size: u32) -> Access {

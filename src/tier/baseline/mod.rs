@@ -19,14 +19,14 @@
 //!
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
-// Until the vector operators use all of it.
-#![allow(dead_code)]
 // `to_rm` and its like bring an operand somewhere, which emits code.
 #![allow(clippy::wrong_self_convention)]
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;
+mod convert;
 mod decode;
 mod driver;
 mod float;
@@ -35,6 +35,13 @@ mod int;
 mod memory;
 mod operand;
 mod select;
+mod simd;
+mod simd_arith;
+mod simd_compare;
+mod simd_convert;
+mod simd_lanes;
+mod simd_memory;
+mod simd_relaxed;
 mod stack;
 mod table;
 #[cfg(test)]
@@ -42,6 +49,7 @@ mod tests;
 mod trap;
 mod wide;
 mod x64;
+mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -60,6 +68,7 @@ use stack::Entry;
 use trap::Detour;
 use x64::asm::Asm;
 use x64::regs::Set;
+use x64::sse::Encoding;
 
 /// What changes the code that is emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +85,7 @@ struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cpu {
     avx: bool,
-    fma: bool,
+    avx2: bool,
     lzcnt: bool,
     bmi1: bool,
     bmi2: bool,
@@ -87,8 +96,13 @@ impl Cpu {
     fn detect(config: &Config) -> Option<Cpu> {
         use std::arch::is_x86_feature_detected as has;
         let required = has!("sse3") && has!("ssse3") && has!("sse4.1") && has!("sse4.2") && has!("popcnt");
-        let beyond =
-            Cpu { avx: has!("avx"), fma: has!("fma"), lzcnt: has!("lzcnt"), bmi1: has!("bmi1"), bmi2: has!("bmi2") };
+        let beyond = Cpu {
+            avx: has!("avx"),
+            avx2: has!("avx") && has!("avx2"),
+            lzcnt: has!("lzcnt"),
+            bmi1: has!("bmi1"),
+            bmi2: has!("bmi2"),
+        };
         required.then_some(if config.avx { beyond } else { Cpu::default() })
     }
 
@@ -282,6 +296,7 @@ impl<'a> Emit<'a> {
             mut relocations,
         } = buffers;
         asm.clear();
+        asm.encoding = if options.cpu.avx { Encoding::Vex } else { Encoding::Legacy };
         entries.clear();
         locals.clear();
         control.clear();

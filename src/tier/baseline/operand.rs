@@ -3,9 +3,10 @@
 //! Nothing in this file changes the flags (see `stack`).
 
 use super::Emit;
-use super::stack::{Entry, Kind, NO_PIN, Rmi, Upper, Xm, in_xmm, width};
-use super::x64::asm::{Mem, Opcode, Rm, Width};
+use super::stack::{Entry, Kind, NO_PIN, Rmi, Upper, in_xmm, width};
+use super::x64::asm::{Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, SCRATCH_XMM, Xmm};
+use super::x64::sse::Xm;
 use crate::types::ValType;
 
 /// A popped operand, brought where an operator wants it.
@@ -123,50 +124,50 @@ impl Emit<'_> {
         }
     }
 
-    /// As a vector register or in memory; a constant gets a register. To be freed with [`Emit::free_xm`].
+    /// As a vector register, in memory or in the pool of constants. To be freed with [`Emit::free_xm`].
     #[inline(always)]
     pub(crate) fn to_xm(&mut self, entry: Entry) -> Xm {
         match entry.kind {
             Kind::Reg => Xm::Reg(Xmm(entry.reg)),
             Kind::Local => self.local_xm(entry.bits),
             Kind::Home => Xm::Mem(Mem::base(Gpr::RBP, entry.bits as i32)),
-            Kind::Const => {
-                let reg = self.alloc_xmm();
-                self.load_xmm_entry(reg, entry);
-                Xm::Reg(reg)
-            }
+            Kind::Const => self.pool_entry(entry),
         }
     }
 
     /// In a vector register that must not be written. To be freed with [`Emit::free_xmm`].
     #[inline(always)]
     pub(crate) fn to_xmm(&mut self, entry: Entry) -> Xmm {
-        match self.to_xm(entry) {
-            Xm::Reg(reg) => reg,
-            Xm::Mem(mem) => {
-                let reg = self.alloc_xmm();
-                self.load_xmm(entry.ty, reg, mem);
-                reg
-            }
+        match self.xmm_of(entry) {
+            Some(reg) => reg,
+            None => self.load_temp_xmm(entry),
         }
     }
 
     /// In a vector register that the operator may write.
     #[inline(always)]
     pub(crate) fn to_temp_xmm(&mut self, entry: Entry) -> Xmm {
-        match self.to_xm(entry) {
-            Xm::Reg(reg) if self.temp_xmms.has(reg.0) => reg,
-            Xm::Reg(pinned) => {
-                let reg = self.alloc_xmm();
-                self.move_xmm(reg, pinned);
-                reg
-            }
-            Xm::Mem(mem) => {
-                let reg = self.alloc_xmm();
-                self.load_xmm(entry.ty, reg, mem);
-                reg
-            }
+        match self.xmm_of(entry) {
+            Some(reg) if self.temp_xmms.has(reg.0) => reg,
+            _ => self.load_temp_xmm(entry),
         }
+    }
+
+    /// The vector register that holds an operand, if one does.
+    #[inline(always)]
+    fn xmm_of(&self, entry: Entry) -> Option<Xmm> {
+        match entry.kind {
+            Kind::Reg => Some(Xmm(entry.reg)),
+            Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN).map(Xmm),
+            Kind::Const | Kind::Home => None,
+        }
+    }
+
+    #[inline(never)]
+    fn load_temp_xmm(&mut self, entry: Entry) -> Xmm {
+        let reg = self.alloc_xmm();
+        self.load_xmm_entry(reg, entry);
+        reg
     }
 
     /// Copies an operand into a vector register.
@@ -174,19 +175,11 @@ impl Emit<'_> {
         match entry.kind {
             Kind::Reg if entry.reg == dst.0 => {}
             Kind::Reg => self.move_xmm(dst, Xmm(entry.reg)),
-            Kind::Const if entry.ty == ValType::V128 => {
-                let start = entry.bits as usize;
-                let bytes: [u8; 16] = self.code[start..start + 16].try_into().expect("sixteen bytes");
-                self.load_vector_const(dst, u128::from_le_bytes(bytes));
-            }
-            Kind::Const if entry.bits == 0 => self.zero_xmm(dst),
-            Kind::Const => {
-                self.asm.mov_imm64(SCRATCH, entry.bits);
-                self.gpr_to_xmm(width_of_float(entry.ty), dst, SCRATCH);
-            }
+            Kind::Const => self.load_xmm_const(dst, entry),
             Kind::Local => match self.local_xm(entry.bits) {
                 Xm::Reg(pinned) => self.move_xmm(dst, pinned),
                 Xm::Mem(mem) => self.load_xmm(entry.ty, dst, mem),
+                Xm::Pool(_) => unreachable!("locals are no constants"),
             },
             Kind::Home => self.load_xmm(entry.ty, dst, Mem::base(Gpr::RBP, entry.bits as i32)),
         }
@@ -242,69 +235,4 @@ impl Emit<'_> {
 /// Which integers have the bits of floats of this type.
 fn width_of_float(ty: ValType) -> Width {
     if ty == ValType::F32 { Width::W32 } else { Width::W64 }
-}
-
-/// Moves of vector registers.
-impl Emit<'_> {
-    #[inline(always)]
-    pub(crate) fn move_xmm(&mut self, dst: Xmm, src: Xmm) {
-        self.asm.op_rr(Opcode::map_0f(0x28), dst.0, src.0);
-    }
-
-    #[inline(always)]
-    pub(crate) fn zero_xmm(&mut self, dst: Xmm) {
-        self.asm.op_rr(Opcode::map_0f(0x57), dst.0, dst.0);
-    }
-
-    pub(crate) fn gpr_to_xmm(&mut self, width: Width, dst: Xmm, src: Gpr) {
-        self.asm.op_rr(Opcode::map_0f(0x6e).prefix(0x66).width(width), dst.0, src.0);
-    }
-
-    pub(crate) fn xmm_to_gpr(&mut self, width: Width, dst: Gpr, src: Xmm) {
-        self.asm.op_rr(Opcode::map_0f(0x7e).prefix(0x66).width(width), src.0, dst.0);
-    }
-
-    #[inline(always)]
-    pub(crate) fn load_xmm(&mut self, ty: ValType, dst: Xmm, mem: Mem) {
-        self.asm.op_rm(move_form(ty), dst.0, mem);
-    }
-
-    #[inline(always)]
-    pub(crate) fn store_xmm(&mut self, ty: ValType, mem: Mem, src: Xmm) {
-        let Opcode(load) = move_form(ty);
-        self.asm.op_rm(Opcode(load + 1), src.0, mem);
-    }
-
-    /// Any constant; uses the scratch register.
-    fn load_vector_const(&mut self, dst: Xmm, bits: u128) {
-        if bits == 0 {
-            return self.zero_xmm(dst);
-        }
-        if bits == u128::MAX {
-            // pcmpeqd
-            return self.asm.op_rr(Opcode::map_0f(0x76).prefix(0x66), dst.0, dst.0);
-        }
-        let (low, high) = (bits as u64, (bits >> 64) as u64);
-        self.asm.mov_imm64(SCRATCH, low);
-        self.gpr_to_xmm(Width::W64, dst, SCRATCH);
-        if high == low {
-            // punpcklqdq
-            self.asm.op_rr(Opcode::map_0f(0x6c).prefix(0x66), dst.0, dst.0);
-        } else if high != 0 {
-            self.asm.mov_imm64(SCRATCH, high);
-            // pinsrq
-            self.asm.op_rr(Opcode::map_0f3a(0x22).prefix(0x66).width(Width::W64), dst.0, SCRATCH.0);
-            self.asm.put_u8(1);
-        }
-    }
-}
-
-/// The load of a value of this type: movss, movsd, movups. The store has the next opcode.
-#[inline(always)]
-fn move_form(ty: ValType) -> Opcode {
-    match ty {
-        ValType::F32 => Opcode::map_0f(0x10).prefix(0xf3),
-        ValType::F64 => Opcode::map_0f(0x10).prefix(0xf2),
-        _ => Opcode::map_0f(0x10),
-    }
 }

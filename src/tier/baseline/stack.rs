@@ -14,6 +14,7 @@
 use super::Emit;
 use super::x64::asm::{Mem, Rm, Width};
 use super::x64::regs::{Gpr, Xmm};
+use super::x64::sse::Xm;
 use crate::types::ValType;
 
 /// Operands above `settled`, at most.
@@ -53,13 +54,6 @@ pub(crate) enum Upper {
     Unknown,
 }
 
-/// A vector register or an operand in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Xm {
-    Reg(Xmm),
-    Mem(Mem),
-}
-
 /// An operand as instructions with immediates take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rmi {
@@ -94,7 +88,7 @@ impl Entry {
     }
 
     #[inline(always)]
-    fn register(ty: ValType, reg: u8, upper: Upper) -> Entry {
+    pub(crate) fn register(ty: ValType, reg: u8, upper: Upper) -> Entry {
         Entry { kind: Kind::Reg, ty, reg, upper, bits: 0 }
     }
 
@@ -167,21 +161,6 @@ impl Emit<'_> {
         let entry = self.entries.pop().expect("validated: the operand stack is not empty");
         self.settled = self.settled.min(self.entries.len());
         entry
-    }
-
-    /// The type of the operand at this depth below the top.
-    pub(crate) fn type_at(&self, depth: usize) -> ValType {
-        self.entries[self.entries.len() - 1 - depth].ty
-    }
-
-    /// Forgets the operands above this height, and frees their registers.
-    pub(crate) fn truncate(&mut self, height: usize) {
-        for position in height.max(self.settled)..self.entries.len() {
-            let entry = self.entries[position];
-            self.free_entry(entry);
-        }
-        self.entries.truncate(height);
-        self.settled = self.settled.min(height);
     }
 
     /// Frees the register of an operand that is not needed any more.

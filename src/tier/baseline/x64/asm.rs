@@ -3,7 +3,9 @@
 //! The buffer is kept longer than what is written by [`SLACK`], so that every part of an instruction is one store
 //! of eight bytes, of which only the true length counts. [`Asm::reserve`] is called once per operator.
 
+use super::pool::Pool;
 use super::regs::Gpr;
+use super::sse::Encoding;
 
 /// Bytes behind the cursor that one operator may fill without asking for more.
 pub(crate) const SLACK: usize = 1024;
@@ -60,14 +62,6 @@ impl Opcode {
         Opcode(opcode as u32 | 1 << 8)
     }
 
-    pub(crate) const fn map_0f38(opcode: u8) -> Opcode {
-        Opcode(opcode as u32 | 2 << 8)
-    }
-
-    pub(crate) const fn map_0f3a(opcode: u8) -> Opcode {
-        Opcode(opcode as u32 | 3 << 8)
-    }
-
     /// With a mandatory prefix: 66, F2 or F3.
     pub(crate) const fn prefix(self, prefix: u8) -> Opcode {
         Opcode(self.0 | (prefix as u32) << 16)
@@ -114,7 +108,6 @@ pub(crate) enum Shift {
 /// One-operand arithmetic, by the number in its opcode. The last four use rdx:rax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unary {
-    Not = 2,
     Neg = 3,
     Mul = 4,
     Imul = 5,
@@ -126,6 +119,7 @@ pub(crate) enum Unary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cond {
     Overflow = 0,
+    NotOverflow = 1,
     Below = 2,
     AboveEqual = 3,
     Equal = 4,
@@ -147,7 +141,8 @@ impl Cond {
     pub(crate) fn not(self) -> Cond {
         use Cond::*;
         match self {
-            Overflow => unreachable!("nothing branches on the absence of overflow"),
+            Overflow => NotOverflow,
+            NotOverflow => Overflow,
             Below => AboveEqual,
             AboveEqual => Below,
             Equal => NotEqual,
@@ -203,11 +198,16 @@ pub(crate) struct ShortJump(usize);
 pub(crate) struct Asm {
     buf: Vec<u8>,
     pos: usize,
+    /// How instructions on vector registers are encoded.
+    pub(crate) encoding: Encoding,
+    /// Constants, which are placed behind the code.
+    pub(crate) pool: Pool,
 }
 
 impl Asm {
     pub(crate) fn clear(&mut self) {
         self.pos = 0;
+        self.pool.clear();
     }
 
     /// How many bytes are written.
@@ -270,13 +270,6 @@ impl Asm {
     /// Overwrites the 32-bit field at `offset`.
     pub(crate) fn set_field(&mut self, offset: u32, value: u32) {
         self.buf[offset as usize..offset as usize + 4].copy_from_slice(&value.to_le_bytes());
-    }
-
-    /// Fills up to a multiple of `alignment` with what must not run.
-    pub(crate) fn align(&mut self, alignment: usize) {
-        while !self.pos.is_multiple_of(alignment) {
-            self.put_u8(0xcc);
-        }
     }
 }
 

@@ -143,13 +143,6 @@ impl Asm {
         }
     }
 
-    /// As [`Asm::alu_imm`] with a field of 32 bits, always; where the field is.
-    pub(crate) fn alu_imm_field(&mut self, op: Alu, width: Width, dst: Gpr, imm: i32) -> u32 {
-        self.op_rr(Opcode::one(0x81).width(width), op as u8, dst.0);
-        self.put_u32(imm as u32);
-        self.offset() - 4
-    }
-
     pub(crate) fn test(&mut self, width: Width, a: Gpr, b: Gpr) {
         self.op_rr(Opcode::one(0x85).width(width), a.0, b.0);
     }
