@@ -8,11 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Rng, alone, call, compile, exported_func, footprint, proving};
-use updraft::compile::compilation::Cancel;
-use updraft::compile::pool::Waited;
-use updraft::compile::state::Denied;
 use updraft::config::{Config, LazyBatch, Strategy, Tiers, Workers};
-use updraft::engine::{Bytes, CompiledModule, Engine, Job, JobState, ModuleOptions};
+use updraft::engine::{Bytes, Cancel, CompiledModule, Denied, Engine, Job, JobState, ModuleOptions, Waited};
 use updraft::error::Error;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -413,8 +410,10 @@ fn clear_drops_the_code_of_a_quiet_module_and_keeps_it_usable() {
 fn estimates_hold_within_a_factor_of_four() {
     for tiers in TIERS {
         let engine = Engine::new(config(tiers, Strategy::Eager)).unwrap();
-        let module = compile(&engine, &functions(500));
-        let estimate = CompiledModule::estimate(&engine, module.module());
+        let bytes = wat::parse_str(functions(500)).unwrap();
+        let module = CompiledModule::new(&engine, &bytes).unwrap();
+        let (functions, estimate) = engine.estimate(&bytes).unwrap();
+        assert_eq!(functions, 500);
         let (expected, found) = (estimate.total(), module.memory_use());
         assert!(expected < 4 * found && found < 4 * expected, "{tiers:?}: {estimate:?}, in use {found}");
     }
