@@ -1024,7 +1024,9 @@ typedef struct updraft_val_t {
  * retained before it is returned. `caller` is valid until the function returns.
  *
  * Returns NULL, or an error (`updraft_error_new`, or one that a call gave it), which is taken over: it stops the
- * WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp. Runs on the thread that entered WebAssembly.
+ * WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp, and leaves the
+ * floating-point environment (rounding, exceptions, flushing to zero) as it found it: the host's. Runs on the thread that
+ * entered WebAssembly.
  */
 typedef struct updraft_error_t *(*updraft_callback_t)(void *env,
                                                       struct updraft_caller_t *caller,

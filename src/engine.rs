@@ -12,7 +12,7 @@ use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
 use crate::compile::pool::{PoolConfig, Stats};
-use crate::compile::trampoline::{self, TypeEntry, Types};
+use crate::compile::trampoline::{self, HostKind, TypeEntry, Types};
 use crate::config::{Config, MemoryMode, Workers};
 use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
@@ -183,10 +183,12 @@ impl Engine {
         }
     }
 
-    pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        match ty.data().host() {
+    pub(crate) fn host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Result<usize> {
+        match ty.data().host(kind) {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::host(ty, self.0.pipeline.compilers().top(), &self.0.space)),
+            None => {
+                on_compile_stack(self, || trampoline::host(ty, kind, self.0.pipeline.compilers().top(), &self.0.space))
+            }
         }
     }
 

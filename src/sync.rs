@@ -79,6 +79,12 @@ pub(crate) enum Site {
     EventPost = 30,
     /// The fence between a subscription and what its owner looks at next.
     EventSubscribe = 31,
+    /// The fence of a thread that enters the store that leans on it.
+    TurnEnter = 40,
+    /// The fence of a thread that takes a store from another.
+    TurnTake = 41,
+    /// The store that ends a turn.
+    TurnEnd = 42,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

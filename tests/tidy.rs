@@ -14,7 +14,7 @@ const FUNCTION_LINES: usize = 100;
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("src/tier/top/translate/vector/mod.rs", "translate", "one match with a line for each of 236 operators"),
     ("src/tier/baseline/driver.rs", "operator", "one match with an arm for each operator"),
-    ("src/module/body/fast.rs", "operators", "one match whose state stays in registers"),
+    ("src/module/body/fast.rs", "usual", "one match whose state stays in registers"),
     ("src/module/body/prefixed.rs", "miscellaneous", "one match with an arm for each operator"),
 ];
 

@@ -3,11 +3,13 @@
 //! ## Conventions
 //! - A function that can fail returns [`updraft_status_t`] and takes `updraft_error_t **error` last. Results
 //!   are written only on success; all arguments are checked before anything happens.
-//! - [`enter`] is the only door: it turns errors and panics into a status and an error object.
+//! - [`enter`] is the only door: it turns errors and panics into a status and an error object. Calls have a shorter way
+//!   before it (`func.rs`), on which nothing can panic, and which gives up where anything is unusual.
 //! - Reference-counted objects are an [`Object`]: a kind word, a count, the value. The kind word is checked
 //!   at each use and poisoned when the object is freed, which finds most wrong and stale pointers.
 //! - Objects of a store are handles, plain 64-bit numbers that the store checks.
-//! - A store is entered by [`store::with_store`] alone, which checks its thread and whether it may be re-entered.
+//! - A store is entered by [`store::with_store`] and [`store::enter_quickly`] alone, which check its thread and whether
+//!   it may be re-entered.
 //! - Enumerations from C are plain integers here: an unknown number is an error, never undefined behaviour.
 //! - Doc comments of `pub` items become `include/updraft.h` (`tools/header.sh`), so they speak to C programmers.
 //!
@@ -160,6 +162,19 @@ fn new_object<C: Counted>(value: C::Value) -> *mut C {
 /// The object behind a pointer from C, after a check of its kind word.
 fn object<'a, C: Counted>(pointer: *const C, name: &'static str) -> Result<&'a C::Value, Fail> {
     Ok(&header(pointer, name)?.value)
+}
+
+/// As [`object`]; None where that has a reason.
+#[inline(always)]
+fn object_quickly<'a, C: Counted>(pointer: *const C) -> Option<&'a C::Value> {
+    if pointer.is_null() || !pointer.cast::<Object<C::Value>>().is_aligned() {
+        return None;
+    }
+    // SAFETY: as in `header`.
+    unsafe {
+        let kind = (*pointer.cast::<AtomicU32>()).load(Ordering::Relaxed);
+        if kind == C::KIND { Some(&(*pointer.cast::<Object<C::Value>>()).value) } else { None }
+    }
 }
 
 fn header<'a, C: Counted>(pointer: *const C, name: &'static str) -> Result<&'a Object<C::Value>, Fail> {

@@ -1,13 +1,19 @@
 //! Blocks, branches and calls beyond their usual form, and what is known of loops.
 //!
-//! As in `slow.rs`, `None` is refusal and the word of operands goes through by value.
+//! As in `walk.rs`, `None` is refusal and the word of operands goes through by value.
 
 use super::env::{self, BITS, BOTTOM, Code, Signature};
 use super::leb;
-use super::slow::{BlockType, Frame, Kind, Walk};
+use super::walk::{BlockType, Frame, Kind, Walk};
 use super::{BodyFlags, LoopInfo};
 use crate::module::{Features, Module};
 use crate::types::ValType;
+
+/// What a loop multiplies the weight of locals by.
+const LOOP_WEIGHT: u64 = 8;
+
+/// How many loops around a local weigh.
+const WEIGHED_LOOPS: u32 = 3;
 
 impl Walk {
     /// Pops what a branch to an open block carries.
@@ -31,61 +37,131 @@ impl Walk {
     }
 
     /// A branch to an open block that may not be taken.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn br_if_slow(&mut self, module: &Module, word: u64, seen: u64, frame: usize) -> Option<u64> {
-        self.note_height(seen);
+    pub(super) fn br_if(&mut self, module: &Module, word: u64, depth: u32) -> Option<u64> {
         let word = self.pop(word, env::I32)?;
-        let word = self.pop_label(module, word, frame)?;
-        Some(self.push_label(module, word, frame))
+        let target = self.target(depth)?;
+        let word = self.pop_label(module, word, target)?;
+        Some(self.push_label(module, word, target))
     }
 
-    /// A branch to an open block, whose operands are checked here. The caller then calls
-    /// [`Walk::unreachable`].
-    #[cold]
-    #[inline(never)]
-    pub(super) fn br_slow(&mut self, module: &Module, word: u64, seen: u64, frame: usize) -> Option<()> {
-        self.note_height(seen);
-        self.pop_label(module, word, frame).map(drop)
+    /// A branch to an open block. Nothing is reached behind it.
+    pub(super) fn br(&mut self, module: &Module, word: u64, depth: u32) -> Option<()> {
+        let target = self.target(depth)?;
+        self.pop_label(module, word, target)?;
+        self.unreachable();
+        Some(())
     }
 
-    /// Pops the parameters of a block.
-    pub(super) fn pop_block_params(
-        &mut self,
-        module: &Module,
-        word: u64,
-        signature: &Signature,
-        ty: BlockType,
-    ) -> Option<u64> {
-        if word & env::mask(signature.param_count) == signature.params {
-            return Some(word >> (BITS * signature.param_count as u32));
+    /// The type of a block behind its opcode: its packed lists, where it is, and its length.
+    fn block_type(&mut self, module: &Module, bytes: &[u8]) -> Option<(Signature, BlockType, usize)> {
+        if bytes[0] == 0x40 {
+            return Some((Signature::block(0), BlockType::Short, 1));
         }
-        match ty {
-            BlockType::Short => Some(word),
-            BlockType::Index(ty) => self.pop_params(module, word, ty),
+        if bytes[0] & 0xc0 == 0x40 {
+            let (ty, len) = self.value_type(module, bytes)?;
+            return Some((Signature::block(ty), BlockType::Short, len));
         }
+        self.needs(module, Features::MULTI_VALUE)?;
+        let (ty, len) = leb::type_index(bytes)?;
+        let signature = *module.environment.signatures.get(ty as usize)?;
+        Some((signature, BlockType::Index(ty), len))
+    }
+
+    /// `block`, `loop` and `if`, from the type on. The result is the word, and the type's length.
+    pub(super) fn open(&mut self, module: &Module, kind: Kind, bytes: &[u8], mut word: u64) -> Option<(u64, usize)> {
+        let (signature, ty, len) = self.block_type(module, bytes)?;
+        if kind == Kind::If {
+            word = self.pop(word, env::I32)?;
+        }
+        if let BlockType::Index(ty) = ty {
+            word = self.pop_params(module, word, ty)?;
+        }
+        let (label, label_count) = match kind {
+            Kind::Loop => (signature.params, signature.param_count),
+            _ => (signature.results, signature.result_count),
+        };
+        let frame = Frame {
+            outer: word,
+            label,
+            results: signature.results,
+            base: self.below() + env::count(word),
+            overflow: self.overflow_len(),
+            ty,
+            checked: 0,
+            label_count,
+            result_count: signature.result_count,
+            kind,
+            unreachable: false,
+        };
+        self.push_frame(frame);
+        if kind == Kind::Loop {
+            self.enter_loop();
+        }
+        Some((self.push_params(module, ty), len))
+    }
+
+    /// Opens a block. There is room for one more afterwards.
+    pub(super) fn push_frame(&mut self, frame: Frame) {
+        match self.frames.get_mut(self.depth) {
+            Some(free) => *free = frame,
+            None => self.frames.push(frame),
+        }
+        self.depth += 1;
+        if self.frames.len() == self.depth {
+            self.frames.push(frame);
+        }
+        self.max_depth = self.max_depth.max(self.depth as u32);
     }
 
     /// The operands of a block that begins.
-    pub(super) fn push_params(&mut self, module: &Module, ty: BlockType) -> u64 {
+    fn push_params(&mut self, module: &Module, ty: BlockType) -> u64 {
         match ty {
             BlockType::Short => 0,
             BlockType::Index(ty) => self.push_list(0, module.types[ty as usize].params()),
         }
     }
 
-    /// Pushes the results of a block that has ended.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn push_block_results(&mut self, module: &Module, word: u64, frame: &Frame) -> u64 {
-        match frame.ty {
-            BlockType::Short => self.push_packed(word, frame.results, BITS * frame.result_count as u32),
-            BlockType::Index(ty) => self.push_results(module, word, ty),
+    /// Checks that the operands of the innermost block are its results, and nothing else.
+    fn check_results(&mut self, module: &Module, word: u64) -> Option<()> {
+        let Frame { results, result_count, ty, .. } = *self.frame();
+        let word = match ty {
+            BlockType::Short => self.pop_packed(word, results, BITS * result_count as u32)?,
+            BlockType::Index(ty) => self.pop_list(word, module.types[ty as usize].results())?,
+        };
+        (word == 0 && self.overflowed() == 0).then_some(())
+    }
+
+    /// `else`.
+    pub(super) fn begin_else(&mut self, module: &Module, word: u64) -> Option<u64> {
+        self.check_results(module, word)?;
+        let frame = self.frame_mut();
+        (frame.kind == Kind::If).then_some(())?;
+        frame.kind = Kind::Else;
+        frame.unreachable = false;
+        let ty = frame.ty;
+        Some(self.push_params(module, ty))
+    }
+
+    /// `end`.
+    pub(super) fn close(&mut self, module: &Module, word: u64) -> Option<u64> {
+        self.check_results(module, word)?;
+        let frame = *self.frame();
+        match frame.kind {
+            Kind::If if !gives_what_it_takes(module, &frame) => return None,
+            Kind::Loop => self.leave_loop(),
+            _ => {}
         }
+        self.depth -= 1;
+        if self.depth == 0 {
+            return Some(0);
+        }
+        Some(match frame.ty {
+            BlockType::Short => self.push_packed(frame.outer, frame.results, BITS * frame.result_count as u32),
+            BlockType::Index(ty) => self.push_results(module, frame.outer, ty),
+        })
     }
 
     /// A `br_table` from its number of targets on, its key popped. The result is its length; the operands stay.
-    #[inline(never)]
     pub(super) fn br_table(&mut self, module: &Module, bytes: &[u8], word: u64) -> Option<usize> {
         self.flag(BodyFlags::BR_TABLE);
         // Each block is looked at once per table, however often it is a target.
@@ -98,7 +174,7 @@ impl Walk {
                 _ => leb::u32_long(&bytes[at..])?,
             };
             at += len;
-            let target = self.frames.len().checked_sub(1 + depth as usize)?;
+            let target = self.target(depth)?;
             let frame = &mut self.frames[target];
             if std::mem::replace(&mut frame.checked, self.tables_checked) != self.tables_checked {
                 let found = self.check_label(module, word, target)?;
@@ -134,27 +210,19 @@ impl Walk {
         }
         match self.overflow_at(depth - in_word) {
             Some(ty) => Some(ty),
-            None => self.frames.last()?.unreachable.then_some(BOTTOM),
+            None => self.frame().unreachable.then_some(BOTTOM),
         }
     }
 
-    /// `call_indirect`, `return_call` and `return_call_indirect`, from their first immediate on.
-    #[inline(never)]
-    pub(super) fn other_call(
-        &mut self,
-        module: &Module,
-        opcode: u8,
-        bytes: &[u8],
-        mut word: u64,
-    ) -> Option<(u64, usize)> {
+    /// All calls, from their first immediate on. The result is the word, and the length of the immediates.
+    pub(super) fn call(&mut self, module: &Module, opcode: u8, bytes: &[u8], mut word: u64) -> Option<(u64, usize)> {
         const CALL_INDIRECT: u8 = 0x11;
-        const RETURN_CALL: u8 = 0x12;
         self.calls();
         let (index, mut at) = leb::u32_long(bytes)?;
-        let ty = if opcode == RETURN_CALL {
-            module.functions.get(index as usize)?.0
-        } else {
+        let is_indirect = opcode & 1 != 0;
+        let ty = if is_indirect {
             let (table, len) = leb::u32_long(bytes.get(at..)?)?;
+            // Without references the table is one byte, zero.
             if opcode == CALL_INDIRECT && bytes[at] != 0 {
                 self.needs(module, Features::REFERENCE_TYPES)?;
             }
@@ -163,24 +231,26 @@ impl Walk {
             (table.element == ValType::FuncRef).then_some(())?;
             word = self.pop(word, table.key())?;
             index
+        } else {
+            module.functions.get(index as usize)?.0
         };
         let callee = module.types.get(ty as usize)?;
         word = self.pop_params(module, word, ty)?;
-        if opcode == CALL_INDIRECT {
-            word = self.push_results(module, word, ty);
-        } else {
-            self.needs(module, Features::TAIL_CALL)?;
-            self.flag(BodyFlags::TAIL_CALLS);
-            let BlockType::Index(own) = self.frames[0].ty else { return None };
-            (callee.results() == module.types[own as usize].results()).then_some(())?;
+        if opcode <= CALL_INDIRECT {
+            return Some((self.push_results(module, word, ty), at));
         }
-        Some((word, at))
+        self.needs(module, Features::TAIL_CALL)?;
+        self.flag(BodyFlags::TAIL_CALLS);
+        let BlockType::Index(own) = self.frames[0].ty else { return None };
+        (callee.results() == module.types[own as usize].results()).then_some(())?;
+        self.unreachable();
+        Some((0, at))
     }
 
     /// Opens the function's own block.
     pub(super) fn open_function(&mut self, module: &Module, ty: u32) {
         let signature = module.environment.signatures[ty as usize];
-        self.frames.push(Frame {
+        self.push_frame(Frame {
             outer: 0,
             label: signature.results,
             results: signature.results,
@@ -193,28 +263,28 @@ impl Walk {
             kind: Kind::Function,
             unreachable: false,
         });
-        self.max_depth = 1;
     }
 
-    /// Begins a loop. Takes which locals the code around has touched and written, and gives which the loop has.
-    pub(super) fn enter_loop(&mut self, touched: u64, written: u64) -> (u64, u64) {
+    /// Begins a loop.
+    fn enter_loop(&mut self) {
         self.flag(BodyFlags::LOOPS);
         let outer = self.current_index;
-        let around = LoopInfo { touched, written, ..self.current };
         match self.loops.get_mut(outer as usize) {
-            Some(info) => *info = around,
-            None => self.outside = around,
+            Some(info) => *info = self.current,
+            None => self.outside = self.current,
         }
         self.current_index = self.loops.len() as u32;
         self.current = LoopInfo { outer, ..LoopInfo::default() };
         self.loops.push(self.current);
         self.loop_depth += 1;
-        (0, 0)
+        if self.loop_depth <= WEIGHED_LOOPS {
+            self.unit *= LOOP_WEIGHT;
+        }
     }
 
-    /// Ends a loop. Takes which locals it has touched and written, and gives which the code around has.
-    pub(super) fn leave_loop(&mut self, touched: u64, written: u64) -> (u64, u64) {
-        let inner = LoopInfo { touched, written, ..self.current };
+    /// Ends a loop.
+    fn leave_loop(&mut self) {
+        let inner = self.current;
         self.loops[self.current_index as usize] = inner;
         if inner.calls != 0 {
             self.flag(BodyFlags::CALLS_IN_LOOP);
@@ -222,7 +292,22 @@ impl Walk {
         self.current_index = inner.outer;
         self.current = self.loops.get(inner.outer as usize).copied().unwrap_or(self.outside);
         self.current.calls |= inner.calls;
+        self.current.touched |= inner.touched;
+        self.current.written |= inner.written;
+        if self.loop_depth <= WEIGHED_LOOPS {
+            self.unit /= LOOP_WEIGHT;
+        }
         self.loop_depth -= 1;
-        (self.current.touched | touched, self.current.written | written)
+    }
+}
+
+/// Whether an `if` may do without `else`.
+fn gives_what_it_takes(module: &Module, frame: &Frame) -> bool {
+    match frame.ty {
+        BlockType::Short => frame.results == 0,
+        BlockType::Index(ty) => {
+            let ty = &module.types[ty as usize];
+            ty.params() == ty.results()
+        }
     }
 }

@@ -1,12 +1,11 @@
-//! The pass itself: a loop over the operators of a body whose state is in local variables.
-//!
-//! Every arm first tries the usual case and leaves the rest to a function of `slow.rs`, `memory.rs` or
-//! `prefixed.rs` with the same meaning. Where `?` stands the body is refused.
+//! The pass itself: the usual operators in a loop without any call, so that its state stays in registers, and all
+//! others through `step.rs`, one at a time.
 
-use super::env::{self, BITS, I32, NEVER, Signature};
+use super::env::{self, BITS, I32, I64, NEVER, Signature};
 use super::leb::{self, WINDOW, Window};
-use super::slow::{BlockType, Frame, Kind, Local, Walk};
-use super::tables;
+use super::step::bit;
+use super::tables::{self, Vector};
+use super::walk::{BlockType, Frame, Kind, Walk};
 use super::{Analysis, BodyFlags};
 use crate::limits::MAX_LOCALS;
 use crate::module::{Features, Module};
@@ -18,10 +17,16 @@ pub(super) fn scan(module: &Module, func: DefinedFunc, bytes: &[u8], walk: &mut 
     walk.start();
     let (local_count, code_offset) = locals(module, ty, bytes, walk)?;
     walk.open_function(module, ty);
-    let mut near = std::mem::take(&mut walk.locals);
-    let verdict = operators(module, &bytes[code_offset..], &mut near, walk);
-    walk.locals = near;
-    verdict?;
+    let mut rest = &bytes[code_offset..];
+    let mut word = 0;
+    while walk.depth != 0 {
+        (word, rest) = usual(module, rest, word, walk);
+        let (window, _) = rest.split_first_chunk::<WINDOW>()?;
+        let (after, len) = walk.step(module, rest, window, word)?;
+        (word, rest) = (after, rest.get(len..)?);
+    }
+    // What is left is the window behind the body.
+    (rest.len() == WINDOW).then_some(())?;
     Some(Analysis {
         max_height: walk.max_height,
         max_depth: walk.max_depth,
@@ -49,10 +54,8 @@ fn locals(module: &Module, ty: u32, bytes: &[u8], walk: &mut Walk) -> Option<(u3
     for _ in 0..groups {
         let (count, len) = leb::u32_long(bytes.get(at..)?)?;
         at += len;
-        let (ty, features, len) = super::prefixed::value_type(bytes.get(at..)?)?;
+        let (ty, len) = walk.value_type(module, bytes.get(at..)?)?;
         at += len;
-        walk.needs(module, features)?;
-        walk.has_type(ty);
         if count > MAX_LOCALS - total {
             return None;
         }
@@ -62,417 +65,341 @@ fn locals(module: &Module, ty: u32, bytes: &[u8], walk: &mut Walk) -> Option<(u3
     Some((total, at))
 }
 
-/// A local's bit in a set of 64.
+/// An index behind an opcode and what has been read of the operator in bytes.
 #[inline(always)]
-fn bit(local: u32) -> u64 {
-    if local < u64::BITS { 1 << local } else { 0 }
-}
-
-/// The type of a block behind its opcode: its lists, where they are, and the length.
-#[inline(always)]
-fn block_type(module: &Module, rest: &[u8], window: &Window, walk: &mut Walk) -> Option<(Signature, BlockType, usize)> {
-    match window[1] {
-        0x40 => Some((Signature::block(0), BlockType::Short, 1)),
-        // The numeric types.
-        ty @ 0x7c..=0x7f => Some((Signature::block(0x80 - ty as u64), BlockType::Short, 1)),
-        _ => other_block_type(module, &rest[1..], walk),
+fn index(window: &Window) -> Option<(u32, usize)> {
+    let [_, one, two, three, ..] = *window;
+    if one < 0x80 {
+        Some((one as u32, 2))
+    } else if two < 0x80 {
+        Some(((one & 0x7f) as u32 | (two as u32) << 7, 3))
+    } else if three < 0x80 {
+        Some(((one & 0x7f) as u32 | ((two & 0x7f) as u32) << 7 | (three as u32) << 14, 4))
+    } else {
+        None
     }
 }
 
-#[cold]
-#[inline(never)]
-fn other_block_type(module: &Module, bytes: &[u8], walk: &mut Walk) -> Option<(Signature, BlockType, usize)> {
-    if bytes[0] & 0xc0 == 0x40 {
-        let (ty, len) = walk.value_type(module, bytes)?;
-        return Some((Signature::block(ty), BlockType::Short, len));
-    }
-    walk.needs(module, Features::MULTI_VALUE)?;
-    let (ty, len) = leb::type_index(bytes)?;
-    let signature = *module.environment.signatures.get(ty as usize)?;
-    Some((signature, BlockType::Index(ty), len))
-}
-
-/// Whether the end of a block needs a closer look: an `if` without `else` gives what it takes.
-fn gives_what_it_takes(module: &Module, frame: &Frame) -> bool {
-    match frame.ty {
-        BlockType::Short => frame.results == 0,
-        BlockType::Index(ty) => {
-            let ty = &module.types[ty as usize];
-            ty.params() == ty.results()
-        }
-    }
-}
-
-/// Checks the operators, of which `rest` are the bytes, with a window behind them.
+/// Takes operators as long as they are usual; the result is the word, and the bytes from the first that is not.
 ///
+/// Every arm first looks whether all is usual, and breaks out of the loop before it has changed anything if not.
 /// `word` are the operands of the innermost block, `seen` all bits that the word has had since the block's height
 /// was noted last.
-fn operators(module: &Module, mut rest: &[u8], locals: &mut [Local], walk: &mut Walk) -> Option<()> {
+fn usual<'b>(module: &Module, mut rest: &'b [u8], mut word: u64, walk: &mut Walk) -> (u64, &'b [u8]) {
+    /// Bits above which a word has no room for another operand.
+    const FULL: u32 = u64::BITS - BITS;
     let environment = &module.environment;
-    let memory0 = environment.memory0;
-    let (mut word, mut seen) = (0, 0);
-    let mut unit = Local::WEIGHT;
-    let (mut touched, mut written, mut flags) = (0, 0, 0);
+    let (signatures, memory0) = (&environment.signatures[..], environment.memory0);
+    let overflow = walk.overflow_len();
+    let mut below = walk.below();
+    let Walk { locals, frames, depth, unit, current, max_height, max_depth, flags, used, .. } = walk;
+    let (locals, frames, unit) = (&mut locals[..], &mut frames[..], *unit);
+    let (mut open, mut highest) = (*depth, *max_height);
+    let (mut touched, mut written, mut flagged, mut features) = (0, 0, 0, 0);
+    let mut seen = word;
 
-    macro_rules! push {
-        ($ty:expr) => {{
-            if word >> (u64::BITS - BITS) != 0 {
-                word = walk.make_room(word, seen);
-                seen = 0;
+    macro_rules! unless {
+        ($usual:expr) => {
+            if !$usual {
+                break;
             }
-            word = word << BITS | $ty;
-            seen |= word;
-        }};
+        };
     }
-    macro_rules! pop {
-        ($ty:expr) => {{
-            let ty = $ty;
-            if word & 0xf == ty {
-                word >>= BITS;
-            } else {
-                word = walk.pop_slow(word, seen, ty)?;
-                seen = word;
-            }
-        }};
+    macro_rules! take {
+        ($pattern:pat = $value:expr) => {
+            let $pattern = $value else { break };
+        };
+    }
+    // Notes how high the operands of the innermost block have been.
+    macro_rules! note_height {
+        () => {
+            highest = highest.max(below + env::count(seen))
+        };
     }
     macro_rules! apply {
         ($effect:expr) => {{
             let effect = $effect;
-            if word & effect.mask as u64 == effect.operands as u64 {
-                word = word >> effect.operand_bits << effect.result_bits | effect.results as u64;
-            } else {
-                word = walk.apply_slow(word, seen, effect)?;
-                seen = word;
-            }
+            unless!(word & effect.mask as u64 == effect.operands as u64);
+            word = word >> effect.operand_bits << effect.result_bits | effect.results as u64;
         }};
     }
-    // The index of an operator's local, and the local's type.
-    macro_rules! local {
-        ($window:ident, $index:ident, $ty:ident) => {
-            let ($index, len) = leb::u32_at($window, 1)?;
-            rest = rest.get(1 + len..)?;
-            let $ty = match locals.get_mut($index as usize) {
-                Some(local) => {
-                    local.0 += unit;
-                    local.ty()
-                }
-                None => walk.far_local_type($index)?,
-            };
-            touched |= bit($index);
-        };
+    macro_rules! push {
+        ($ty:expr) => {{
+            word = word << BITS | $ty;
+            seen |= word;
+        }};
     }
-    // A step of `prefixed.rs` behind one byte.
-    macro_rules! step {
-        ($step:expr) => {{
-            walk.note_height(seen);
-            let (after, len) = $step?;
-            (word, seen) = (after, after);
-            rest = rest.get(1 + len..)?;
+    // Nothing is reached any more, and there are no operands.
+    macro_rules! unreachable {
+        () => {{
+            let frame = &mut frames[open - 1];
+            unless!(frame.overflow == overflow);
+            note_height!();
+            frame.unreachable = true;
+            (word, seen) = (0, 0);
+        }};
+    }
+    // An access to memory 0, whose argument is so far behind the opcode.
+    macro_rules! access {
+        ($window:ident, $at:literal, $access:expr) => {{
+            let access = $access;
+            let effect = &access.effect;
+            let len = leb::offset_len($window, $at + 1);
+            let operands = memory0 << effect.operand_bits | effect.operands as u64;
+            let mask = (effect.mask as u64) << BITS | 0xf;
+            unless!($window[$at] <= access.natural && len != 0 && word & mask == operands);
+            word = word >> (effect.operand_bits as u32 + BITS) << effect.result_bits | effect.results as u64;
+            flagged |= BodyFlags::MEMORY0.0;
+            rest = &rest[$at + 1 + len..];
         }};
     }
 
-    loop {
-        let (window, _) = rest.split_first_chunk::<WINDOW>()?;
+    while let Some((window, _)) = rest.split_first_chunk::<WINDOW>() {
         let opcode = window[0];
         match opcode {
             // unreachable
             0x00 => {
-                walk.unreachable(seen);
-                (word, seen) = (0, 0);
+                unreachable!();
                 rest = &rest[1..];
             }
-            // nop
-            0x01 => rest = &rest[1..],
-            // block, loop, if
-            0x02..=0x04 => {
-                let (signature, ty, len) = block_type(module, rest, window, walk)?;
-                rest = rest.get(1 + len..)?;
+            // block and if, without parameters
+            0x02 | 0x04 => {
+                let result = match window[1] {
+                    0x40 => 0,
+                    ty @ 0x7c..=0x7f => 0x80 - ty as u64,
+                    _ => break,
+                };
+                // There must be room for another one afterwards.
+                unless!(open + 1 < frames.len());
+                note_height!();
+                let mut kind = Kind::Block;
                 if opcode == 0x04 {
-                    pop!(I32);
+                    unless!(word & 0xf == I32);
+                    word >>= BITS;
+                    kind = Kind::If;
                 }
-                walk.note_height(seen);
-                let params = match signature.params {
-                    0 => 0,
-                    params => {
-                        word = walk.pop_block_params(module, word, &signature, ty)?;
-                        params
-                    }
-                };
-                let (kind, label, label_count) = match opcode {
-                    0x02 => (Kind::Block, signature.results, signature.result_count),
-                    0x03 => (Kind::Loop, params, signature.param_count),
-                    _ => (Kind::If, signature.results, signature.result_count),
-                };
-                walk.frames.push(Frame {
+                below += env::count(word);
+                let count = (result != 0) as u8;
+                frames[open] = Frame {
                     outer: word,
-                    label,
-                    results: signature.results,
-                    base: walk.below() + env::count(word),
-                    overflow: walk.overflow_len(),
-                    ty,
+                    label: result,
+                    results: result,
+                    base: below,
+                    overflow,
+                    ty: BlockType::Short,
                     checked: 0,
-                    label_count,
-                    result_count: signature.result_count,
+                    label_count: count,
+                    result_count: count,
                     kind,
                     unreachable: false,
-                });
-                walk.max_depth = walk.max_depth.max(walk.frames.len() as u32);
-                word = if params == NEVER { walk.push_params(module, ty) } else { params };
-                seen = word;
-                if kind == Kind::Loop {
-                    (touched, written) = walk.enter_loop(touched, written);
-                    unit <<= if walk.loop_depth <= 3 { 3 } else { 0 };
-                }
-            }
-            // else
-            0x05 => {
-                let frame = *walk.frame();
-                if frame.kind != Kind::If {
-                    return None;
-                }
-                if word != frame.results || !walk.is_compact() {
-                    walk.check_results(module, word, seen)?;
-                }
-                walk.note_height(seen);
-                walk.frame().kind = Kind::Else;
-                walk.frame().unreachable = false;
-                word = match frame.ty {
-                    BlockType::Short => 0,
-                    BlockType::Index(_) => walk.push_params(module, frame.ty),
                 };
-                seen = word;
+                open += 1;
+                *max_depth = (*max_depth).max(open as u32);
+                (word, seen) = (0, 0);
+                rest = &rest[2..];
+            }
+            // else, without parameters
+            0x05 => {
+                let frame = &mut frames[open - 1];
+                unless!(word == frame.results && frame.overflow == overflow);
+                unless!(frame.kind == Kind::If && matches!(frame.ty, BlockType::Short));
+                note_height!();
+                frame.kind = Kind::Else;
+                frame.unreachable = false;
+                (word, seen) = (0, 0);
                 rest = &rest[1..];
             }
             // end
             0x0b => {
-                let frame = *walk.frame();
-                if word != frame.results || !walk.is_compact() {
-                    walk.check_results(module, word, seen)?;
+                let frame = &frames[open - 1];
+                unless!(word == frame.results && frame.overflow == overflow);
+                match frame.kind {
+                    Kind::Block | Kind::Else => {}
+                    Kind::If if frame.results == 0 && matches!(frame.ty, BlockType::Short) => {}
+                    _ => break,
                 }
-                if frame.kind == Kind::If && !gives_what_it_takes(module, &frame) {
-                    return None;
-                }
-                rest = &rest[1..];
-                walk.note_height(seen);
-                if frame.kind == Kind::Loop {
-                    unit >>= if walk.loop_depth <= 3 { 3 } else { 0 };
-                    (touched, written) = walk.leave_loop(touched, written);
-                }
-                walk.frames.pop();
-                if walk.frames.is_empty() {
-                    break;
-                }
-                word = frame.outer;
                 let bits = BITS * frame.result_count as u32;
-                if frame.results == NEVER || bits != 0 && word >> (u64::BITS - bits) != 0 {
-                    word = walk.push_block_results(module, word, &frame);
-                } else {
-                    word = word << bits | frame.results;
-                }
+                unless!(frame.outer >> (FULL - bits) == 0);
+                note_height!();
+                word = frame.outer << bits | frame.results;
                 seen = word;
+                let around = &frames[open - 2];
+                below = around.base + overflow - around.overflow;
+                open -= 1;
+                rest = &rest[1..];
             }
             // br
             0x0c => {
-                let (depth, len) = leb::u32_at(window, 1)?;
-                rest = rest.get(1 + len..)?;
-                let target = walk.frames.len().checked_sub(1 + depth as usize)?;
-                let Frame { label, label_count, .. } = walk.frames[target];
-                if word & env::mask(label_count) != label {
-                    walk.br_slow(module, word, seen, target)?;
-                }
-                walk.unreachable(seen);
-                (word, seen) = (0, 0);
+                take!(Some((depth, len)) = index(window));
+                take!(Some(target) = open.checked_sub(1 + depth as usize));
+                let Frame { label, label_count, .. } = frames[target];
+                unless!(word & env::mask(label_count) == label);
+                unreachable!();
+                rest = &rest[len..];
             }
             // br_if
             0x0d => {
-                let (depth, len) = leb::u32_at(window, 1)?;
-                rest = rest.get(1 + len..)?;
-                let target = walk.frames.len().checked_sub(1 + depth as usize)?;
-                let Frame { label, label_count, .. } = walk.frames[target];
-                if word & 0xf == I32 && word >> BITS & env::mask(label_count) == label {
-                    word >>= BITS;
-                } else {
-                    word = walk.br_if_slow(module, word, seen, target)?;
-                    seen = word;
-                }
-            }
-            // br_table
-            0x0e => {
-                pop!(I32);
-                let len = walk.br_table(module, &rest[1..], word)?;
-                rest = rest.get(1 + len..)?;
-                walk.unreachable(seen);
-                (word, seen) = (0, 0);
+                take!(Some((depth, len)) = index(window));
+                take!(Some(target) = open.checked_sub(1 + depth as usize));
+                let Frame { label, label_count, .. } = frames[target];
+                unless!(word & 0xf == I32 && word >> BITS & env::mask(label_count) == label);
+                word >>= BITS;
+                rest = &rest[len..];
             }
             // return
             0x0f => {
-                let Frame { label, label_count, .. } = walk.frames[0];
-                if word & env::mask(label_count) != label {
-                    walk.br_slow(module, word, seen, 0)?;
-                }
-                walk.unreachable(seen);
-                (word, seen) = (0, 0);
+                let Frame { label, label_count, .. } = frames[0];
+                unless!(word & env::mask(label_count) == label);
+                unreachable!();
                 rest = &rest[1..];
             }
             // call
             0x10 => {
-                let (callee, len) = leb::u32_at(window, 1)?;
-                rest = rest.get(1 + len..)?;
-                let ty = module.functions.get(callee as usize)?;
-                let Signature { params, results, param_count, result_count } =
-                    *environment.signatures.get(ty.index())?;
-                walk.calls();
-                let below = word >> (BITS * param_count as u32);
+                take!(Some((callee, len)) = index(window));
+                take!(Some(ty) = module.functions.get(callee as usize));
+                take!(Some(signature) = signatures.get(ty.index()));
+                let Signature { params, results, param_count, result_count } = *signature;
+                let left = word >> (BITS * param_count as u32);
                 let bits = BITS * result_count as u32;
-                if word & env::mask(param_count) == params && below >> (60 - bits) == 0 && results != NEVER {
-                    word = below << bits | results;
-                    seen |= word;
-                } else {
-                    word = walk.call_slow(module, word, seen, ty.0)?;
-                    seen = word;
-                }
-            }
-            // call_indirect, return_call, return_call_indirect
-            0x11..=0x13 => {
-                let reached = opcode == 0x11;
-                step!(walk.other_call(module, opcode, &rest[1..], word));
-                if !reached {
-                    walk.unreachable(seen);
-                    (word, seen) = (0, 0);
-                }
+                unless!(word & env::mask(param_count) == params && left >> (FULL - bits) == 0 && results != NEVER);
+                word = left << bits | results;
+                seen |= word;
+                flagged |= BodyFlags::CALLS.0;
+                rest = &rest[len..];
             }
             // drop
             0x1a => {
+                unless!(word != 0);
+                word >>= BITS;
                 rest = &rest[1..];
-                if word != 0 {
-                    word >>= BITS;
-                } else {
-                    word = walk.drop_slow(word, seen)?;
-                    seen = word;
-                }
             }
             // select
             0x1b => {
-                rest = &rest[1..];
                 let (one, two) = (word >> BITS & 0xf, word >> (2 * BITS) & 0xf);
-                if word & 0xf == I32 && one == two && one.wrapping_sub(1) < env::V128 {
-                    word >>= 2 * BITS;
-                } else {
-                    word = walk.select_slow(word, seen)?;
-                    seen = word;
-                }
+                unless!(word & 0xf == I32 && one == two && one.wrapping_sub(1) < env::V128);
+                word >>= 2 * BITS;
+                rest = &rest[1..];
             }
             // local.get
             0x20 => {
-                local!(window, _index, ty);
-                push!(ty);
+                take!(Some((local, len)) = index(window));
+                unless!(word >> FULL == 0);
+                take!(Some(entry) = locals.get_mut(local as usize));
+                entry.0 += unit;
+                touched |= bit(local);
+                push!(entry.ty());
+                rest = &rest[len..];
             }
             // local.set
             0x21 => {
-                local!(window, index, ty);
-                written |= bit(index);
-                pop!(ty);
+                take!(Some((local, len)) = index(window));
+                take!(Some(entry) = locals.get_mut(local as usize));
+                unless!(word & 0xf == entry.ty());
+                entry.0 += unit;
+                written |= bit(local);
+                word >>= BITS;
+                rest = &rest[len..];
             }
             // local.tee
             0x22 => {
-                local!(window, index, ty);
-                written |= bit(index);
-                if word & 0xf != ty {
-                    word = walk.pop_slow(word, seen, ty)?;
-                    word = walk.push(word, ty);
-                    seen = word;
-                }
+                take!(Some((local, len)) = index(window));
+                take!(Some(entry) = locals.get_mut(local as usize));
+                unless!(word & 0xf == entry.ty());
+                entry.0 += unit;
+                written |= bit(local);
+                rest = &rest[len..];
             }
             // global.get
             0x23 => {
-                let (index, len) = leb::u32_at(window, 1)?;
-                rest = rest.get(1 + len..)?;
-                push!(env::code(module.globals.get(index as usize)?.content));
+                take!(Some((global, len)) = index(window));
+                take!(Some(global) = module.globals.get(global as usize));
+                unless!(word >> FULL == 0);
+                push!(env::code(global.content));
+                rest = &rest[len..];
             }
             // global.set
             0x24 => {
-                let (index, len) = leb::u32_at(window, 1)?;
-                rest = rest.get(1 + len..)?;
-                let global = module.globals.get(index as usize)?;
-                if !global.mutable {
-                    return None;
-                }
-                pop!(env::code(global.content));
+                take!(Some((global, len)) = index(window));
+                take!(Some(global) = module.globals.get(global as usize));
+                unless!(global.mutable && word & 0xf == env::code(global.content));
+                word >>= BITS;
+                rest = &rest[len..];
             }
             // loads and stores
-            0x28..=0x3e => {
-                let access = &tables::ACCESSES[opcode as usize & 0x3f];
-                let effect = &access.effect;
-                let operands = memory0 << effect.operand_bits | effect.operands as u64;
-                let mask = (effect.mask as u64) << BITS | 0xf;
-                let len = leb::offset_len(window);
-                if window[1] <= access.natural && len != 0 && word & mask == operands {
-                    word = word >> (effect.operand_bits as u32 + BITS) << effect.result_bits | effect.results as u64;
-                    flags |= BodyFlags::MEMORY0.0;
-                    rest = rest.get(2 + len..)?;
-                } else {
-                    let (after, len) = walk.access_slow(module, &rest[1..], word, seen, access)?;
-                    (word, seen) = (after, after);
-                    rest = rest.get(1 + len..)?;
-                }
-            }
-            // memory.size
-            0x3f => {
-                let (address, len) = walk.size_argument(module, &rest[1..])?;
-                rest = rest.get(1 + len..)?;
-                push!(address);
-            }
-            // memory.grow
-            0x40 => {
-                let (address, len) = walk.size_argument(module, &rest[1..])?;
-                rest = rest.get(1 + len..)?;
-                pop!(address);
-                push!(address);
-                walk.calls();
-                walk.flag(BodyFlags::MEMORY_GROW);
-            }
+            0x28..=0x3e => access!(window, 1, &tables::ACCESSES[opcode as usize & 0x3f]),
             // i32.const
             0x41 => {
-                let len = leb::i32_len(window)?;
-                rest = rest.get(1 + len..)?;
+                take!(Some(len) = leb::i32_len(window));
+                unless!(word >> FULL == 0);
                 push!(I32);
+                rest = &rest[1 + len..];
             }
             // i64.const
             0x42 => {
-                let len = leb::i64_len(window)?;
-                rest = rest.get(1 + len..)?;
-                push!(env::I64);
+                take!(Some(len) = leb::i64_len(window));
+                unless!(word >> FULL == 0);
+                push!(I64);
+                rest = &rest[1 + len..];
             }
             // f32.const
             0x43 => {
-                rest = &rest[5..];
+                unless!(word >> FULL == 0);
                 push!(env::F32);
+                rest = &rest[5..];
             }
             // f64.const
             0x44 => {
-                rest = &rest[9..];
+                unless!(word >> FULL == 0);
                 push!(env::F64);
+                rest = &rest[9..];
             }
             // numeric
             0x45..=0xbf => {
-                rest = &rest[1..];
                 apply!(&tables::NUMERIC[opcode as usize]);
+                rest = &rest[1..];
             }
             // sign extension
             0xc0..=0xc4 => {
-                walk.needs(module, Features::SIGN_EXTENSION)?;
-                rest = &rest[1..];
+                unless!(environment.allowed.contains(Features::SIGN_EXTENSION));
                 apply!(&tables::NUMERIC[opcode as usize]);
+                features |= Features::SIGN_EXTENSION.0;
+                rest = &rest[1..];
             }
-            // typed select, table.get, table.set, ref.null, ref.is_null, ref.func
-            0x1c | 0x25 | 0x26 | 0xd0..=0xd2 => step!(walk.reference(module, opcode, &rest[1..], word)),
-            0xfc => step!(walk.miscellaneous(module, &rest[1..], word)),
-            0xfd => step!(walk.vector(module, &rest[1..], word)),
-            0xfe => step!(walk.atomic(module, &rest[1..], word)),
-            _ => return None,
+            // vectors
+            0xfd => {
+                unless!(environment.allowed.contains(Features::SIMD));
+                let [_, low, high, ..] = *window;
+                if low < 0x80 {
+                    match &tables::VECTOR[low as usize] {
+                        Vector::Plain(effect) => {
+                            apply!(effect);
+                            rest = &rest[2..];
+                        }
+                        Vector::Access(argument) => access!(window, 2, argument),
+                        _ => break,
+                    }
+                } else {
+                    // Up to 0xff, in two bytes.
+                    unless!(high == 1);
+                    take!(Vector::Plain(effect) = &tables::VECTOR[low as usize]);
+                    apply!(effect);
+                    rest = &rest[3..];
+                }
+                flagged |= BodyFlags::SIMD.0;
+                features |= Features::SIMD.0;
+            }
+            _ => break,
         }
     }
-    walk.flag(BodyFlags(flags));
-    // What is left is the window behind the body.
-    (rest.len() == WINDOW).then_some(())
+    note_height!();
+    *depth = open;
+    *max_height = highest;
+    flags.0 |= flagged;
+    used.0 |= features;
+    current.touched |= touched | written;
+    current.written |= written;
+    if flagged & BodyFlags::CALLS.0 != 0 {
+        current.calls = 1;
+    }
+    (word, rest)
 }

@@ -9,13 +9,6 @@ pub(super) const WINDOW: usize = 16;
 /// The next bytes.
 pub(super) type Window = [u8; WINDOW];
 
-/// An unsigned 32-bit number at an offset of at most 11.
-#[inline(always)]
-pub(super) fn u32_at(window: &Window, at: usize) -> Option<(u32, usize)> {
-    let first = window[at];
-    if first < 0x80 { Some((first as u32, 1)) } else { u32_long(&window[at..]) }
-}
-
 /// An unsigned 32-bit number at the start of the bytes.
 #[inline(never)]
 pub(super) fn u32_long(bytes: &[u8]) -> Option<(u32, usize)> {
@@ -84,13 +77,13 @@ pub(super) fn i64_len(window: &Window) -> Option<usize> {
     }
 }
 
-/// The length of a memory argument's offset, which is at offset 2, or 0 if it is longer than 4 bytes.
+/// The length of a number at a small offset, or 0 if it is longer than 4 bytes.
 #[inline(always)]
-pub(super) fn offset_len(window: &Window) -> usize {
-    if window[2] < 0x80 {
+pub(super) fn offset_len(window: &Window, at: usize) -> usize {
+    if window[at] < 0x80 {
         return 1;
     }
-    let bytes = u32::from_le_bytes([window[2], window[3], window[4], window[5]]);
+    let bytes = u32::from_le_bytes([window[at], window[at + 1], window[at + 2], window[at + 3]]);
     match !bytes & 0x8080_8080 {
         0 => 0,
         ends => ends.trailing_zeros() as usize / 8 + 1,

@@ -3,8 +3,8 @@
 use super::BodyFlags;
 use super::env::{self, BITS, Code};
 use super::leb;
-use super::slow::Walk;
 use super::tables::{Access, Alignment};
+use super::walk::Walk;
 use crate::module::{Features, Module};
 
 /// The flag of a memory argument that says that a memory's index follows.
@@ -13,21 +13,6 @@ const HAS_INDEX: u32 = 0x40;
 impl Walk {
     /// A load, a store or an atomic access; `bytes` start at its memory argument. The result is the word, and the
     /// length of the argument.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn access_slow(
-        &mut self,
-        module: &Module,
-        bytes: &[u8],
-        word: u64,
-        seen: u64,
-        access: &Access,
-    ) -> Option<(u64, usize)> {
-        self.note_height(seen);
-        self.access(module, bytes, word, access)
-    }
-
-    /// See [`Walk::access_slow`].
     pub(super) fn access(&mut self, module: &Module, bytes: &[u8], word: u64, access: &Access) -> Option<(u64, usize)> {
         let (address, len) = self.memory_argument(module, bytes, access)?;
         let effect = &access.effect;

@@ -12,8 +12,9 @@
 //! The types of the operands of the innermost block stand in one 64-bit word, four bits each, the top of the stack
 //! in the lowest bits, and nothing (0) above the operands of the block. So a pop is a mask and a comparison, which
 //! fails by itself where operands are missing, and one comparison tells at the `end` of a block whether exactly its
-//! results are there. Whatever does not fit the comparison goes to `slow.rs`, which knows unreachable code, more
-//! than 16 operands and more than 15 parameters or results, and which refuses.
+//! results are there. `fast.rs` takes one operator after the other as long as all is usual. What is not it leaves
+//! to `step.rs`, which knows every operator, unreachable code, more than 16 operands and more than 15 parameters
+//! or results, and which refuses.
 //!
 //! Bytes are read through a window of 16, more than any operator but the vector constants, `br_table` and an
 //! oddly encoded memory access has. The window may reach past the body; nothing that does is accepted, because
@@ -27,8 +28,9 @@ mod fast;
 mod leb;
 mod memory;
 mod prefixed;
-mod slow;
+mod step;
 mod tables;
+mod walk;
 
 use crate::module::{Features, Module};
 use crate::types::{DefinedFunc, ValType};
@@ -115,7 +117,7 @@ pub(crate) const NEAR_LOCALS: usize = 2048;
 /// [`Analysis`]. After `None` the contents mean nothing.
 #[derive(Default)]
 pub struct AnalysisScratch {
-    walk: slow::Walk,
+    walk: walk::Walk,
     /// A body that ends where the module ends, with a window's bytes behind it.
     padded: Vec<u8>,
 }

@@ -5,8 +5,8 @@
 use super::BodyFlags;
 use super::env::{self, Code, EXTERN, FUNC, I32};
 use super::leb;
-use super::slow::Walk;
 use super::tables::{self, Vector};
+use super::walk::Walk;
 use crate::module::{Features, Module};
 use crate::types::{FuncIndex, TableType};
 
@@ -50,14 +50,13 @@ impl Walk {
     }
 
     /// 0xfd: vectors.
-    #[inline(never)]
     pub(super) fn vector(&mut self, module: &Module, bytes: &[u8], word: u64) -> Option<Step> {
         let (number, mut at) = leb::u32_long(bytes)?;
         let features = if number < tables::RELAXED { Features::SIMD } else { Features::RELAXED_SIMD };
         self.needs(module, features)?;
         self.flag(BodyFlags::SIMD);
         let word = match tables::VECTOR.get(number as usize)? {
-            Vector::Plain(effect) => self.apply_fast(word, effect)?,
+            Vector::Plain(effect) => self.apply(word, effect)?,
             Vector::Access(access) => {
                 let (word, len) = self.access(module, &bytes[at..], word, access)?;
                 at += len;
@@ -74,7 +73,7 @@ impl Walk {
                 let lane = *bytes.get(at)?;
                 at += 1;
                 (lane < *lanes).then_some(())?;
-                self.apply_fast(word, effect)?
+                self.apply(word, effect)?
             }
             Vector::Const => {
                 at += 16;
@@ -91,17 +90,7 @@ impl Walk {
         Some((word, at))
     }
 
-    /// [`Walk::apply`], the usual case first.
-    #[inline(always)]
-    fn apply_fast(&mut self, word: u64, effect: &tables::Effect) -> Option<u64> {
-        if word & effect.mask as u64 == effect.operands as u64 {
-            return Some(word >> effect.operand_bits << effect.result_bits | effect.results as u64);
-        }
-        self.apply(word, effect)
-    }
-
     /// 0xfe: atomics.
-    #[inline(never)]
     pub(super) fn atomic(&mut self, module: &Module, bytes: &[u8], word: u64) -> Option<Step> {
         let (number, at) = leb::u32_long(bytes)?;
         self.needs(module, Features::THREADS)?;
@@ -119,14 +108,13 @@ impl Walk {
     }
 
     /// 0xfc: saturating conversions, bulk operators, wide arithmetic.
-    #[inline(never)]
     pub(super) fn miscellaneous(&mut self, module: &Module, bytes: &[u8], word: u64) -> Option<Step> {
         let (number, mut at) = leb::u32_long(bytes)?;
         if let Some(effect) = tables::miscellaneous(number) {
             let saturating = number < 0x08;
             let features = if saturating { Features::SATURATING_FLOAT_TO_INT } else { Features::WIDE_ARITHMETIC };
             self.needs(module, features)?;
-            return Some((self.apply_fast(word, &effect)?, at));
+            return Some((self.apply(word, &effect)?, at));
         }
         let references = matches!(number, 0x0f..=0x11);
         self.needs(module, if references { Features::REFERENCE_TYPES } else { Features::BULK_MEMORY })?;
@@ -202,7 +190,6 @@ impl Walk {
     }
 
     /// References and tables behind an opcode of one byte, and `select` with a type.
-    #[inline(never)]
     pub(super) fn reference(&mut self, module: &Module, opcode: u8, bytes: &[u8], word: u64) -> Option<Step> {
         self.needs(module, Features::REFERENCE_TYPES)?;
         let mut at = 0;

@@ -1,8 +1,8 @@
-//! The state of an analysis that lives in memory, and what happens rarely: unreachable code, more operands than a
-//! word holds, long lists of types, and refusal.
+//! The state of an analysis, and its stacks in their full generality: unreachable code, more operands than a word
+//! holds, long lists of types.
 //!
 //! A function that returns `None` has found that the body is not valid, or not known to be. The word of operands
-//! comes in and goes out by value, since the hot loop keeps it in a register.
+//! goes through by value.
 
 use super::env::{self, BITS, BOTTOM, Code};
 use super::tables::Effect;
@@ -79,7 +79,10 @@ pub(super) struct Walk {
     pub(super) locals: Vec<Local>,
     /// If there are more: the types of all, as the index behind each group.
     groups: Vec<(u32, Code)>,
+    /// The open blocks, and room for more.
     pub(super) frames: Vec<Frame>,
+    /// How many are open.
+    pub(super) depth: usize,
     /// Operands that a word had no room for: of each block its lowest ones.
     overflow: Vec<u8>,
     pub(super) loops: Vec<LoopInfo>,
@@ -90,6 +93,8 @@ pub(super) struct Walk {
     /// Index of the loop around.
     pub(super) current_index: u32,
     pub(super) loop_depth: u32,
+    /// What an occurrence adds to a local: its weight at this depth of loops, in the place that it has in a local.
+    pub(super) unit: u64,
     pub(super) max_height: u32,
     pub(super) max_depth: u32,
     pub(super) flags: BodyFlags,
@@ -102,13 +107,14 @@ impl Walk {
     pub(super) fn start(&mut self) {
         self.locals.clear();
         self.groups.clear();
-        self.frames.clear();
+        self.depth = 0;
         self.overflow.clear();
         self.loops.clear();
         self.current = LoopInfo::default();
         self.outside = LoopInfo::default();
         self.current_index = LoopInfo::NONE;
         self.loop_depth = 0;
+        self.unit = Local::WEIGHT;
         self.max_height = 0;
         self.max_depth = 0;
         self.flags = BodyFlags::default();
@@ -164,31 +170,34 @@ impl Walk {
         }
     }
 
-    pub(super) fn frame(&mut self) -> &mut Frame {
-        self.frames.last_mut().expect("the function's own block is open")
+    /// The innermost open block.
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frames[self.depth - 1]
+    }
+
+    /// The innermost open block.
+    pub(super) fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.frames[self.depth - 1]
+    }
+
+    /// The open block at a depth, 0 being the innermost: its place among the open blocks.
+    pub(super) fn target(&self, depth: u32) -> Option<usize> {
+        self.depth.checked_sub(1 + depth as usize)
     }
 
     /// Operands of the innermost block on the overflow stack.
     pub(super) fn overflowed(&self) -> u32 {
-        self.frames.last().map_or(0, |frame| self.overflow.len() as u32 - frame.overflow)
-    }
-
-    /// Whether the innermost block's operands are all in the word.
-    #[inline(always)]
-    pub(super) fn is_compact(&self) -> bool {
-        self.frames.last().is_some_and(|frame| self.overflow.len() == frame.overflow as usize)
+        self.overflow.len() as u32 - self.frame().overflow
     }
 
     /// Operands below a word.
-    #[inline(always)]
     pub(super) fn below(&self) -> u32 {
-        self.frames.last().map_or(0, |frame| frame.base + self.overflow.len() as u32 - frame.overflow)
+        self.frame().base + self.overflowed()
     }
 
     /// The operand of the innermost block at a depth below the word.
     pub(super) fn overflow_at(&self, depth: usize) -> Option<Code> {
-        let frame = self.frames.last()?;
-        self.overflow[frame.overflow as usize..].iter().rev().nth(depth).map(|ty| *ty as Code)
+        self.overflow[self.frame().overflow as usize..].iter().rev().nth(depth).map(|ty| *ty as Code)
     }
 
     /// Length of the overflow stack.
@@ -197,16 +206,12 @@ impl Walk {
     }
 
     /// Notes how many operands there are, by a word that had or has as many.
-    #[inline(always)]
     pub(super) fn note_height(&mut self, word: u64) {
         self.max_height = self.max_height.max(self.below() + env::count(word));
     }
 
     /// Makes room in a full word.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn make_room(&mut self, word: u64, seen: u64) -> u64 {
-        self.note_height(seen);
+    fn make_room(&mut self, word: u64) -> u64 {
         for i in (u64::BITS / BITS - MOVED..u64::BITS / BITS).rev() {
             self.overflow.push((word >> (i * BITS)) as u8 & 0xf);
         }
@@ -216,7 +221,7 @@ impl Walk {
     /// Pushes an operand.
     pub(super) fn push(&mut self, mut word: u64, ty: Code) -> u64 {
         if word >> (u64::BITS - BITS) != 0 {
-            word = self.make_room(word, word);
+            word = self.make_room(word);
         }
         word = word << BITS | ty;
         self.note_height(word);
@@ -242,27 +247,8 @@ impl Walk {
         (found == ty || found == BOTTOM).then_some(word)
     }
 
-    /// [`Walk::pop`] for the hot loop.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn pop_slow(&mut self, word: u64, seen: u64, ty: Code) -> Option<u64> {
-        self.note_height(seen);
-        self.pop(word, ty)
-    }
-
-    /// `drop`.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn drop_slow(&mut self, word: u64, seen: u64) -> Option<u64> {
-        self.note_height(seen);
-        self.pop_any(word).map(|(word, _)| word)
-    }
-
     /// `select` without a type.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn select_slow(&mut self, word: u64, seen: u64) -> Option<u64> {
-        self.note_height(seen);
+    pub(super) fn select(&mut self, word: u64) -> Option<u64> {
         let word = self.pop(word, env::I32)?;
         let (word, one) = self.pop_any(word)?;
         let (word, two) = self.pop_any(word)?;
@@ -275,14 +261,6 @@ impl Walk {
             _ => return None,
         };
         Some(self.push(word, ty))
-    }
-
-    /// Applies an operator's effect.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn apply_slow(&mut self, word: u64, seen: u64, effect: &Effect) -> Option<u64> {
-        self.note_height(seen);
-        self.apply(word, effect)
     }
 
     /// Applies an operator's effect.
@@ -325,35 +303,10 @@ impl Walk {
         self.push_list(word, module.types[ty as usize].results())
     }
 
-    /// A call of a function of a type.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn call_slow(&mut self, module: &Module, word: u64, seen: u64, ty: u32) -> Option<u64> {
-        self.note_height(seen);
-        let word = self.pop_params(module, word, ty)?;
-        Some(self.push_results(module, word, ty))
-    }
-
     /// What follows is not reached. The word is empty from here on.
-    #[inline(always)]
-    pub(super) fn unreachable(&mut self, seen: u64) {
-        self.note_height(seen);
-        let frame = self.frame();
+    pub(super) fn unreachable(&mut self) {
+        let frame = &mut self.frames[self.depth - 1];
         frame.unreachable = true;
-        let below = frame.overflow as usize;
-        self.overflow.truncate(below);
-    }
-
-    /// Checks the operands at the end of a block: its results and nothing else.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn check_results(&mut self, module: &Module, word: u64, seen: u64) -> Option<()> {
-        self.note_height(seen);
-        let Frame { results, result_count, ty, .. } = *self.frame();
-        let word = match ty {
-            BlockType::Short => self.pop_packed(word, results, BITS * result_count as u32)?,
-            BlockType::Index(ty) => self.pop_list(word, module.types[ty as usize].results())?,
-        };
-        (word == 0 && self.overflowed() == 0).then_some(())
+        self.overflow.truncate(frame.overflow as usize);
     }
 }
