@@ -206,6 +206,9 @@ impl BaselineCompiler {
     }
 }
 
+/// Alignment of entries: as in the optimising tier.
+const ENTRY_ALIGNMENT: u32 = 32;
+
 /// Bytes of scratch that a thread keeps from one function to the next.
 const KEPT_SCRATCH: usize = 4 << 20;
 
@@ -365,7 +368,7 @@ impl<'a> Emit<'a> {
     fn finish(self) -> (CompiledCode, Buffers) {
         let code = CompiledCode {
             bytes: self.asm.bytes().to_vec(),
-            alignment: 16,
+            alignment: ENTRY_ALIGNMENT,
             entry_offset: self.frame.entry,
             body_offset: self.frame.body,
             relocations: self.relocations.clone(),
