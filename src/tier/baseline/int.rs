@@ -177,8 +177,9 @@ impl Emit<'_> {
         let target = self.target();
         let commutes = op != Alu::Sub;
         if commutes {
-            let rhs_is_pin = target.is_some_and(|target| self.is_pin(rhs, target.pin));
-            if lhs.kind == Kind::Const || rhs_is_pin || rhs.kind == Kind::Reg && lhs.kind != Kind::Reg {
+            let is_target = |entry| target.is_some_and(|target| self.is_pin(entry, target.pin));
+            let better = rhs.kind == Kind::Reg && lhs.kind != Kind::Reg && !is_target(lhs);
+            if lhs.kind == Kind::Const || is_target(rhs) || better {
                 std::mem::swap(&mut lhs, &mut rhs);
             }
         }
