@@ -48,6 +48,16 @@ pub(crate) enum Site {
     AddFence = 11,
     /// The fence of a thread that shuts a pool down, before it looks for units.
     ShutdownFence = 12,
+    /// The count of queued units, when some are added.
+    QueueAdd = 13,
+    /// The same, when one is taken.
+    QueueTake = 14,
+    /// The same, when it is read.
+    QueueCount = 15,
+    /// The count of units in flight, when some are done with.
+    InFlightDone = 16,
+    /// The same, when it is read.
+    InFlightCount = 17,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -11,6 +11,8 @@
 //! claim of the very function.
 
 mod lock;
+#[cfg(all(test, loom))]
+mod loom_tests;
 pub mod pool;
 mod queue;
 pub mod trampoline;

@@ -22,6 +22,8 @@
 //! A child has no workers. It finds all locks free and the queues whole (`lock.rs`), and nobody else runs its
 //! units: [`Pool::add_units`] says so.
 
+#[cfg(all(test, not(loom)))]
+mod end_tests;
 mod session;
 mod stats;
 #[cfg(all(test, not(loom)))]
@@ -338,6 +340,20 @@ impl<C: Client> Pool<C> {
     /// Units that are added later are discarded.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         self.0.shutdown(timeout)
+    }
+}
+
+#[cfg(loom)]
+impl<C: Client> Pool<C> {
+    /// A model's thread is a worker until the pool is shut down. `counted` before it begins.
+    pub(super) fn model_worker(&self, lane: Lane, slot: usize) {
+        self.0.model_worker(lane, slot);
+    }
+
+    /// So many threads of a model will be workers of the lane.
+    pub(super) fn model_workers(&self, lane: Lane, count: usize) {
+        self.0.threads.lock().model_started(count);
+        self.0.lane(lane).queues.grow_to(count);
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use shuffle::Shuffle;
 
 use ranked::Ranked;
 
-use crate::sync::AtomicUsize;
+use crate::sync::{AtomicUsize, Site, order};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// A unit whose body has more bytes is big. V8's figure: some 1 % of functions, and half of the work.
@@ -152,7 +152,7 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
 
     fn counted(&self, count: usize) {
         // Release: partner is the Acquire in `len`; who sees the count sees the hints of the heaps, too.
-        self.count.fetch_add(count, Release);
+        self.count.fetch_add(count, order(Site::QueueAdd, Release));
     }
 
     /// Accounts for a unit that was taken: it is in flight before it leaves the count, so that nobody takes
@@ -161,20 +161,20 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
         // Relaxed: the next line hands it over.
         self.in_flight.fetch_add(1, Relaxed);
         // Release: partner is the Acquire in `len`.
-        self.count.fetch_sub(1, Release);
+        self.count.fetch_sub(1, order(Site::QueueTake, Release));
         taken
     }
 
     /// Accounts for units that were taken and are done with.
     pub(crate) fn finished(&self, count: usize) {
         // Release: partner is the Acquire in `in_flight`; who sees the lane idle sees what was published.
-        self.in_flight.fetch_sub(count, Release);
+        self.in_flight.fetch_sub(count, order(Site::InFlightDone, Release));
     }
 
     /// Units that were taken and are not done with.
     pub(crate) fn in_flight(&self) -> usize {
         // Acquire: partner is the Release in `finished`.
-        self.in_flight.load(Acquire)
+        self.in_flight.load(order(Site::InFlightCount, Acquire))
     }
 
     /// The next unit for the worker of `slot`.
@@ -246,7 +246,7 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
     /// Units that are queued: exact while nobody adds or takes any.
     pub(crate) fn len(&self) -> usize {
         // Acquire: partner are the Releases in `counted` and `discounted`. Below zero: taken before it was counted.
-        let count = self.count.load(Acquire);
+        let count = self.count.load(order(Site::QueueCount, Acquire));
         if (count as isize) < 0 { 0 } else { count }
     }
 
