@@ -44,20 +44,16 @@ pub(crate) enum Site {
     SleepFence = 9,
     /// The fence of a thread that may have to wake others.
     WakeFence = 10,
-    /// The fence of a thread that has added units, before it looks whether the pool is shut down.
-    AddFence = 11,
-    /// The fence of a thread that shuts a pool down, before it looks for units.
-    ShutdownFence = 12,
     /// The count of queued units, when some are added.
-    QueueAdd = 13,
+    QueueAdd = 11,
     /// The same, when one is taken.
-    QueueTake = 14,
+    QueueTake = 12,
     /// The same, when it is read.
-    QueueCount = 15,
+    QueueCount = 13,
     /// The count of units in flight, when some are done with.
-    InFlightDone = 16,
+    InFlightDone = 14,
     /// The same, when it is read.
-    InFlightCount = 17,
+    InFlightCount = 15,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.
@@ -65,6 +61,11 @@ pub(crate) enum Site {
 #[inline(always)]
 pub(crate) const fn order(_site: Site, ordering: Ordering) -> Ordering {
     ordering
+}
+
+/// Whether a model has failed: its destructors then leave the shared state, which no thread may use any more.
+pub(crate) fn model_failed() -> bool {
+    cfg!(loom) && std::thread::panicking()
 }
 
 /// A fence, unless a model took it away.

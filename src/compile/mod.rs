@@ -11,8 +11,6 @@
 //! claim of the very function.
 
 mod lock;
-#[cfg(all(test, loom))]
-mod loom_tests;
 pub mod pool;
 mod queue;
 pub mod trampoline;

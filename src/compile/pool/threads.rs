@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::session::Session;
 use super::{Client, Executor, Lane, Runner, Shared, Task};
 use crate::compile::COMPILE_STACK;
-use crate::sync::Ordering::{self, Relaxed};
-use crate::sync::{Site, fence_at, lower_priority, without_host_signals};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::{lower_priority, model_failed, without_host_signals};
 
 #[cfg(loom)]
 use loom::thread::{self, JoinHandle, ThreadId};
@@ -169,9 +169,9 @@ impl<C: Client> Shared<C> {
     /// See [`super::Pool::shutdown`].
     pub(super) fn shutdown(self: &Arc<Self>, timeout: Option<Duration>) -> bool {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // Relaxed: the fence orders it. Its partner: the fence in `added`.
+        // Relaxed: the locks of queues and threads order it for whoever adds units or starts threads (`added`,
+        // `start_thread`), the fences of `wake_all` for whoever goes to sleep.
         self.closing.store(1, Relaxed);
-        fence_at(Site::ShutdownFence, Ordering::SeqCst);
         self.discard_all();
         self.lanes.iter().for_each(|lane| lane.wake.wake_all());
         self.progress.wake_all();
@@ -224,6 +224,9 @@ impl<'a, C: Client> Running<'a, C> {
 
 impl<C: Client> Drop for Running<'_, C> {
     fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
         {
             let mut threads = self.0.threads.lock();
             threads.running -= 1;
