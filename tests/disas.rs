@@ -23,7 +23,7 @@ use updraft::config::Config;
 use updraft::error::Result;
 use updraft::module::{Features, decode};
 use updraft::tier::compiled::CompiledCode;
-use updraft::tier::top::{Bounds, CallLinkage, Scratch, TopCompiler};
+use updraft::tier::top::{Bounds, CallLinkage, HostKind, Scratch, TopCompiler};
 use updraft::types::DefinedFunc;
 
 /// What a file asks for.
@@ -84,7 +84,10 @@ fn compile(name: &str, source: &str, setup: &Setup) -> String {
         Subject::Trampolines => {
             for (index, ty) in module.types().iter().enumerate() {
                 list(format!("entry into type {index}"), compiler.compile_entry_trampoline(&mut scratch, ty));
-                list(format!("host function of type {index}"), compiler.compile_host_trampoline(&mut scratch, ty));
+                let code = compiler.compile_host_trampoline(&mut scratch, ty, HostKind::Runtime);
+                list(format!("host function of type {index}"), code);
+                let code = compiler.compile_host_trampoline(&mut scratch, ty, HostKind::RawC);
+                list(format!("C function of type {index}"), code);
             }
         }
     }

@@ -5,7 +5,7 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{Config, MemoryMode, Strategy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -47,6 +47,23 @@ pub const MODES: &[Mode] = &[
         },
     },
     Mode { name: "baseline", adjust: |config| config.tiers = Tiers::Baseline },
+    Mode {
+        name: "native",
+        adjust: |config| {
+            config.tiers = Tiers::Baseline;
+            config.baseline = BaselineChoice::Native;
+        },
+    },
+    Mode {
+        name: "native-plain",
+        adjust: |config| {
+            config.tiers = Tiers::Baseline;
+            config.baseline = BaselineChoice::Native;
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+            config.avx = false;
+        },
+    },
     Mode {
         name: "signals-off",
         adjust: |config| {
