@@ -40,8 +40,7 @@
 ;;     je L4
 ;; L3:
 ;;     mov eax, [r15+rbx+4]  ; trap: out of bounds memory access
-;;     add eax, r12d
-;;     mov r12d, eax
+;;     add r12d, eax
 ;;     add ebx, 4
 ;;     cmp ebx, r13d
 ;;     jb L2
