@@ -451,12 +451,21 @@ impl Compilation {
 
     /// Asks for a tier; whether a unit is to be queued.
     pub(super) fn request(&self, func: DefinedFunc, tier: Tier, priority: u8) -> bool {
+        if self.stopped().is_some() {
+            return false;
+        }
         // Counted before it can be uncounted: the number must not pass through 0.
         self.top.change(1);
         let (change, queue) = self.states[func.index()].request(tier, priority);
         self.account(change);
         self.top.change(-1);
-        queue && self.stopped().is_none()
+        if queue && self.stopped().is_some() {
+            // Stopped meanwhile: there will be no unit, so nothing may count as queued or outstanding.
+            self.account(self.states[func.index()].unqueued(tier));
+            self.account(self.states[func.index()].abandon());
+            return false;
+        }
+        queue
     }
 
     /// Allows one more compilation by the top tier; see [`State::allow_again`].
