@@ -36,7 +36,7 @@ pub struct Decoded {
 
 /// Text or bytes to a module that is valid throughout, on up to `threads` threads.
 pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
-    validated(decode(text::to_binary(bytes)?.into_owned(), features)?, threads)
+    validated(decode(text::to_binary(bytes)?.into_owned().into(), features)?, threads)
 }
 
 /// As [`load`], from bytes that are kept, not copied, unless they are text.
@@ -56,12 +56,11 @@ fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
 
 /// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
 pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
-    Ok(decode(text::to_binary(bytes)?.into_owned(), features)?.module)
+    Ok(decode(text::to_binary(bytes)?.into_owned().into(), features)?.module)
 }
 
 /// Decodes a module and validates all of it but the bodies.
-pub fn decode(bytes: impl Into<WireBytes>, features: Features) -> Result<Decoded> {
-    let bytes = bytes.into();
+pub fn decode(bytes: WireBytes, features: Features) -> Result<Decoded> {
     // Positions in a module are 32 bits wide.
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::Limit { what: "bytes of a module", asked: bytes.len() as u64, limit: u32::MAX as u64 });

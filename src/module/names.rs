@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
+use crate::module::WireBytes;
 use crate::types::FuncIndex;
 
 /// Names of a module and its functions.
