@@ -110,7 +110,7 @@ impl Emit<'_> {
     fn register_of(&self, entry: Entry) -> Option<u8> {
         match entry.kind {
             Kind::Reg => Some(entry.reg),
-            Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN),
+            Kind::Local => Some(self.local(entry.bits as u32).pin).filter(|&pin| pin != NO_PIN),
             Kind::Const | Kind::Home => None,
         }
     }

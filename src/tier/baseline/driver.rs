@@ -1,6 +1,6 @@
 //! The pass over a body: one match on opcodes.
 
-use super::Emit;
+use super::{Emit, MAX_CODE, Outcome};
 use super::call::Call;
 use super::memory::Load;
 use super::wide::Division;
@@ -9,19 +9,22 @@ use crate::abi::builtin::Builtin;
 use crate::types::ValType::{F32, F64, I32, I64};
 
 impl Emit<'_> {
-    /// Emits the function. False if it must be emitted again, with what is known now of the frame.
-    pub(crate) fn function(&mut self) -> bool {
+    /// Emits the function.
+    pub(super) fn function(&mut self) -> Outcome {
         self.prologue();
         self.open_function();
         while !self.control.is_empty() {
             self.asm.reserve(SLACK);
             self.operator = self.pc;
             self.operator();
+            if self.asm.offset() > MAX_CODE {
+                return Outcome::TooLarge;
+            }
         }
         debug_assert_eq!(self.pc, self.code.len());
         self.write_detours();
         self.asm.place_pool(self.frame.entry);
-        self.complete_stack_check()
+        if self.complete_stack_check() { Outcome::Complete } else { Outcome::Again }
     }
 
     fn operator(&mut self) {
