@@ -443,7 +443,11 @@ impl Emit<'_> {
 }
 
 /// Bytes of the stack arguments of functions of this type.
-fn stack_bytes(ty: &FuncType) -> u32 {
+pub(crate) fn stack_bytes(ty: &FuncType) -> u32 {
+    // So few that all are in registers.
+    if ty.params().len() <= PARAMS.len() - 3 {
+        return 0;
+    }
     let mut places = ArgPlaces::new(ty);
     ty.params().iter().for_each(|&ty| {
         places.next(ty);

@@ -14,7 +14,7 @@
 //!
 //! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
 
-use super::call::{ArgPlace, ArgPlaces};
+use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
 use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
@@ -160,11 +160,7 @@ impl<'a> Emit<'a> {
         frame.operands = -((used + home) as i32);
         used += home * self.analysis.max_height;
         frame.size = used.next_multiple_of(16);
-        let mut places = ArgPlaces::new(ty);
-        ty.params().iter().for_each(|&ty| {
-            places.next(ty);
-        });
-        frame.stack_args = places.stack_bytes();
+        frame.stack_args = stack_bytes(ty);
     }
 
     fn stack_check(&mut self) {
