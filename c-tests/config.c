@@ -139,7 +139,7 @@ static void lazy_and_eager(void) {
     updraft_store_t *store;
     updraft_instance_t instance = 0;
     size_t count = 99;
-    OK(updraft_config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, E));
+    OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, E));
     OK(updraft_engine_new(config, &engine, E));
     module = test_module(engine, text);
     OK(updraft_module_compiled_count(module, &count, E));
@@ -165,7 +165,7 @@ static void lazy_and_eager(void) {
     updraft_module_delete(module);
     updraft_engine_delete(engine);
 
-    OK(updraft_config_set_compilation(config, UPDRAFT_COMPILATION_EAGER, E));
+    OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_EAGER, E));
     OK(updraft_engine_new(config, &engine, E));
     module = NULL;
     CHECK_EQ(updraft_module_new(engine, (const uint8_t *)text, strlen(text), &module, E), UPDRAFT_STATUS_COMPILE);
@@ -183,7 +183,7 @@ static void lazy_and_eager(void) {
     CHECK_EQ(count, 2);
     updraft_module_delete(module);
     updraft_engine_delete(engine);
-    FAILS(MISUSE, "compilation has no value 2", updraft_config_set_compilation(config, 2, E));
+    FAILS(MISUSE, "strategy has no value 9", updraft_config_set_strategy(config, 9, E));
     updraft_config_delete(config);
 }
 

@@ -205,7 +205,9 @@ static void call_everything(void) {
     FAILS(MISUSE, "out is NULL", updraft_config_clone(config, NULL, E));
     updraft_config_delete(NULL);
     FAILS(MISUSE, "config is NULL", updraft_config_set_feature(NULL, 1, 1, E));
-    FAILS(MISUSE, "config is NULL", updraft_config_set_compilation(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiers(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_baseline(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_memory_mode(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_signals(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_interrupts(NULL, 1, E));

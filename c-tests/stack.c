@@ -7,7 +7,7 @@
 static updraft_engine_t *lazy_engine(void) {
     updraft_config_t *config = test_config();
     updraft_engine_t *engine = NULL;
-    OK(updraft_config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, E));
+    OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, E));
     OK(updraft_engine_new(config, &engine, E));
     updraft_config_delete(config);
     return engine;

@@ -262,7 +262,7 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
     updraft_config_t *config = NULL;
     updraft_error_t **error = &session->error;
     updraft_status_t status = updraft_config_new(&config, error);
-    if (!status && options->lazy) status = updraft_config_set_compilation(config, UPDRAFT_COMPILATION_LAZY, error);
+    if (!status && options->lazy) status = updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, error);
     if (!status && options->signals_off) status = updraft_config_set_signals(config, 0, error);
     if (!status && options->explicit_bounds)
         status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);

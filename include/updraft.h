@@ -204,9 +204,19 @@ typedef uint32_t updraft_capability_t;
 typedef uint32_t updraft_valtype_t;
 
 /**
- * When functions are compiled.
+ * When functions are compiled. What is compiled first is the lowest tier that `updraft_tiers_t` names.
  */
-typedef uint32_t updraft_compilation_t;
+typedef uint32_t updraft_strategy_t;
+
+/**
+ * Which compilers are used.
+ */
+typedef uint32_t updraft_tiers_t;
+
+/**
+ * Which compiler is the baseline tier.
+ */
+typedef uint32_t updraft_baseline_t;
 
 /**
  * How accesses to 32-bit memories are kept in bounds.
@@ -987,12 +997,54 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 /**
  * All functions before the module exists.
  */
-#define UPDRAFT_COMPILATION_EAGER 0
+#define UPDRAFT_STRATEGY_EAGER 0
 
 /**
  * Each function at its first call.
  */
-#define UPDRAFT_COMPILATION_LAZY 1
+#define UPDRAFT_STRATEGY_LAZY 1
+
+/**
+ * All functions in the background, from the creation of the module on; what is called before its turn comes is
+ * compiled at once.
+ */
+#define UPDRAFT_STRATEGY_EAGER_BACKGROUND 2
+
+/**
+ * In the baseline tier at the first call, in the top tier in the background, from the creation of the module on. With
+ * one tier only: as LAZY, or as EAGER_BACKGROUND if that is the top tier.
+ */
+#define UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP 3
+
+/**
+ * The optimising one only.
+ */
+#define UPDRAFT_TIERS_TOP 0
+
+/**
+ * The fast one only.
+ */
+#define UPDRAFT_TIERS_BASELINE 1
+
+/**
+ * The fast one first, the optimising one for what is worth it.
+ */
+#define UPDRAFT_TIERS_BOTH 2
+
+/**
+ * The engine's own where there is one for the processor.
+ */
+#define UPDRAFT_BASELINE_AUTO 0
+
+/**
+ * The engine's own; the engine is refused where there is none.
+ */
+#define UPDRAFT_BASELINE_NATIVE 1
+
+/**
+ * The optimising compiler with optimisation switched off.
+ */
+#define UPDRAFT_BASELINE_PORTABLE 2
 
 /**
  * Guarded if a probe at engine creation finds that the process may reserve the address space, else explicit.
@@ -1288,13 +1340,32 @@ updraft_status_t updraft_config_set_feature(struct updraft_config_t *config,
                                             struct updraft_error_t **error);
 
 /**
- * When functions are compiled: an `UPDRAFT_COMPILATION_` number. Default: EAGER.
+ * When functions are compiled: an `UPDRAFT_STRATEGY_` number. Default: EAGER.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
-updraft_status_t updraft_config_set_compilation(struct updraft_config_t *config,
-                                                updraft_compilation_t compilation,
-                                                struct updraft_error_t **error);
+updraft_status_t updraft_config_set_strategy(struct updraft_config_t *config,
+                                             updraft_strategy_t strategy,
+                                             struct updraft_error_t **error);
+
+/**
+ * Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_tiers(struct updraft_config_t *config,
+                                          updraft_tiers_t tiers,
+                                          struct updraft_error_t **error);
+
+/**
+ * Which compiler is the baseline tier: an `UPDRAFT_BASELINE_` number. Default: AUTO. NATIVE is refused
+ * (`updraft_engine_new`) where there is none.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_baseline(struct updraft_config_t *config,
+                                             updraft_baseline_t baseline,
+                                             struct updraft_error_t **error);
 
 /**
  * How accesses to 32-bit memories are kept in bounds: an `UPDRAFT_MEMORY_MODE_` number. Default: AUTO, which is

@@ -4,14 +4,60 @@ use std::sync::Arc;
 
 use crate::module::Features;
 use crate::runtime::memory::MemoryCreator;
+use crate::types::Tier;
 
-/// When functions are compiled.
+/// When functions are compiled. What is compiled first is the lowest tier that [`Tiers`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compilation {
-    /// All functions before the module exists.
-    Eager,
+pub enum Strategy {
     /// Each function at its first call.
     Lazy,
+    /// All functions before the module exists.
+    Eager,
+    /// All functions in the background, from the creation of the module on; what is called before its turn
+    /// comes is compiled at once.
+    EagerBackground,
+    /// In the baseline tier at the first call, in the top tier in the background, from the creation of the
+    /// module on. With one tier only: as `Lazy`, or as `EagerBackground` if that is the top tier.
+    LazyBaselineEagerTop,
+}
+
+/// Which compilers are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiers {
+    /// The optimising one only.
+    Top,
+    /// The fast one only.
+    Baseline,
+    /// The fast one first, the optimising one for what is worth it.
+    Both,
+}
+
+impl Tiers {
+    /// Whether the tier is among them.
+    pub fn contains(self, tier: Tier) -> bool {
+        matches!((self, tier), (Tiers::Both, _) | (Tiers::Top, Tier::Top) | (Tiers::Baseline, Tier::Baseline))
+    }
+
+    /// The tier of the first code of a function.
+    pub fn lowest(self) -> Tier {
+        if self == Tiers::Top { Tier::Top } else { Tier::Baseline }
+    }
+
+    /// The tier of the best code of a function.
+    pub fn highest(self) -> Tier {
+        if self == Tiers::Baseline { Tier::Baseline } else { Tier::Top }
+    }
+}
+
+/// Which compiler is the baseline tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaselineChoice {
+    /// The engine's own where there is one for the processor.
+    Auto,
+    /// The engine's own; the engine is refused where there is none.
+    Native,
+    /// The optimising compiler with optimisation switched off.
+    Portable,
 }
 
 /// How accesses to 32-bit memories are kept in bounds.
@@ -31,8 +77,12 @@ pub enum MemoryMode {
 pub struct Config {
     /// Features that modules may use.
     pub features: Features,
-    /// When functions are compiled.
-    pub compilation: Compilation,
+    /// When functions are compiled, unless a module asks for something else.
+    pub strategy: Strategy,
+    /// Which compilers are used.
+    pub tiers: Tiers,
+    /// Which compiler is the baseline tier.
+    pub baseline: BaselineChoice,
     /// How 32-bit memories are kept in bounds. `Explicit` whenever `signals` is false.
     pub memory_mode: MemoryMode,
     /// Whether traps may use SIGSEGV, SIGBUS, SIGFPE and SIGILL. If not, no handler is installed and
@@ -61,13 +111,17 @@ pub struct Config {
     pub memory_creator: Option<Arc<dyn MemoryCreator>>,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
+    /// In which tiers it fails.
+    pub fail_tiers: Tiers,
 }
 
 impl Default for Config {
     fn default() -> Config {
         Config {
             features: Features::ALL,
-            compilation: Compilation::Eager,
+            strategy: Strategy::Eager,
+            tiers: Tiers::Top,
+            baseline: BaselineChoice::Auto,
             memory_mode: MemoryMode::Auto,
             signals: true,
             interrupts: true,
@@ -81,6 +135,7 @@ impl Default for Config {
             memory_images: true,
             memory_creator: None,
             fail_function: None,
+            fail_tiers: Tiers::Both,
         }
     }
 }

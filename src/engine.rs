@@ -1,14 +1,15 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::arena::CodeSpace;
 use crate::code::publish::{Lazy, ModuleCode};
 use crate::compile::trampoline::{self, TypeEntry, Types};
-use crate::compile::{self, LazyUnits};
-use crate::config::{Compilation, Config, MemoryMode};
+use crate::compile::{self, LazyUnits, ModuleId};
+use crate::config::{Config, MemoryMode, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::module::{ExportItem, Features, Module, decode};
@@ -18,7 +19,8 @@ use crate::runtime::timer::Timer;
 use crate::sync::ForkMutex;
 use crate::sys::mmap::Mapping;
 use crate::sys::{signals, threads};
-use crate::tier::top::{Bounds, TopCompiler};
+use crate::tier::Compilers;
+use crate::tier::top::Bounds;
 use crate::types::{DefinedFunc, FuncType, MemoryIndex};
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
@@ -30,7 +32,8 @@ struct EngineInner {
     bounds: Bounds,
     /// Asked once: the answer takes tens of microseconds of reading what the system says of its groups.
     compile_threads: usize,
-    top: TopCompiler,
+    compilers: Compilers,
+    modules: AtomicU64,
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
@@ -47,7 +50,7 @@ impl Engine {
             return Err(Error::misuse(format!("features: unknown bits {:#x}", features.0 & !Features::ALL.0)));
         }
         let bounds = bounds(&config)?;
-        let top = TopCompiler::new(&config, bounds)?;
+        let compilers = Compilers::new(&config, bounds)?;
         let space = CodeSpace::new(config.code_reservation)?;
         let faults = if config.signals { Some(signals::install(crate::runtime::fault::on_fault)?) } else { None };
         let compile_threads = match config.compile_threads {
@@ -58,7 +61,8 @@ impl Engine {
             config,
             bounds,
             compile_threads,
-            top,
+            compilers,
+            modules: AtomicU64::new(1),
             types: Types::default(),
             space,
             timer: Timer::default(),
@@ -94,14 +98,14 @@ impl Engine {
     pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
         match ty.data().entry() {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::entry(ty, &self.0.top, &self.0.space)),
+            None => on_compile_stack(self, || trampoline::entry(ty, self.0.compilers.top(), &self.0.space)),
         }
     }
 
     pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
         match ty.data().host() {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::host(ty, &self.0.top, &self.0.space)),
+            None => on_compile_stack(self, || trampoline::host(ty, self.0.compilers.top(), &self.0.space)),
         }
     }
 
@@ -139,6 +143,7 @@ fn bounds(config: &Config) -> Result<Bounds> {
 pub struct CompiledModule(Arc<CompiledModuleInner>);
 
 struct CompiledModuleInner {
+    id: ModuleId,
     /// Before `engine`: code goes before its space.
     code: ModuleCode,
     module: Arc<Module>,
@@ -164,21 +169,30 @@ impl CompiledModule {
         let module = Arc::new(decode::load(bytes, engine.config().features, engine.compile_threads())?);
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let (code, lazy) = match engine.config().compilation {
-            Compilation::Eager => {
-                let units = compile::compile_all(&engine.0.top, &module, &layout, engine.compile_threads())?;
+        let (code, lazy) = match engine.config().strategy {
+            Strategy::Eager => {
+                let units = compile::compile_all(
+                    &engine.0.compilers,
+                    engine.config().tiers.lowest(),
+                    &module,
+                    &layout,
+                    engine.compile_threads(),
+                )?;
                 let code = ModuleCode::new(&engine.0.space, module.clone(), Lazy::NoStubs)?;
                 code.publish(units)?;
                 (code, None)
             }
-            Compilation::Lazy => {
+            Strategy::Lazy | Strategy::EagerBackground | Strategy::LazyBaselineEagerTop => {
                 (ModuleCode::new(&engine.0.space, module.clone(), Lazy::Stubs)?, Some(LazyUnits::new(&module)))
             }
         };
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
+        // Relaxed: hands out numbers.
+        let id = ModuleId(engine.0.modules.fetch_add(1, Ordering::Relaxed));
         Ok(CompiledModule(Arc::new(CompiledModuleInner {
+            id,
             code,
             layout,
             lazy,
@@ -201,6 +215,11 @@ impl CompiledModule {
     /// The decoded module.
     pub fn module(&self) -> &Arc<Module> {
         &self.0.module
+    }
+
+    /// The number of the module in its engine.
+    pub fn id(&self) -> ModuleId {
+        self.0.id
     }
 
     /// The engine.
@@ -262,7 +281,14 @@ impl CompiledModule {
     pub(crate) fn compile_now(&self, func: DefinedFunc) -> Result<usize> {
         let inner = &*self.0;
         if let Some(lazy) = &inner.lazy {
-            lazy.compile(&inner.engine.0.top, &inner.module, &inner.layout, &inner.code, func)?;
+            lazy.compile(
+                &inner.engine.0.compilers,
+                inner.engine.config().tiers.lowest(),
+                &inner.module,
+                &inner.layout,
+                &inner.code,
+                func,
+            )?;
         }
         Ok(inner.code.entry(func))
     }

@@ -12,7 +12,13 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
+pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
+
+#[cfg(loom)]
+pub(crate) use loom::thread::yield_now;
+#[cfg(not(loom))]
+pub(crate) use std::thread::yield_now;
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +40,14 @@ pub(crate) enum Site {
     AttentionRequest = 7,
     /// The fence of the thread that sets a stack limit.
     AttentionLimit = 8,
+    /// The fence of a thread that is about to sleep.
+    SleepFence = 9,
+    /// The fence of a thread that may have to wake others.
+    WakeFence = 10,
+    /// The fence of a thread that has added units, before it looks whether the pool is shut down.
+    AddFence = 11,
+    /// The fence of a thread that shuts a pool down, before it looks for units.
+    ShutdownFence = 12,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

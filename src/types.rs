@@ -225,6 +225,8 @@ pub enum ExternType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tier {
+    /// The tier that compiles fast.
+    Baseline = 1,
     /// The optimising tier.
     Top = 2,
 }

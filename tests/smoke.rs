@@ -1,7 +1,7 @@
 //! The whole way from text to results, in each way of compiling.
 
 use std::sync::Arc;
-use updraft::config::{Compilation, Config};
+use updraft::config::{Config, Strategy};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::runtime::instance::Instance;
@@ -13,9 +13,9 @@ use updraft::types::{FuncType, ValType};
 
 fn configs() -> Vec<Config> {
     let mut all = Vec::new();
-    for compilation in [Compilation::Eager, Compilation::Lazy] {
+    for compilation in [Strategy::Eager, Strategy::Lazy] {
         for signals in [true, false] {
-            all.push(Config { compilation, signals, ..Config::default() });
+            all.push(Config { strategy: compilation, signals, ..Config::default() });
         }
     }
     all

@@ -39,6 +39,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/runtime/backtrace.rs", "tier::compiled::CodeKind", "frames are told apart by the kind of their code"),
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
+    ("src/sync.rs", "sys::threads::lower_priority", "threads of the top tier give way to others"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),
 ];
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use updraft::config::{Compilation, Config};
+use updraft::config::{Config, Strategy};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::{Error, Result};
 use updraft::runtime::func::Func;
@@ -53,8 +53,8 @@ struct Program {
 }
 
 impl Program {
-    fn new(wasm: &[u8], compilation: Compilation, change: impl FnOnce(&mut WasiConfig)) -> Program {
-        let engine = Engine::new(Config { compilation, ..Config::default() }).unwrap();
+    fn new(wasm: &[u8], compilation: Strategy, change: impl FnOnce(&mut WasiConfig)) -> Program {
+        let engine = Engine::new(Config { strategy: compilation, ..Config::default() }).unwrap();
         let module = CompiledModule::new(&engine, wasm).unwrap();
         let mut config = WasiConfig::new();
         config.stdout(Output::Buffer { limit: 1 << 20 });
@@ -82,14 +82,14 @@ impl Program {
 }
 
 fn run(wat: &str, change: impl FnOnce(&mut WasiConfig)) -> Program {
-    Program::new(wat.as_bytes(), Compilation::Eager, change)
+    Program::new(wat.as_bytes(), Strategy::Eager, change)
 }
 
 const PREVIEW1: &str = r#"(import "wasi_snapshot_preview1""#;
 
 #[test]
 fn hello_from_both_generations_in_every_way_of_compiling() {
-    for compilation in [Compilation::Eager, Compilation::Lazy] {
+    for compilation in [Strategy::Eager, Strategy::Lazy] {
         for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
             let wat = format!(
                 r#"(module
@@ -337,7 +337,7 @@ fn host_functions_have_stack_wherever_the_guest_stands() {
 fn programs_that_use_a_c_library() {
     // `libc.c` beside it is the source, with the command that built it.
     let wasm = include_bytes!("wasi/libc.wasm");
-    for compilation in [Compilation::Eager, Compilation::Lazy] {
+    for compilation in [Strategy::Eager, Strategy::Lazy] {
         let temp = Temp::new();
         for name in ["data", "fixed"] {
             fs::create_dir(temp.0.join(name)).unwrap();

@@ -10,7 +10,7 @@ use super::types::{memory_type_for_c, updraft_memorytype_t};
 use super::updraft_finalizer_t;
 use super::version::{feature_bit, updraft_feature_t};
 use super::{Counted, Extensible, HostData, clone_object, delete, enter, flag, new_object, object};
-use crate::config::{Compilation, Config, MemoryMode};
+use crate::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
 use crate::error::{Error, Result};
 use crate::module::Features;
 use crate::runtime::memory::{HostMemory, MemoryCreator};
@@ -26,12 +26,36 @@ impl Counted for updraft_config_t {
     const KIND: u32 = 0x666e_4375;
 }
 
-/// When functions are compiled.
-pub type updraft_compilation_t = u32;
+/// When functions are compiled. What is compiled first is the lowest tier that `updraft_tiers_t` names.
+pub type updraft_strategy_t = u32;
 /// All functions before the module exists.
-pub const UPDRAFT_COMPILATION_EAGER: updraft_compilation_t = 0;
+pub const UPDRAFT_STRATEGY_EAGER: updraft_strategy_t = 0;
 /// Each function at its first call.
-pub const UPDRAFT_COMPILATION_LAZY: updraft_compilation_t = 1;
+pub const UPDRAFT_STRATEGY_LAZY: updraft_strategy_t = 1;
+/// All functions in the background, from the creation of the module on; what is called before its turn comes is
+/// compiled at once.
+pub const UPDRAFT_STRATEGY_EAGER_BACKGROUND: updraft_strategy_t = 2;
+/// In the baseline tier at the first call, in the top tier in the background, from the creation of the module on. With
+/// one tier only: as LAZY, or as EAGER_BACKGROUND if that is the top tier.
+pub const UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP: updraft_strategy_t = 3;
+
+/// Which compilers are used.
+pub type updraft_tiers_t = u32;
+/// The optimising one only.
+pub const UPDRAFT_TIERS_TOP: updraft_tiers_t = 0;
+/// The fast one only.
+pub const UPDRAFT_TIERS_BASELINE: updraft_tiers_t = 1;
+/// The fast one first, the optimising one for what is worth it.
+pub const UPDRAFT_TIERS_BOTH: updraft_tiers_t = 2;
+
+/// Which compiler is the baseline tier.
+pub type updraft_baseline_t = u32;
+/// The engine's own where there is one for the processor.
+pub const UPDRAFT_BASELINE_AUTO: updraft_baseline_t = 0;
+/// The engine's own; the engine is refused where there is none.
+pub const UPDRAFT_BASELINE_NATIVE: updraft_baseline_t = 1;
+/// The optimising compiler with optimisation switched off.
+pub const UPDRAFT_BASELINE_PORTABLE: updraft_baseline_t = 2;
 
 /// How accesses to 32-bit memories are kept in bounds.
 pub type updraft_memory_mode_t = u32;
@@ -156,20 +180,68 @@ pub unsafe extern "C" fn updraft_config_set_feature(
     })
 }
 
-/// When functions are compiled: an `UPDRAFT_COMPILATION_` number. Default: EAGER.
+/// When functions are compiled: an `UPDRAFT_STRATEGY_` number. Default: EAGER.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn updraft_config_set_compilation(
+pub unsafe extern "C" fn updraft_config_set_strategy(
     config: *mut updraft_config_t,
-    compilation: updraft_compilation_t,
+    strategy: updraft_strategy_t,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     change(config, error, |config| {
-        config.compilation = match compilation {
-            UPDRAFT_COMPILATION_EAGER => Compilation::Eager,
-            UPDRAFT_COMPILATION_LAZY => Compilation::Lazy,
-            other => return Err(Fail::misuse(format!("compilation has no value {other}"))),
+        config.strategy = strategy_of(strategy)?;
+        Ok(())
+    })
+}
+
+/// The strategy of this number.
+pub(super) fn strategy_of(strategy: updraft_strategy_t) -> Result<Strategy, Fail> {
+    match strategy {
+        UPDRAFT_STRATEGY_EAGER => Ok(Strategy::Eager),
+        UPDRAFT_STRATEGY_LAZY => Ok(Strategy::Lazy),
+        UPDRAFT_STRATEGY_EAGER_BACKGROUND => Ok(Strategy::EagerBackground),
+        UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP => Ok(Strategy::LazyBaselineEagerTop),
+        other => Err(Fail::misuse(format!("strategy has no value {other}"))),
+    }
+}
+
+/// Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
+///
+/// Fails with MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_config_set_tiers(
+    config: *mut updraft_config_t,
+    tiers: updraft_tiers_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    change(config, error, |config| {
+        config.tiers = match tiers {
+            UPDRAFT_TIERS_TOP => Tiers::Top,
+            UPDRAFT_TIERS_BASELINE => Tiers::Baseline,
+            UPDRAFT_TIERS_BOTH => Tiers::Both,
+            other => return Err(Fail::misuse(format!("tiers has no value {other}"))),
+        };
+        Ok(())
+    })
+}
+
+/// Which compiler is the baseline tier: an `UPDRAFT_BASELINE_` number. Default: AUTO. NATIVE is refused
+/// (`updraft_engine_new`) where there is none.
+///
+/// Fails with MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_config_set_baseline(
+    config: *mut updraft_config_t,
+    baseline: updraft_baseline_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    change(config, error, |config| {
+        config.baseline = match baseline {
+            UPDRAFT_BASELINE_AUTO => BaselineChoice::Auto,
+            UPDRAFT_BASELINE_NATIVE => BaselineChoice::Native,
+            UPDRAFT_BASELINE_PORTABLE => BaselineChoice::Portable,
+            other => return Err(Fail::misuse(format!("baseline has no value {other}"))),
         };
         Ok(())
     })

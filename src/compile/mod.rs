@@ -3,12 +3,18 @@
 //!     eager: all functions on scoped threads, before the module exists; linked directly
 //!     lazy:  one function on the calling thread, at its first call; linked through slots
 //!
+//! `pool` has the threads, `queue` the units that wait for one.
+//!
 //! In: a validated module. Out: code that is published.
 //!
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling but the
 //! claim of the very function.
 
+mod lock;
+pub mod pool;
+mod queue;
 pub mod trampoline;
+mod wake;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,9 +25,9 @@ use crate::code::publish::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::sync::{generation, without_host_signals};
-use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
-use crate::tier::top::{CallLinkage, Scratch, TopCompiler};
+use crate::tier::top::CallLinkage;
+use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Functions that a thread takes at once.
@@ -29,12 +35,22 @@ const CHUNK: usize = 4;
 /// Stack of a compiling thread: Cranelift recurses on deep expression trees.
 pub(crate) const COMPILE_STACK: usize = 8 << 20;
 
+/// The number of a module in its engine, from 1; no two modules have the same, not even one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(pub u64);
+
 /// A function and its code.
 pub type Unit = (DefinedFunc, Tier, CompiledCode);
 
 /// Compiles all functions on up to `threads` threads, the calling one included, in the order of the module.
 /// Fails with the error of the lowest function that failed.
-pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, threads: usize) -> Result<Vec<Unit>> {
+pub fn compile_all(
+    compilers: &Compilers,
+    tier: Tier,
+    module: &Module,
+    layout: &VmLayout,
+    threads: usize,
+) -> Result<Vec<Unit>> {
     let count = module.defined_func_count();
     let threads = threads.min(count.div_ceil(CHUNK)).max(1);
     let next = AtomicUsize::new(0);
@@ -50,7 +66,7 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
             }
             for index in start..count.min(start + CHUNK) {
                 let func = DefinedFunc(index as u32);
-                let code = top.compile_function(&mut scratch, module, layout, func, CallLinkage::Direct);
+                let code = compilers.compile(tier, &mut scratch, module, layout, func, CallLinkage::Direct);
                 let failed = code.is_err();
                 own.push((index, code));
                 if failed {
@@ -72,7 +88,7 @@ pub fn compile_all(top: &TopCompiler, module: &Module, layout: &VmLayout, thread
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(index, code)| Ok((DefinedFunc(index as u32), Tier::Top, code?))).collect()
+    done.into_iter().map(|(index, code)| Ok((DefinedFunc(index as u32), tier, code?))).collect()
 }
 
 /// The functions of a module that are compiled at their first call.
@@ -96,15 +112,17 @@ impl LazyUnits {
     /// Compiles and publishes a function unless that has happened.
     pub fn compile(
         &self,
-        top: &TopCompiler,
+        compilers: &Compilers,
+        tier: Tier,
         module: &Arc<Module>,
         layout: &VmLayout,
         code: &ModuleCode,
         func: DefinedFunc,
     ) -> Result<()> {
         let compile = || -> Outcome {
-            top.compile_function(&mut Scratch::new(), module, layout, func, CallLinkage::Slot)
-                .and_then(|compiled| code.publish(vec![(func, Tier::Top, compiled)]))
+            compilers
+                .compile(tier, &mut Scratch::new(), module, layout, func, CallLinkage::Slot)
+                .and_then(|compiled| code.publish(vec![(func, tier, compiled)]))
                 .map_err(|error| error.to_string().into())
         };
         let claim = &self.claims[func.index()];

@@ -25,7 +25,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use once_cell::sync::OnceCell;
 
@@ -114,6 +114,16 @@ impl<T> ForkMutex<T> {
     pub fn lock(&self) -> ForkGuard<'_, T> {
         let pass = enter();
         ForkGuard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _pass: pass }
+    }
+
+    /// Takes the lock unless somebody else has it.
+    pub fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
+        let pass = enter();
+        match self.0.try_lock() {
+            Ok(guard) => Some(ForkGuard { guard, _pass: pass }),
+            Err(TryLockError::Poisoned(poisoned)) => Some(ForkGuard { guard: poisoned.into_inner(), _pass: pass }),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The value, to which nobody else has access.

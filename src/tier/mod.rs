@@ -1,5 +1,7 @@
 //! Stage 3: a unit becomes [`compiled::CompiledCode`]. A pure function: no threads, no OS, no engine.
 //!
+//! Two compilers, one record, one convention for calls: a caller never knows which of them made its callee.
+//!
 //! Not here: when a unit is compiled (`compile`), where its bytes go (`code`).
 
 #![forbid(unsafe_code)]
@@ -8,3 +10,98 @@ pub mod compiled;
 pub mod top;
 
 pub use crate::types::Tier;
+
+use crate::abi::vmctx::VmLayout;
+use crate::config::{BaselineChoice, Config};
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::types::DefinedFunc;
+use compiled::CompiledCode;
+use top::{Bounds, CallLinkage, Optimisation, TopCompiler};
+
+/// The compilers of an engine. Any thread; each brings its own [`Scratch`].
+pub struct Compilers {
+    top: TopCompiler,
+    /// Absent where only the top tier is used.
+    baseline: Option<Baseline>,
+}
+
+/// The compiler of the baseline tier.
+enum Baseline {
+    /// Cranelift without optimisation.
+    Portable(TopCompiler),
+}
+
+/// Which compiler the baseline tier is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaselineKind {
+    /// The engine's own.
+    Native,
+    /// Cranelift without optimisation.
+    Portable,
+}
+
+/// What one thread reuses from unit to unit.
+#[derive(Default)]
+pub struct Scratch {
+    top: top::Scratch,
+}
+
+impl Scratch {
+    /// Empty buffers.
+    pub fn new() -> Scratch {
+        Scratch::default()
+    }
+}
+
+impl Compilers {
+    /// The compilers that the configuration asks for, for this machine.
+    pub fn new(config: &Config, bounds: Bounds) -> Result<Compilers> {
+        let top = TopCompiler::new(config, bounds)?;
+        let wanted = config.tiers.contains(Tier::Baseline);
+        let baseline = match config.baseline {
+            _ if !wanted => None,
+            BaselineChoice::Native => {
+                return Err(Error::Unsupported {
+                    offset: 0,
+                    feature: "a baseline compiler of the engine's own".into(),
+                });
+            }
+            BaselineChoice::Auto | BaselineChoice::Portable => {
+                Some(Baseline::Portable(TopCompiler::with_optimisation(config, bounds, Optimisation::None)?))
+            }
+        };
+        Ok(Compilers { top, baseline })
+    }
+
+    /// The optimising compiler, which makes the trampolines, too.
+    pub fn top(&self) -> &TopCompiler {
+        &self.top
+    }
+
+    /// Which compiler the baseline tier is, if there is one.
+    pub fn baseline_kind(&self) -> Option<BaselineKind> {
+        self.baseline.as_ref().map(|baseline| match baseline {
+            Baseline::Portable(_) => BaselineKind::Portable,
+        })
+    }
+
+    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots.
+    pub fn compile(
+        &self,
+        tier: Tier,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        linkage: CallLinkage,
+    ) -> Result<CompiledCode> {
+        match (tier, &self.baseline) {
+            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage),
+            (Tier::Baseline, Some(Baseline::Portable(compiler))) => {
+                compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot)
+            }
+            (Tier::Baseline, None) => Err(Error::Bug { reason: "there is no baseline tier in this engine".into() }),
+        }
+    }
+}

@@ -5,7 +5,7 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{Compilation, Config, MemoryMode};
+use updraft::config::{Config, MemoryMode, Strategy, Tiers};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -43,9 +43,10 @@ pub const MODES: &[Mode] = &[
         name: "lazy",
         adjust: |config| {
             config.memory_mode = MemoryMode::Guarded;
-            config.compilation = Compilation::Lazy;
+            config.strategy = Strategy::Lazy;
         },
     },
+    Mode { name: "baseline", adjust: |config| config.tiers = Tiers::Baseline },
     Mode {
         name: "signals-off",
         adjust: |config| {
@@ -65,7 +66,7 @@ pub const MODES: &[Mode] = &[
         adjust: |config| {
             config.memory_mode = MemoryMode::Explicit;
             config.memory_moves = true;
-            config.compilation = Compilation::Lazy;
+            config.strategy = Strategy::Lazy;
         },
     },
 ];

@@ -25,7 +25,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::types::{DefinedFunc, FuncIndex, FuncType};
+use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{StackCheck, Unit};
 use translate::{Buffers, Job};
 
@@ -54,6 +54,15 @@ pub enum CallLinkage {
     Direct,
     /// Through their slots: they may not be compiled yet.
     Slot,
+}
+
+/// How much time goes into the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimisation {
+    /// As fast as Cranelift makes it: the top tier.
+    Speed,
+    /// Compiled as fast as Cranelift can: the portable baseline tier.
+    None,
 }
 
 /// What changes the code that is emitted.
@@ -118,6 +127,11 @@ impl TopCompiler {
     ///
     /// Fails if the processor lacks what x86-64-v2 has.
     pub fn new(config: &Config, bounds: Bounds) -> Result<TopCompiler> {
+        TopCompiler::with_optimisation(config, bounds, Optimisation::Speed)
+    }
+
+    /// As [`TopCompiler::new`], for the top tier or for the portable baseline tier.
+    pub fn with_optimisation(config: &Config, bounds: Bounds, optimisation: Optimisation) -> Result<TopCompiler> {
         let unsupported = |feature: &str| Error::Unsupported { offset: 0, feature: feature.into() };
         let mut machine = cranelift_native::builder().map_err(unsupported)?;
         if !config.avx {
@@ -127,7 +141,7 @@ impl TopCompiler {
             }
         }
         let isa = machine
-            .finish(settings::Flags::new(shared_settings(config)))
+            .finish(settings::Flags::new(shared_settings(config, optimisation)))
             .map_err(|error| unsupported(&error.to_string()))?;
         let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
         if let Some(missing) = REQUIRED.into_iter().find(|name| !has(name)) {
@@ -136,7 +150,9 @@ impl TopCompiler {
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let options = Options { bounds, signals, interrupts: config.interrupts };
-        Ok(TopCompiler { isa, options, fail_function: config.fail_function })
+        let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
+        let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
+        Ok(TopCompiler { isa, options, fail_function })
     }
 
     /// Compiles a function of a validated module.
@@ -243,12 +259,17 @@ fn start<'a>(
     FunctionBuilder::new(&mut context.func, builder)
 }
 
-fn shared_settings(config: &Config) -> settings::Builder {
+fn shared_settings(config: &Config, optimisation: Optimisation) -> settings::Builder {
     let mut shared = settings::builder();
     let nans = if config.canonicalize_nans { "true" } else { "false" };
     let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+    let (opt_level, regalloc) = match optimisation {
+        Optimisation::Speed => ("speed", "backtracking"),
+        Optimisation::None => ("none", "single_pass"),
+    };
     for (name, value) in [
-        ("opt_level", "speed"),
+        ("opt_level", opt_level),
+        ("regalloc_algorithm", regalloc),
         ("is_pic", "true"),
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "false"),
