@@ -18,7 +18,6 @@
 ;;   frame 0, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp

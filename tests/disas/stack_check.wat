@@ -34,7 +34,6 @@
 ;;   frame 16, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -64,7 +63,6 @@
 ;;   frame 4160, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 2
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp

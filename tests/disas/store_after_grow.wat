@@ -11,7 +11,6 @@
 ;;   frame 32, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 0
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp

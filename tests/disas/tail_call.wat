@@ -16,7 +16,6 @@
 ;;   frame 0, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 1
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -49,7 +48,6 @@
 ;;   frame 0, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 2
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -74,7 +72,6 @@
 ;;   frame 0, aligned to 32
 ;; L0:
 ;;     pop rbp
-;;     mov eax, 3
 ;;     call qword ptr [rdi+0x18]
 ;;     push rbp
 ;;     mov rbp, rsp

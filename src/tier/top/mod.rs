@@ -177,7 +177,6 @@ impl TopCompiler {
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
-            let func = index.0;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             self.finish(
                 scratch,
