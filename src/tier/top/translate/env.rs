@@ -6,8 +6,8 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 
 use super::Translator;
-use super::state::builtin_key;
-use crate::abi::builtin::{AbiType, Builtin};
+use super::state::{builtin_key, plain_key};
+use crate::abi::builtin::{AbiType, Builtin, Plain};
 use crate::abi::vmctx::{self, Place};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
@@ -76,6 +76,21 @@ impl Translator<'_> {
     /// As `call_builtin`, for helpers that have a result.
     pub(super) fn call_builtin_value(&mut self, builtin: Builtin, args: &[Value]) -> Value {
         self.call_builtin(builtin, args).expect("the helper has a result")
+    }
+
+    /// Calls a function of the platform. It is no call as the stack check counts them: it calls nothing of ours.
+    pub(super) fn call_plain(&mut self, function: Plain, args: &[Value; 3]) {
+        let key = plain_key(function);
+        let signature = self.buf.builtins.get(key).unwrap_or_else(|| {
+            let mut signature = Signature::new(CallConv::SystemV);
+            signature.params.extend(args.map(|arg| AbiParam::new(self.b.func.dfg.value_type(arg))));
+            let signature = self.b.import_signature(signature);
+            self.buf.builtins.insert(key, signature);
+            signature
+        });
+        let table = self.b.ins().load(types::I64, IN_PLACE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, IN_PLACE, table, function.offset());
+        self.b.ins().call_indirect(signature, callee, args);
     }
 
     /// A 32-bit constant, as helpers take indices and codes.

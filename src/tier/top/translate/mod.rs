@@ -5,9 +5,10 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers
-//!     control, call, variable, numeric, memory, table, reference, vector, relaxed, atomic, wide = groups of operators
+//!     control, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod bulk;
 mod call;
 mod control;
 mod env;
@@ -191,6 +192,7 @@ impl Translator<'_> {
             || control::translate(self, op)
             || numeric::translate(self, op)
             || memory::translate(self, op)
+            || bulk::translate(self, op)
             || call::translate(self, op)
             || table::translate(self, op)
             || reference::translate(self, op)

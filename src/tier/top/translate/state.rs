@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{Block, BlockArg, BlockCall, FuncRef, SigRef, Value};
 use cranelift_frontend::Variable;
 use wasmparser::{BlockType, OperatorsReaderAllocations};
 
-use crate::abi::builtin::Builtin;
+use crate::abi::builtin::{Builtin, Plain};
 
 /// Whether the operators that follow can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,4 +155,9 @@ pub(super) fn variable(local: u32) -> Variable {
 /// The key of a helper in [`Buffers::builtins`].
 pub(super) fn builtin_key(builtin: Builtin) -> u32 {
     builtin as u32
+}
+
+/// As [`builtin_key`], for functions of the platform.
+pub(super) fn plain_key(function: Plain) -> u32 {
+    Builtin::ALL.len() as u32 + function as u32
 }
