@@ -147,13 +147,15 @@ impl Translator<'_> {
         let branch = ended.back_edge.filter(|_| ended.back_edges == 1)?;
         let dfg = &self.b.func.dfg;
         let InstructionData::Brif { arg, .. } = dfg.insts[branch] else { return None };
-        let compare = dfg.value_def(dfg.resolve_aliases(arg)).inst()?;
-        let InstructionData::IntCompare { cond: relation @ (IntCC::Equal | IntCC::NotEqual), args, .. } =
-            dfg.insts[compare]
-        else {
-            return None;
+        let condition = dfg.resolve_aliases(arg);
+        let compare = dfg.value_def(condition).inst().map(|inst| dfg.insts[inst]);
+        let (relation, counter, bound) = match compare {
+            Some(InstructionData::IntCompare { cond: cond @ (IntCC::Equal | IntCC::NotEqual), args, .. }) => {
+                (cond, self.sum(args[0])?, self.constant(args[1])?)
+            }
+            Some(InstructionData::IntCompare { .. }) => return None,
+            _ => (IntCC::NotEqual, self.sum(condition)?, 0),
         };
-        let (counter, bound) = (self.sum(args[0])?, self.constant(args[1])?);
         let ValueDef::Param(block, position) = dfg.value_def(counter.base?) else { return None };
         if block != ended.header {
             return None;
