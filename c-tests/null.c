@@ -18,6 +18,10 @@ static struct {
     updraft_shared_memory_t *shared_memory;
     updraft_wasi_config_t *wasi_config;
     updraft_wasi_t *wasi;
+    updraft_subscription_t *subscription;
+    updraft_module_options_t *module_options;
+    updraft_job_t *job;
+    updraft_task_t *task;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     uint8_t *data;
@@ -36,6 +40,8 @@ static struct {
 /* What calls make that may be given NULL. */
 static struct {
     updraft_engine_t *engine;
+    updraft_module_t *module;
+    updraft_job_t *job;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -52,6 +58,11 @@ static struct {
     updraft_store_limits_t store_limits;
     updraft_extern_t outside;
     updraft_raw_t raw;
+    updraft_event_t event;
+    updraft_func_state_t func_state;
+    updraft_module_stats_t module_stats;
+    updraft_compile_stats_t compile_stats;
+    updraft_estimate_t estimate;
 } structs;
 
 static updraft_engine_t *engine;
@@ -64,6 +75,11 @@ static updraft_interrupt_t *interrupt;
 static updraft_shared_memory_t *shared;
 static updraft_wasi_config_t *wasi_config;
 static updraft_wasi_t *wasi;
+static updraft_subscription_t *subscription;
+static updraft_module_options_t *options;
+static updraft_job_t *job;
+static updraft_task_t *task;
+static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
 static updraft_func_t func;
@@ -97,6 +113,20 @@ static ptrdiff_t write_stream(void *env, const uint8_t *from, size_t len) {
     return (ptrdiff_t)len;
 }
 
+static void on_event(void *env, const updraft_event_t *event) {
+    (void)env, (void)event;
+}
+
+/* Keeps the first task, runs the others. */
+static void executor(void *env, updraft_task_t *given) {
+    (void)env;
+    if (task == NULL) {
+        task = given;
+    } else {
+        OK(updraft_task_run(given, E));
+    }
+}
+
 /* A host function; those calls that need a caller are made from it. */
 static updraft_error_t *callback(void *env, updraft_caller_t *caller, const updraft_val_t *args, size_t arg_count,
                                  updraft_val_t *results, size_t result_count) {
@@ -117,6 +147,8 @@ static void set_up(void) {
     updraft_instance_t caller = 0;
     updraft_module_t *calling;
     updraft_extern_t import;
+    updraft_config_t *made_by_host;
+    updraft_engine_t *hosted = NULL;
 
     memset(&out, 0x5a, sizeof out);
     untouched = out;
@@ -155,6 +187,19 @@ static void set_up(void) {
     OK(updraft_shared_memory_new(engine, &structs.memorytype, &shared, E));
     OK(updraft_wasi_config_new(&wasi_config, E));
     OK(updraft_wasi_new(wasi_config, &wasi, E));
+    OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 1, &subscription, E));
+    structs.module_stats.struct_size = sizeof structs.module_stats;
+    structs.compile_stats.struct_size = sizeof structs.compile_stats;
+    structs.estimate.struct_size = sizeof structs.estimate;
+    OK(updraft_module_options_new(&options, E));
+    /* A job is a task of the executor, until somebody waits for it. */
+    made_by_host = test_config();
+    OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
+    OK(updraft_engine_new(made_by_host, &hosted, E));
+    OK(updraft_module_new_async(hosted, bytes, sizeof bytes, NULL, NULL, NULL, &job, E));
+    updraft_engine_delete(hosted);
+    updraft_config_delete(made_by_host);
+    if (task == NULL) test_stop("no task");
     error = updraft_error_new("x", 1, NULL, NULL);
 
     /* A call from WebAssembly, for those functions that need a caller. */
@@ -252,6 +297,8 @@ static void call_everything(void) {
     FAILS(MISUSE, "count is NULL", updraft_module_compiled_count(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_code_size(NULL, &out.size, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_code_size(module, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_id(NULL, &out.u64, E));
+    FAILS(MISUSE, "module_id is NULL", updraft_module_id(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_features(NULL, &out.u64, E));
     FAILS(MISUSE, "features is NULL", updraft_module_features(module, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_custom_section_count(NULL, &out.size, E));
@@ -287,6 +334,91 @@ static void call_everything(void) {
     FAILS(MISUSE, "memory_type is NULL", updraft_module_export_memorytype(module, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_export_globaltype(NULL, 1, &structs.globaltype, E));
     FAILS(MISUSE, "global_type is NULL", updraft_module_export_globaltype(module, 1, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_subscription_new(NULL, 1, 1, 1, &out.subscription, E));
+    FAILS(MISUSE, "out is NULL", updraft_subscription_new(engine, 1, 1, 1, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_clone(NULL, &out.subscription, E));
+    FAILS(MISUSE, "out is NULL", updraft_subscription_clone(subscription, NULL, E));
+    updraft_subscription_delete(NULL);
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_close(NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_drain(NULL, &structs.event, 1, sizeof structs.event, &out.size, E));
+    FAILS(MISUSE, "events is NULL", updraft_subscription_drain(subscription, NULL, 1, sizeof structs.event, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_subscription_drain(subscription, &structs.event, 1, sizeof structs.event, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_wait(NULL, 0, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_fd(NULL, &out.i32, E));
+    FAILS(MISUSE, "fd is NULL", updraft_subscription_fd(subscription, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_dropped(NULL, &out.u64, E));
+    FAILS(MISUSE, "count is NULL", updraft_subscription_dropped(subscription, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_set_callback(NULL, 0, on_event, &finalized, finalizer, E));
+    FAILS(MISUSE, "callback is NULL", updraft_subscription_set_callback(subscription, 0, NULL, &finalized, finalizer, E));
+    OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));
+    FAILS(MISUSE, "subscription is NULL", updraft_subscription_dispatch(NULL, 1, &out.size, E));
+    OK(updraft_subscription_dispatch(subscription, 1, NULL, E));
+    FAILS(MISUSE, "out is NULL", updraft_module_options_new(NULL, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_clone(NULL, &out.module_options, E));
+    FAILS(MISUSE, "out is NULL", updraft_module_options_clone(options, NULL, E));
+    updraft_module_options_delete(NULL);
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_func_strategy(NULL, funcs, 1, 1, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_options_set_func_strategy(options, NULL, 1, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_module_new_with_options(NULL, bytes, 1, options, &out.module, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_new_with_options(engine, NULL, 1, options, &out.module, E));
+    OK(updraft_module_new_with_options(engine, bytes, sizeof bytes, NULL, &made.module, E)); updraft_module_delete(made.module);
+    FAILS(MISUSE, "out is NULL", updraft_module_new_with_options(engine, bytes, 1, options, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_module_new_async(NULL, bytes, 1, finalizer, &finalized, options, &out.job, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_new_async(engine, NULL, 1, finalizer, &finalized, options, &out.job, E));
+    OK(updraft_module_new_async(engine, bytes, sizeof bytes, NULL, NULL, NULL, &made.job, E)); OK(updraft_job_wait(made.job, UINT64_MAX, E)); updraft_job_delete(made.job);
+    FAILS(MISUSE, "out is NULL", updraft_module_new_async(engine, bytes, 1, finalizer, &finalized, options, NULL, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_state(NULL, &out.u32, E));
+    FAILS(MISUSE, "state is NULL", updraft_job_state(job, NULL, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_wait(NULL, 0, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_module(NULL, &out.module, E));
+    FAILS(MISUSE, "out is NULL", updraft_job_module(job, NULL, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_module_id(NULL, &out.u64, E));
+    FAILS(MISUSE, "module_id is NULL", updraft_job_module_id(job, NULL, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_cancel(NULL, E));
+    FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
+    FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
+    updraft_job_delete(NULL);
+    FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_wait_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, E)); OK(updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, UINT64_MAX, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_request_tier(NULL, funcs, 1, 1, 1, &out.size, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_request_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, NULL, E)); OK(updraft_module_request_tier(module, NULL, 0, UPDRAFT_TIER_TOP, 0, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_set_policy(NULL, funcs, 1, 1, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_set_policy(module, NULL, 1, UPDRAFT_POLICY_AUTO, E)); OK(updraft_module_set_policy(module, NULL, 0, UPDRAFT_POLICY_AUTO, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_allow_again(NULL, funcs, 1, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_allow_again(module, NULL, 1, E)); OK(updraft_module_allow_again(module, NULL, 0, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_cancel(NULL, 1, &out.u32, E));
+    OK(updraft_module_cancel(module, UPDRAFT_CANCEL_IF_NOT_READY, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_clear(NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_func_states(NULL, 1, &structs.func_state, 1, sizeof structs.func_state, &out.size, E));
+    FAILS(MISUSE, "states is NULL", updraft_module_func_states(module, 1, NULL, 1, sizeof structs.func_state, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_module_func_states(module, 1, &structs.func_state, 1, sizeof structs.func_state, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_stats(NULL, &structs.module_stats, E));
+    FAILS(MISUSE, "stats is NULL", updraft_module_stats(module, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_workers(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_executor(NULL, 1, executor, &finalized, finalizer, E));
+    FAILS(MISUSE, "executor is NULL", updraft_config_set_executor(config, 1, NULL, &finalized, finalizer, E));
+    OK(updraft_config_set_executor(config, 1, executor, NULL, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_lazy_batch(NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_schedule_seed(NULL, 1, E));
+    FAILS(MISUSE, "task is NULL", updraft_task_run(NULL, E));
+    FAILS(MISUSE, "task is NULL", updraft_task_is_background(NULL, &out.u32, E));
+    FAILS(MISUSE, "background is NULL", updraft_task_is_background(task, NULL, E));
+    updraft_task_delete(NULL);
+    FAILS(MISUSE, "engine is NULL", updraft_engine_run_jobs(NULL, 1, 0, &out.size, E));
+    OK(updraft_engine_run_jobs(engine, 0, 0, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_cancel(NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_shutdown(NULL, 0, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_clear(NULL, &out.size, E));
+    OK(updraft_engine_clear(engine, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_set_code_limit(NULL, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_estimate(NULL, bytes, 1, &structs.estimate, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_engine_estimate(engine, NULL, 1, &structs.estimate, E));
+    FAILS(MISUSE, "estimate is NULL", updraft_engine_estimate(engine, bytes, 1, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_compile_stats(NULL, &structs.compile_stats, E));
+    FAILS(MISUSE, "stats is NULL", updraft_engine_compile_stats(engine, NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_trigger(NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_clear(NULL, E));
     FAILS(MISUSE, "interrupt is NULL", updraft_interrupt_is_pending(NULL, &out.u32, E));
@@ -347,9 +479,9 @@ static void call_everything(void) {
     FAILS(MISUSE, "store is NULL", updraft_func_call(NULL, func, &null_ref, 1, &out.val, 1, E));
     FAILS(MISUSE, "args is NULL", updraft_func_call(store, func, NULL, 1, &out.val, 1, E));
     FAILS(MISUSE, "results is NULL", updraft_func_call(store, func, &null_ref, 1, NULL, 1, E));
-    FAILS(MISUSE, "store is NULL", updraft_func_call_with_timeout(NULL, func, &null_ref, 1, &out.val, 1, 1, E));
-    FAILS(MISUSE, "args is NULL", updraft_func_call_with_timeout(store, func, NULL, 1, &out.val, 1, 1, E));
-    FAILS(MISUSE, "results is NULL", updraft_func_call_with_timeout(store, func, &null_ref, 1, NULL, 1, 1, E));
+    FAILS(MISUSE, "store is NULL", updraft_func_call_with_timeout(NULL, func, &null_ref, 1, &out.val, 1, 0, E));
+    FAILS(MISUSE, "args is NULL", updraft_func_call_with_timeout(store, func, NULL, 1, &out.val, 1, 0, E));
+    FAILS(MISUSE, "results is NULL", updraft_func_call_with_timeout(store, func, &null_ref, 1, NULL, 1, 0, E));
     FAILS(MISUSE, "store is NULL", updraft_func_call_raw(NULL, func, &structs.raw, E));
     FAILS(MISUSE, "values is NULL", updraft_func_call_raw(store, func, NULL, E));
     FAILS(MISUSE, "store is NULL", updraft_func_to_raw(NULL, func, &out.size, E));
@@ -512,6 +644,10 @@ int main(void) {
     CHECK(memcmp(&out, &untouched, sizeof out) == 0);
     CHECK_EQ(finalized, 0);
     updraft_error_delete(error);
+    updraft_task_delete(task);
+    updraft_job_delete(job);
+    updraft_module_options_delete(options);
+    updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);
     updraft_wasi_config_delete(wasi_config);
     updraft_shared_memory_delete(shared);

@@ -124,9 +124,15 @@ static inline updraft_engine_t *test_engine(void) {
     return engine;
 }
 
+/* A store that has settled on this thread, as every store does after some calls: the library then has shorter ways. */
 static inline updraft_store_t *test_store(const updraft_engine_t *engine) {
     updraft_store_t *store = NULL;
+    uint32_t running = 0;
+    int i;
     if (updraft_store_new(engine, &store, E) != UPDRAFT_STATUS_OK) test_stop("updraft_store_new");
+    for (i = 0; i < 100; i++) {
+        if (updraft_store_is_running(store, &running, E) != UPDRAFT_STATUS_OK) test_stop("updraft_store_is_running");
+    }
     return store;
 }
 

@@ -56,6 +56,66 @@
 #define UPDRAFT_LIMITS_SHARED 4
 
 /**
+ * `func` of an event that is about no single function.
+ */
+#define UPDRAFT_NO_FUNC 4294967295
+
+/**
+ * `worker` of an event that comes from a thread of the host.
+ */
+#define UPDRAFT_NO_WORKER 4294967295
+
+/**
+ * A unit of the baseline tier is queued.
+ */
+#define UPDRAFT_FUNC_BASELINE_QUEUED 1
+
+/**
+ * A unit of the top tier is queued.
+ */
+#define UPDRAFT_FUNC_TOP_QUEUED 2
+
+/**
+ * The baseline tier is compiling it, or its code is about to be published.
+ */
+#define UPDRAFT_FUNC_BASELINE_IN_FLIGHT 4
+
+/**
+ * The top tier is compiling it, or its code is about to be published.
+ */
+#define UPDRAFT_FUNC_TOP_IN_FLIGHT 8
+
+/**
+ * The baseline tier cannot compile it.
+ */
+#define UPDRAFT_FUNC_BASELINE_REFUSED 16
+
+/**
+ * The top tier cannot compile it.
+ */
+#define UPDRAFT_FUNC_TOP_REFUSED 32
+
+/**
+ * The host keeps it from the top tier (`UPDRAFT_POLICY_NEVER_TOP`).
+ */
+#define UPDRAFT_FUNC_NEVER_TOP 64
+
+/**
+ * It is imported: it belongs to another module, or to the host, and all else is 0.
+ */
+#define UPDRAFT_FUNC_IMPORTED 128
+
+/**
+ * `calls` is known.
+ */
+#define UPDRAFT_FUNC_CALLS_KNOWN 256
+
+/**
+ * In `updraft_config_set_workers`: as many as the machine suggests.
+ */
+#define UPDRAFT_WORKERS_AUTO 4294967295
+
+/**
  * Who called a host function. Borrowed: valid until the host function returns, on its thread.
  */
 typedef struct updraft_caller_t updraft_caller_t;
@@ -87,10 +147,21 @@ typedef struct updraft_functype_t updraft_functype_t;
 typedef struct updraft_interrupt_t updraft_interrupt_t;
 
 /**
+ * A module that is being made. Reference-counted; any thread. Giving up the last reference cancels what is not done.
+ */
+typedef struct updraft_job_t updraft_job_t;
+
+/**
  * Definitions by module and name, from which modules are instantiated. Reference-counted; any thread; while one thread
  * defines, and while an instantiation runs, who defines gets BUSY.
  */
 typedef struct updraft_linker_t updraft_linker_t;
+
+/**
+ * What is chosen for one module, instead of what its engine's configuration says. Reference-counted; any thread, one at
+ * a time (a second one gets BUSY).
+ */
+typedef struct updraft_module_options_t updraft_module_options_t;
 
 /**
  * A compiled module. Reference-counted, immutable; any thread; any number of stores of its engine.
@@ -108,6 +179,17 @@ typedef struct updraft_shared_memory_t updraft_shared_memory_t;
  * Reference-counted.
  */
 typedef struct updraft_store_t updraft_store_t;
+
+/**
+ * Receives events of an engine, or of one of its modules, until it is closed. Reference-counted; any thread. Keeps
+ * neither engine nor module alive.
+ */
+typedef struct updraft_subscription_t updraft_subscription_t;
+
+/**
+ * Background work that an executor is given. It is run once, or deleted, on any thread.
+ */
+typedef struct updraft_task_t updraft_task_t;
 
 /**
  * What a WASI program will be given; nothing at first. Reference-counted; any thread, one at a time (a second one gets
@@ -447,6 +529,376 @@ typedef struct updraft_globaltype_t {
 } updraft_globaltype_t;
 
 /**
+ * Kinds of events, as bits: `1 << UPDRAFT_EVENT_...`.
+ */
+typedef uint32_t updraft_event_mask_t;
+
+/**
+ * What an event tells. *State events* (1 to 4) say what became of a module: they are remembered as long as the module
+ * lives, and later subscribers get them, once. *Stream events* say what was done, to those who are subscribed then.
+ * Of a module, BASELINE_FINISHED comes at most once, and exactly one of FAILED, CANCELLED and CLOSED, as its last.
+ */
+typedef uint32_t updraft_event_kind_t;
+
+/**
+ * Something that happened. What a kind does not speak of is 0 (`func`, `worker`: none).
+ */
+typedef struct updraft_event_t {
+  /**
+   * Bytes of this struct that are filled in.
+   */
+  uint32_t size;
+  /**
+   * What it tells: an `UPDRAFT_EVENT_` number. Later versions may add some.
+   */
+  updraft_event_kind_t kind;
+  /**
+   * Counts the events of the engine. Grows from event to event of a subscription; a RESYNC has the number of the
+   * first event that was dropped.
+   */
+  uint64_t seq;
+  /**
+   * When it was posted: nanoseconds of CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * The module (`updraft_module_id`), 0 for a RESYNC of a whole engine.
+   */
+  uint64_t module_id;
+  /**
+   * How long the work took.
+   */
+  uint64_t duration_ns;
+  /**
+   * Index of the function, imported ones counted; `UPDRAFT_NO_FUNC`.
+   */
+  uint32_t func;
+  /**
+   * How many functions, or dropped events, it stands for.
+   */
+  uint32_t count;
+  /**
+   * Bytes of machine code.
+   */
+  uint32_t code_size;
+  /**
+   * Why: an `UPDRAFT_STATUS_` number.
+   */
+  updraft_status_t status;
+  /**
+   * The tier before, an `UPDRAFT_TIER_` number; 0 = none.
+   */
+  uint16_t from_tier;
+  /**
+   * The tier now.
+   */
+  uint16_t to_tier;
+  /**
+   * Which worker did the work, from 1; `UPDRAFT_NO_WORKER`.
+   */
+  uint32_t worker;
+} updraft_event_t;
+
+/**
+ * On which threads a callback is called.
+ */
+typedef uint32_t updraft_event_thread_t;
+
+/**
+ * Called with an event, which lives until it returns. It may call Updraft, also to close its own subscription, but for
+ * functions that wait; it must not delete the engine's last reference.
+ */
+typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t *event);
+
+/**
+ * How far a job is.
+ */
+typedef uint32_t updraft_job_state_t;
+
+/**
+ * What a host decides about the tiers of a function.
+ */
+typedef uint32_t updraft_policy_t;
+
+/**
+ * Which compilations a cancellation stops.
+ */
+typedef uint32_t updraft_cancel_t;
+
+/**
+ * The state of a function at one moment.
+ */
+typedef struct updraft_func_state_t {
+  /**
+   * Bytes of this struct that are filled in.
+   */
+  uint32_t size;
+  /**
+   * Index of the function, imported ones counted.
+   */
+  uint32_t func;
+  /**
+   * The tier of the code that callers reach: an `UPDRAFT_TIER_` number, 0 = it is compiled at its next call.
+   */
+  updraft_tier_t tier;
+  /**
+   * The tier that it is to reach by what was asked for so far; 0 = none, or nothing was asked for.
+   */
+  updraft_tier_t target_tier;
+  /**
+   * `UPDRAFT_FUNC_` bits.
+   */
+  uint32_t flags;
+  /**
+   * Bytes of its machine code.
+   */
+  uint32_t code_size;
+  /**
+   * How long that code took to compile, in nanoseconds.
+   */
+  uint64_t compile_ns;
+  /**
+   * How often it was called, if `UPDRAFT_FUNC_CALLS_KNOWN` is set.
+   */
+  uint64_t calls;
+  /**
+   * How often the top tier has compiled it.
+   */
+  uint32_t top_compilations;
+  /**
+   * The priority of the last request for the top tier.
+   */
+  uint32_t priority;
+} updraft_func_state_t;
+
+/**
+ * Numbers of a module's compilation. Set `struct_size` before it is filled in. They are read one by one, while other
+ * threads may go on; when nothing is queued or compiled they fit together.
+ */
+typedef struct updraft_module_stats_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Functions that the module defines.
+   */
+  uint64_t functions;
+  /**
+   * Functions whose code is of the baseline tier.
+   */
+  uint64_t baseline_functions;
+  /**
+   * Functions whose code is of the top tier.
+   */
+  uint64_t top_functions;
+  /**
+   * Functions that the baseline tier cannot compile.
+   */
+  uint64_t baseline_refused;
+  /**
+   * Functions that the top tier cannot compile.
+   */
+  uint64_t top_refused;
+  /**
+   * Functions that lack what the strategy asks for at first.
+   */
+  uint64_t outstanding_first;
+  /**
+   * Functions that lack what was asked for so far.
+   */
+  uint64_t outstanding;
+  /**
+   * Units that are queued or compiled, or wait to be published.
+   */
+  uint64_t units;
+  /**
+   * Functions that were compiled, each tier counted.
+   */
+  uint64_t compiled;
+  /**
+   * Units that nobody needed any more.
+   */
+  uint64_t discarded;
+  /**
+   * Batches of code that were published.
+   */
+  uint64_t publications;
+  /**
+   * How often a call had to wait for another thread's publication.
+   */
+  uint64_t publication_waits;
+  /**
+   * Bytes of machine code.
+   */
+  uint64_t code_bytes;
+  /**
+   * Bytes that the module takes, machine code included, its instances not.
+   */
+  uint64_t memory_bytes;
+} updraft_module_stats_t;
+
+/**
+ * Has the host run a task (`updraft_task_run`), sooner or later, on a thread of its own, or here; or delete it. A task
+ * compiles until nothing is left to do. Called on any thread that adds work, under no lock; several at once.
+ */
+typedef void (*updraft_executor_t)(void *env, struct updraft_task_t *task);
+
+/**
+ * How much memory a module is expected to take. Set `struct_size` before it is filled in.
+ */
+typedef struct updraft_estimate_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Functions that the module defines.
+   */
+  uint64_t functions;
+  /**
+   * Bytes of machine code, once every function was compiled.
+   */
+  uint64_t code_bytes;
+  /**
+   * Bytes of what the engine keeps about functions.
+   */
+  uint64_t record_bytes;
+  /**
+   * Bytes of the module itself.
+   */
+  uint64_t wire_bytes;
+  /**
+   * All of it.
+   */
+  uint64_t total_bytes;
+} updraft_estimate_t;
+
+/**
+ * Numbers of an engine's background compilation, since it was made. Set `struct_size` before it is filled in. They are
+ * read one by one while other threads may go on; when nothing is queued or in flight they fit together: what was added
+ * was compiled, failed or was discarded. "First" is work that gives functions their first code, "background" the rest.
+ */
+typedef struct updraft_compile_stats_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Units that are queued.
+   */
+  uint64_t first_queued;
+  /**
+   * Units that are being compiled.
+   */
+  uint64_t first_in_flight;
+  /**
+   * Units that were added.
+   */
+  uint64_t first_added;
+  /**
+   * Units that were compiled.
+   */
+  uint64_t first_compiled;
+  /**
+   * Units that could not be compiled.
+   */
+  uint64_t first_failed;
+  /**
+   * Units that nobody needed any more.
+   */
+  uint64_t first_discarded;
+  /**
+   * Units that a thread took from another one's queue.
+   */
+  uint64_t first_stolen;
+  /**
+   * Nanoseconds that units spent in queues.
+   */
+  uint64_t first_wait_ns;
+  /**
+   * Nanoseconds that units took.
+   */
+  uint64_t first_run_ns;
+  /**
+   * As `first_queued`.
+   */
+  uint64_t background_queued;
+  /**
+   * As `first_in_flight`.
+   */
+  uint64_t background_in_flight;
+  /**
+   * As `first_added`.
+   */
+  uint64_t background_added;
+  /**
+   * As `first_compiled`.
+   */
+  uint64_t background_compiled;
+  /**
+   * As `first_failed`.
+   */
+  uint64_t background_failed;
+  /**
+   * As `first_discarded`.
+   */
+  uint64_t background_discarded;
+  /**
+   * As `first_stolen`.
+   */
+  uint64_t background_stolen;
+  /**
+   * As `first_wait_ns`.
+   */
+  uint64_t background_wait_ns;
+  /**
+   * As `first_run_ns`.
+   */
+  uint64_t background_run_ns;
+  /**
+   * Units that went before others because of a priority.
+   */
+  uint64_t prioritised;
+  /**
+   * Threads of the engine that compile now.
+   */
+  uint64_t threads;
+  /**
+   * Times that a thread handed what it had compiled to a publication.
+   */
+  uint64_t publications;
+  /**
+   * Units in them.
+   */
+  uint64_t published_units;
+  /**
+   * Bytes of machine code in them.
+   */
+  uint64_t published_bytes;
+  /**
+   * How often a thread had to wait for a lock.
+   */
+  uint64_t lock_waits;
+  /**
+   * How often a thread went to sleep.
+   */
+  uint64_t sleeps;
+  /**
+   * How often one was woken.
+   */
+  uint64_t wakes;
+  /**
+   * Bytes of machine code and what belongs to it, of all modules.
+   */
+  uint64_t code_bytes;
+  /**
+   * The bound of that (`updraft_engine_set_code_limit`).
+   */
+  uint64_t code_limit;
+} updraft_compile_stats_t;
+
+/**
  * An object of a store: instance, function, table, memory, global or external reference. 0 is none. A handle keeps
  * its object alive until it is released (`updraft_store_release`); stale and foreign ones are noticed.
  */
@@ -572,7 +1024,9 @@ typedef struct updraft_val_t {
  * retained before it is returned. `caller` is valid until the function returns.
  *
  * Returns NULL, or an error (`updraft_error_new`, or one that a call gave it), which is taken over: it stops the
- * WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp. Runs on the thread that entered WebAssembly.
+ * WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp, and leaves the
+ * floating-point environment (rounding, exceptions, flushing to zero) as it found it: the host's. Runs on the thread that
+ * entered WebAssembly.
  */
 typedef struct updraft_error_t *(*updraft_callback_t)(void *env,
                                                       struct updraft_caller_t *caller,
@@ -840,6 +1294,21 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_STATUS_OUT_OF_BOUNDS 13
 
 /**
+ * What was waited for did not come in time.
+ */
+#define UPDRAFT_STATUS_TIMEOUT 14
+
+/**
+ * It was cancelled, or what would bring it is gone.
+ */
+#define UPDRAFT_STATUS_CANCELLED 15
+
+/**
+ * What was waited for can never come: it was refused, or is not allowed.
+ */
+#define UPDRAFT_STATUS_FAILED 16
+
+/**
  * Mutable globals may be imported and exported.
  */
 #define UPDRAFT_FEATURE_MUTABLE_GLOBAL 0
@@ -1060,6 +1529,104 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * By explicit checks.
  */
 #define UPDRAFT_MEMORY_MODE_EXPLICIT 2
+
+/**
+ * State: every function has what the module's strategy asks for at first.
+ */
+#define UPDRAFT_EVENT_BASELINE_FINISHED 1
+
+/**
+ * State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+ */
+#define UPDRAFT_EVENT_FAILED 2
+
+/**
+ * State, last of its module: its background work was cancelled.
+ */
+#define UPDRAFT_EVENT_CANCELLED 3
+
+/**
+ * State, last of its module: nobody uses it any more.
+ */
+#define UPDRAFT_EVENT_CLOSED 4
+
+/**
+ * Stream: a batch of code was published: `count` functions, `code_size` bytes.
+ */
+#define UPDRAFT_EVENT_COMPILATION_CHUNK 5
+
+/**
+ * Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `duration_ns`, `worker`.
+ */
+#define UPDRAFT_EVENT_FUNCTION_TIERED 6
+
+/**
+ * Stream: a tier (`to_tier`) cannot compile a function (`func`), which stays as it is; `status` says why.
+ */
+#define UPDRAFT_EVENT_FUNCTION_REFUSED 7
+
+/**
+ * The queue was full: `count` events were dropped here. State events among them follow, if their module lives; what
+ * else was missed can be asked for (`updraft_module_func_states`). Comes whatever the mask says.
+ */
+#define UPDRAFT_EVENT_RESYNC 8
+
+/**
+ * Every kind, also those of later versions.
+ */
+#define UPDRAFT_EVENT_MASK_ALL 4294967295
+
+/**
+ * On those that post: workers of the engine, and threads of the host inside Updraft. Not for languages whose runtime
+ * must know its threads.
+ */
+#define UPDRAFT_EVENT_THREAD_POSTER 0
+
+/**
+ * On the one that calls `updraft_subscription_dispatch`.
+ */
+#define UPDRAFT_EVENT_THREAD_DISPATCHER 1
+
+/**
+ * The module is being decoded, validated or compiled.
+ */
+#define UPDRAFT_JOB_RUNNING 0
+
+/**
+ * The module is there (`updraft_job_module`).
+ */
+#define UPDRAFT_JOB_DONE 1
+
+/**
+ * There will be no module; `updraft_job_wait` says why.
+ */
+#define UPDRAFT_JOB_FAILED 2
+
+/**
+ * As the strategy of its module says, and as requests come.
+ */
+#define UPDRAFT_POLICY_AUTO 0
+
+/**
+ * It is never compiled by the top tier. Code of the top tier that it has already stays. Not in an engine whose only tier
+ * is the top one.
+ */
+#define UPDRAFT_POLICY_NEVER_TOP 1
+
+/**
+ * It is compiled by the top tier now, in the background.
+ */
+#define UPDRAFT_POLICY_EAGER_TOP 2
+
+/**
+ * Whatever is under way.
+ */
+#define UPDRAFT_CANCEL_ALWAYS 0
+
+/**
+ * Only if the module is not ready yet: what its strategy asks for at first is not all there.
+ */
+#define UPDRAFT_CANCEL_IF_NOT_READY 1
 
 /**
  * Standard input.
@@ -1633,6 +2200,16 @@ updraft_status_t updraft_module_code_size(const struct updraft_module_t *module,
                                           struct updraft_error_t **error);
 
 /**
+ * Writes to `module_id` the number of a module, which no other module of its engine has or had: from 1. Events
+ * name it.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_id(const struct updraft_module_t *module,
+                                   uint64_t *module_id,
+                                   struct updraft_error_t **error);
+
+/**
  * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
  *
  * Fails with MISUSE. Any thread. Since 0.1.
@@ -1796,6 +2373,532 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
                                                   size_t index,
                                                   struct updraft_globaltype_t *global_type,
                                                   struct updraft_error_t **error);
+
+/**
+ * Subscribes to the events of an engine: of the module `module_id`, or of all if that is 0. `mask` has the bits
+ * `1 << UPDRAFT_EVENT_...` of the kinds that are wanted, or is `UPDRAFT_EVENT_MASK_ALL`.
+ *
+ * The state events of the past come first, those of the future follow, without a gap. Up to `capacity` events (1 to
+ * 1048576, 64 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
+ * Writes to `out` a subscription owned by the caller (`updraft_subscription_delete`). Fails with MISUSE (also for a mask
+ * of no kind) and LIMIT. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_new(const struct updraft_engine_t *engine,
+                                          uint64_t module_id,
+                                          updraft_event_mask_t mask,
+                                          size_t capacity,
+                                          struct updraft_subscription_t **out,
+                                          struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a subscription, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_clone(const struct updraft_subscription_t *subscription,
+                                            struct updraft_subscription_t **out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a subscription. The last one closes it (`updraft_subscription_close`) and closes its file
+ * descriptor. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_subscription_delete(struct updraft_subscription_t *subscription);
+
+/**
+ * Ends a subscription: nothing comes any more, what is queued is gone, threads that wait return. Waits until a call
+ * of the callback that runs on another thread has returned, and then calls the callback's finalizer, on this thread.
+ * Closed from within its callback, the finalizer is called on the same thread, as soon as the callback has returned.
+ * Closing twice is allowed.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_close(const struct updraft_subscription_t *subscription,
+                                            struct updraft_error_t **error);
+
+/**
+ * Takes up to `capacity` events out of the queue, oldest first, and writes how many to `count`. `event_size` is the
+ * size of an element of `events` as its user knows it, sizeof(updraft_event_t); each event says in `size` how much
+ * of it was filled in, and the rest is 0. `events` may be NULL if `capacity` is 0. Never waits.
+ *
+ * Fails with MISUSE (also if the subscription has a callback, which gets the events). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_drain(const struct updraft_subscription_t *subscription,
+                                            struct updraft_event_t *events,
+                                            size_t capacity,
+                                            size_t event_size,
+                                            size_t *count,
+                                            struct updraft_error_t **error);
+
+/**
+ * Waits until there are events to drain. Calls no callback. `timeout_ns` may be 0, and UINT64_MAX to wait without end.
+ *
+ * Fails with TIMEOUT, CANCELLED (there are none and none will come: it was closed, its module has ended, or the
+ * engine is gone) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_wait(const struct updraft_subscription_t *subscription,
+                                           uint64_t timeout_ns,
+                                           struct updraft_error_t **error);
+
+/**
+ * Writes to `fd` a file descriptor that `poll` and its like see as readable while there are events to drain, and when
+ * no event will come any more. It must not be read or closed; it lives as long as the subscription. In the
+ * child of a fork, ask again: only then it is the child's own.
+ *
+ * Fails with MISUSE and SYSTEM. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_fd(const struct updraft_subscription_t *subscription,
+                                         int32_t *fd,
+                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `count` how many events were dropped so far because the queue was full.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_dropped(const struct updraft_subscription_t *subscription,
+                                              uint64_t *count,
+                                              struct updraft_error_t **error);
+
+/**
+ * Has events given to a callback from now on, instead of being drained; once per subscription. `thread` says on which
+ * threads (an `UPDRAFT_EVENT_THREAD_` number). It is called with one event at a time, and under no lock of the engine.
+ * With POSTER, what is queued by now is delivered before this function returns, on this thread.
+ *
+ * `env` may be NULL. `finalizer`, unless NULL, is called once with `env`, after the last call of the callback, on
+ * the thread that closes the subscription. On failure `env` stays with the caller.
+ * Fails with MISUSE (also for a closed subscription) and BUSY (there is a callback). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_set_callback(const struct updraft_subscription_t *subscription,
+                                                   updraft_event_thread_t thread,
+                                                   updraft_event_callback_t callback,
+                                                   void *env,
+                                                   updraft_finalizer_t finalizer,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Calls the callback of a subscription (`UPDRAFT_EVENT_THREAD_DISPATCHER`) for up to `max` events, on this thread, and
+ * writes to `count` for how many. Never waits: 0 if there are none, if another thread dispatches, or from within the
+ * callback. `count` may be NULL.
+ *
+ * Fails with MISUSE (also without such a callback). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_subscription_dispatch(const struct updraft_subscription_t *subscription,
+                                               size_t max,
+                                               size_t *count,
+                                               struct updraft_error_t **error);
+
+/**
+ * Makes options that choose nothing.
+ *
+ * Writes to `out` options owned by the caller (`updraft_module_options_delete`). Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_options_new(struct updraft_module_options_t **out,
+                                            struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to options, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_options_clone(const struct updraft_module_options_t *options,
+                                              struct updraft_module_options_t **out,
+                                              struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to options. NULL is allowed. Modules made with them are not affected.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_module_options_delete(struct updraft_module_options_t *options);
+
+/**
+ * When the functions of the module are compiled: an `UPDRAFT_STRATEGY_` number. Default: as the engine's configuration says.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_strategy(const struct updraft_module_options_t *options,
+                                                     updraft_strategy_t strategy,
+                                                     struct updraft_error_t **error);
+
+/**
+ * When the `count` functions at `funcs` are compiled, unlike the others of the module. A function that is named twice
+ * gets the strategy that was given last; making a module fails with MISUSE if it does not define one of them. `funcs`
+ * counts imported functions, and may be NULL if `count` is 0.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_func_strategy(const struct updraft_module_options_t *options,
+                                                          const uint32_t *funcs,
+                                                          size_t count,
+                                                          updraft_strategy_t strategy,
+                                                          struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_new`, with `options`, which may be NULL, and are copied.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_new` does, and with
+ * BUSY (the options). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_new_with_options(const struct updraft_engine_t *engine,
+                                                 const uint8_t *bytes,
+                                                 size_t len,
+                                                 const struct updraft_module_options_t *options,
+                                                 struct updraft_module_t **out,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Begins to make a module from the `len` bytes at `bytes`, in the background: by the engine's workers, or by whoever waits
+ * for it. `options` may be NULL, and are copied.
+ *
+ * With `release` NULL the bytes are copied (and `env` is not used). Otherwise they must stay as they are until
+ * `release` is called with `env`, which happens once, as soon as the engine has what it needs, or has given up, on the
+ * thread where that happens: a worker, one that waits for the job, or one that cancels or deletes it; it may be called
+ * before this function returns. On failure of this function it is not called.
+ * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails with MISUSE and BUSY (the options); what is wrong
+ * with the module, `updraft_job_wait` tells. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_new_async(const struct updraft_engine_t *engine,
+                                          const uint8_t *bytes,
+                                          size_t len,
+                                          updraft_finalizer_t release,
+                                          void *env,
+                                          const struct updraft_module_options_t *options,
+                                          struct updraft_job_t **out,
+                                          struct updraft_error_t **error);
+
+/**
+ * Writes to `state` how far a job is: an `UPDRAFT_JOB_` number. Never waits.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_state(const struct updraft_job_t *job,
+                                   updraft_job_state_t *state,
+                                   struct updraft_error_t **error);
+
+/**
+ * Waits until a job has ended, and helps meanwhile: the work is done on this thread if nobody else does it. A piece of
+ * work that was begun is ended, even beyond `timeout_ns` (UINT64_MAX: no end). No callback of the host is called but
+ * those of subscriptions, and the release of the bytes.
+ *
+ * Fails as `updraft_module_new` would have failed, and with CANCELLED, TIMEOUT and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_wait(const struct updraft_job_t *job,
+                                  uint64_t timeout_ns,
+                                  struct updraft_error_t **error);
+
+/**
+ * Writes to `out` the module that a job has made, as a new reference owned by the caller (`updraft_module_delete`).
+ *
+ * Fails with BUSY while the job runs, as `updraft_job_wait` if it failed, and with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_module(const struct updraft_job_t *job,
+                                    struct updraft_module_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Writes to `module_id` the number of the module that a job makes (`updraft_module_id`), by which its events are known.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_module_id(const struct updraft_job_t *job,
+                                       uint64_t *module_id,
+                                       struct updraft_error_t **error);
+
+/**
+ * Gives up a job: who waits for it gets CANCELLED. Nothing happens if it has ended. Returns at once; a worker may still
+ * be in the function that it compiles, whose result is dropped.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_cancel(const struct updraft_job_t *job,
+                                    struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a job, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
+                                   struct updraft_job_t **out,
+                                   struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a job. The last one cancels it, if it has not ended. NULL is allowed. Modules that it gave
+ * are not affected.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_job_delete(struct updraft_job_t *job);
+
+/**
+ * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its
+ * functions meanwhile. `timeout_ns` may be 0, and UINT64_MAX to wait without end; a function that was begun is ended.
+ *
+ * Fails with TIMEOUT, CANCELLED (the engine is shut down), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_wait_ready(const struct updraft_module_t *module,
+                                           uint64_t timeout_ns,
+                                           struct updraft_error_t **error);
+
+/**
+ * Waits until nothing that was asked for is outstanding, and compiles meanwhile: every function has its target tier, or
+ * cannot have it, or the work was cancelled.
+ *
+ * Fails as `updraft_module_wait_ready` does. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_wait_idle(const struct updraft_module_t *module,
+                                          uint64_t timeout_ns,
+                                          struct updraft_error_t **error);
+
+/**
+ * Asks for a tier of the `count` functions at `funcs`, or of all (NULL and 0), and waits until they have it, or a better
+ * one. Compiles meanwhile. `funcs` counts imported functions.
+ *
+ * Fails with FAILED if one of them can not have it (the tier refuses it, the host keeps it from the tier), TIMEOUT,
+ * CANCELLED, LIMIT (no room for code), OUT_OF_BOUNDS (no such function), SYSTEM and MISUSE (also for a tier that the
+ * engine does not use). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_wait_tier(const struct updraft_module_t *module,
+                                          const uint32_t *funcs,
+                                          size_t count,
+                                          updraft_tier_t tier,
+                                          uint64_t timeout_ns,
+                                          struct updraft_error_t **error);
+
+/**
+ * Asks for a tier of the `count` functions at `funcs`, or of all (NULL and 0), in the background. Work of higher `priority`
+ * (0 to 255) comes first; asking once more with a higher one moves what is queued to the front. Writes to `reached` how
+ * many of them have the tier, or a better one, by now; it may be NULL.
+ *
+ * Functions that cannot have the tier are left out. Without workers and outside of `updraft_engine_run_jobs`, nothing
+ * happens before somebody waits. Fails with OUT_OF_BOUNDS (no such function), SYSTEM and MISUSE (also for a tier that the
+ * engine does not use). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_request_tier(const struct updraft_module_t *module,
+                                             const uint32_t *funcs,
+                                             size_t count,
+                                             updraft_tier_t tier,
+                                             uint32_t priority,
+                                             size_t *reached,
+                                             struct updraft_error_t **error);
+
+/**
+ * Decides about the tiers of the `count` functions at `funcs`, or of all (NULL and 0): an `UPDRAFT_POLICY_` number.
+ *
+ * Fails with OUT_OF_BOUNDS (no such function), SYSTEM and MISUSE (also for NEVER_TOP without a baseline tier). Any thread.
+ * Since 0.1.
+ */
+updraft_status_t updraft_module_set_policy(const struct updraft_module_t *module,
+                                           const uint32_t *funcs,
+                                           size_t count,
+                                           updraft_policy_t policy,
+                                           struct updraft_error_t **error);
+
+/**
+ * Allows the top tier to compile the `count` functions at `funcs` once more, or all (NULL and 0): at the next request for
+ * that tier. Right even while they are being compiled: another time follows then. A function that the tier refused may
+ * be tried again.
+ *
+ * Fails with OUT_OF_BOUNDS (no such function) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_allow_again(const struct updraft_module_t *module,
+                                            const uint32_t *funcs,
+                                            size_t count,
+                                            struct updraft_error_t **error);
+
+/**
+ * Stops the background work of a module: an `UPDRAFT_CANCEL_` number says under which condition. What is compiled stays, and
+ * a function without code is still compiled when it is called. Nothing is compiled in the background any more.
+ * Writes to `cancelled` whether this stopped it (1) or there was nothing to stop (0); it may be NULL.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_cancel(const struct updraft_module_t *module,
+                                       updraft_cancel_t which,
+                                       uint32_t *cancelled,
+                                       struct updraft_error_t **error);
+
+/**
+ * Drops the machine code of a module that has no instance; each function is compiled again when it is called. What the
+ * host decided about its tiers stays.
+ *
+ * Fails with BUSY (it has an instance, or is being compiled), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_clear(const struct updraft_module_t *module,
+                                      struct updraft_error_t **error);
+
+/**
+ * Fills in the states of functions, from the function `first` on (imported ones are counted): up to `capacity` of them.
+ * Writes how many to `count`; 0 if there are none from `first` on. `state_size` is the size of an element as its user
+ * knows it, sizeof(updraft_func_state_t); each says in `size` how much of it was filled in, and the rest is 0. `states`
+ * may be NULL if `capacity` is 0. Each state is of one moment; two of them may be of different ones.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_func_states(const struct updraft_module_t *module,
+                                            uint32_t first,
+                                            struct updraft_func_state_t *states,
+                                            size_t capacity,
+                                            size_t state_size,
+                                            size_t *count,
+                                            struct updraft_error_t **error);
+
+/**
+ * Fills in the numbers of a module's compilation.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_stats(const struct updraft_module_t *module,
+                                      struct updraft_module_stats_t *stats,
+                                      struct updraft_error_t **error);
+
+/**
+ * Threads that compile in the background: up to `count` for each tier, started when there is work. With 0, the host
+ * compiles: `updraft_engine_run_jobs`, and whoever waits. `UPDRAFT_WORKERS_AUTO`, the default: one fewer than the
+ * process may use, at least one; none if `updraft_config_set_compile_threads` says 1. Threads of the top tier have a lower
+ * priority with the operating system.
+ *
+ * Fails with MISUSE (more than 1024) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_workers(struct updraft_config_t *config,
+                                            uint32_t count,
+                                            struct updraft_error_t **error);
+
+/**
+ * Has threads of the host compile in the background: up to `count` (1 to 1024) tasks for each tier are out at once.
+ *
+ * `env` may be NULL. `finalizer`, unless NULL, is called once with `env` when the last configuration or engine that uses
+ * it goes, on the thread that drops it. On failure `env` stays with the caller. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_executor(struct updraft_config_t *config,
+                                             uint32_t count,
+                                             updraft_executor_t executor,
+                                             void *env,
+                                             updraft_finalizer_t finalizer,
+                                             struct updraft_error_t **error);
+
+/**
+ * Has a lazy call compile what the called function may call next as well, in parallel: up to `functions` functions and
+ * `bytes` bytes of their bodies. 0 functions, the default: the called one alone.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_lazy_batch(struct updraft_config_t *config,
+                                               size_t functions,
+                                               size_t bytes,
+                                               struct updraft_error_t **error);
+
+/**
+ * Shuffles the order in which functions are compiled and published, by this seed; 0, the default: not. A test mode.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_schedule_seed(struct updraft_config_t *config,
+                                                  uint64_t seed,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Runs a task to its end, on this thread, and deletes it. Its stack is the engine's.
+ *
+ * Fails with SYSTEM and MISUSE; the task is then still there. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_task_run(struct updraft_task_t *task, struct updraft_error_t **error);
+
+/**
+ * Writes to `background` whether a task is work that nobody waits for (1), better run with a low priority, or not (0).
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_task_is_background(const struct updraft_task_t *task,
+                                            uint32_t *background,
+                                            struct updraft_error_t **error);
+
+/**
+ * Gives a task up; its work waits for the next one. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_task_delete(struct updraft_task_t *task);
+
+/**
+ * Runs background work on this thread, until `max` functions were compiled or refused, `timeout_ns` is over (UINT64_MAX:
+ * no end; a function that was begun is ended), or nothing is queued. What somebody may wait for comes first. Writes to
+ * `ran` how much it ran; it may be NULL.
+ *
+ * Fails with SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_run_jobs(const struct updraft_engine_t *engine,
+                                         size_t max,
+                                         uint64_t timeout_ns,
+                                         size_t *ran,
+                                         struct updraft_error_t **error);
+
+/**
+ * Stops the background work of all modules and jobs of an engine, as `updraft_module_cancel` (ALWAYS) and
+ * `updraft_job_cancel` do. Modules that are made later are compiled as ever.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cancel(const struct updraft_engine_t *engine, struct updraft_error_t **error);
+
+/**
+ * Ends background compilation for good, and waits up to `timeout_ns` (UINT64_MAX: no end) until the engine's threads have
+ * ended: each ends the function that it is in. After that the engine has no thread but those that run WebAssembly and its
+ * deadlines, and the process may close the library. Everything else goes on: a function without code is compiled by the
+ * thread that calls it.
+ *
+ * Fails with TIMEOUT (some are still busy: call again; this too if called on one of them, from a callback) and MISUSE. Any
+ * thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_shutdown(const struct updraft_engine_t *engine,
+                                         uint64_t timeout_ns,
+                                         struct updraft_error_t **error);
+
+/**
+ * Drops the machine code of all modules of an engine that have no instance (`updraft_module_clear`). Writes to `count`
+ * how many there were; it may be NULL.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_clear(const struct updraft_engine_t *engine,
+                                      size_t *count,
+                                      struct updraft_error_t **error);
+
+/**
+ * Bounds the machine code that an engine may hold, all modules together: `bytes`, rounded up to what it takes at once
+ * (64 KiB); 0, the default: as much as was reserved (`updraft_config_set_code_reservation`). Code that is there stays.
+ * Beyond the bound compilation fails with LIMIT: of a module that is made, or of the call of a lazy function; a function
+ * that has code keeps it.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_set_code_limit(const struct updraft_engine_t *engine,
+                                               size_t bytes,
+                                               struct updraft_error_t **error);
+
+/**
+ * Fills in how much memory the module in the `len` bytes at `bytes` is expected to take with the tiers of this engine. Looks
+ * at the sections, validates and compiles no function. `updraft_module_stats` has what a module really takes.
+ *
+ * Fails as `updraft_module_validate` does, but not for what is wrong within functions. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_estimate(const struct updraft_engine_t *engine,
+                                         const uint8_t *bytes,
+                                         size_t len,
+                                         struct updraft_estimate_t *estimate,
+                                         struct updraft_error_t **error);
+
+/**
+ * Fills in the numbers of an engine's background compilation.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_compile_stats(const struct updraft_engine_t *engine,
+                                              struct updraft_compile_stats_t *stats,
+                                              struct updraft_error_t **error);
 
 /**
  * Makes the running call, or the next one if none is running, trap with `UPDRAFT_TRAP_INTERRUPT`. Wakes a guest

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::compile::pool::Executor;
 use crate::module::Features;
 use crate::runtime::memory::MemoryCreator;
 use crate::types::Tier;
@@ -49,6 +50,28 @@ impl Tiers {
     }
 }
 
+/// Who compiles in the background.
+#[derive(Clone, Default)]
+pub enum Workers {
+    /// One thread fewer than may compile at once, at least one, for each tier; those of the top tier with a lower
+    /// priority. None if a single thread is to compile ([`Config::compile_threads`]).
+    #[default]
+    Auto,
+    /// So many threads per tier. With 0 the host drives compilation itself: `Engine::run_jobs`.
+    Threads(usize),
+    /// So many tasks per tier at once, on the host's own threads.
+    Executor(usize, Executor),
+}
+
+/// Bounds of what a lazy call compiles besides the function that is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LazyBatch {
+    /// Functions.
+    pub functions: usize,
+    /// Bytes of their bodies.
+    pub bytes: usize,
+}
+
 /// Which compiler is the baseline tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BaselineChoice {
@@ -79,6 +102,8 @@ pub struct Config {
     pub features: Features,
     /// When functions are compiled, unless a module asks for something else.
     pub strategy: Strategy,
+    /// Whether a lazy call has what it may call next compiled as well, in parallel, and how much of it.
+    pub lazy_batch: Option<LazyBatch>,
     /// Which compilers are used.
     pub tiers: Tiers,
     /// Which compiler is the baseline tier.
@@ -98,9 +123,13 @@ pub struct Config {
     pub memory_moves: bool,
     /// Bytes of stack that one outermost call may use.
     pub max_stack: usize,
-    /// Threads that compile, the calling one included; 0 = as many as the process may use when the
-    /// engine is made.
+    /// Threads that validate and compile a module while its maker waits, the calling one included; 0 = as many
+    /// as the process may use when the engine is made. With 1, nothing but calling threads compiles.
     pub compile_threads: usize,
+    /// Threads that compile in the background.
+    pub workers: Workers,
+    /// Shuffles the order of units and publications (a test mode).
+    pub schedule_seed: Option<u64>,
     /// Bytes of address space for machine code and slots.
     pub code_reservation: usize,
     /// Frames that a backtrace keeps, 0 = no backtraces.
@@ -120,6 +149,7 @@ impl Default for Config {
         Config {
             features: Features::ALL,
             strategy: Strategy::Eager,
+            lazy_batch: None,
             tiers: Tiers::Top,
             baseline: BaselineChoice::Auto,
             memory_mode: MemoryMode::Auto,
@@ -130,6 +160,8 @@ impl Default for Config {
             memory_moves: false,
             max_stack: 1 << 20,
             compile_threads: 0,
+            workers: Workers::Auto,
+            schedule_seed: None,
             code_reservation: 1 << 30,
             backtrace_frames: 64,
             memory_images: true,

@@ -1,19 +1,22 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+mod job;
+mod module;
+mod steer;
 
-use crate::abi::vmctx::{CodeSlot, VmLayout};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use crate::code::arena::CodeSpace;
-use crate::code::publish::{Lazy, ModuleCode};
-use crate::compile::trampoline::{self, TypeEntry, Types};
-use crate::compile::{self, LazyUnits, ModuleId};
-use crate::config::{Config, MemoryMode, Strategy};
+use crate::compile::events::EventHub;
+use crate::compile::pipeline::Pipeline;
+use crate::compile::pool::{PoolConfig, Stats};
+use crate::compile::trampoline::{self, HostKind, TypeEntry, Types};
+use crate::config::{Config, MemoryMode, Workers};
 use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
-use crate::module::{ExportItem, Features, Module, decode};
-use crate::runtime::image::{Images, MemoryImage};
+use crate::module::Features;
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::timer::Timer;
 use crate::sync::ForkMutex;
@@ -21,23 +24,37 @@ use crate::sys::mmap::Mapping;
 use crate::sys::{signals, threads};
 use crate::tier::Compilers;
 use crate::tier::top::Bounds;
-use crate::types::{DefinedFunc, FuncType, MemoryIndex};
+use crate::types::FuncType;
+
+pub use crate::compile::compilation::Cancel;
+pub use crate::compile::pool::{Lane, Task, Waited};
+pub use crate::compile::state::Denied;
+use job::JobInner;
+pub use job::{Bytes, Job, JobState};
+pub(crate) use module::Instantiated;
+use module::WeakModule;
+pub use module::{CompiledModule, ModuleOptions};
+pub use steer::FunctionState;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]
 pub struct Engine(Arc<EngineInner>);
 
 struct EngineInner {
+    /// First, so that its threads end before anything else goes.
+    pipeline: Pipeline,
     config: Config,
     bounds: Bounds,
     /// Asked once: the answer takes tens of microseconds of reading what the system says of its groups.
     compile_threads: usize,
-    compilers: Compilers,
-    modules: AtomicU64,
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
     compile_stacks: ForkMutex<Vec<Mapping>>,
+    /// Modules that live, by number.
+    modules: ForkMutex<HashMap<u64, WeakModule>>,
+    /// Jobs that live, by the number of their module.
+    jobs: ForkMutex<HashMap<u64, std::sync::Weak<JobInner>>>,
     /// The wish for faults, if signals are on.
     _faults: Option<signals::Active>,
 }
@@ -57,16 +74,18 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
+        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads));
         Ok(Engine(Arc::new(EngineInner {
             config,
             bounds,
             compile_threads,
-            compilers,
-            modules: AtomicU64::new(1),
+            pipeline,
             types: Types::default(),
             space,
             timer: Timer::default(),
             compile_stacks: ForkMutex::default(),
+            modules: ForkMutex::default(),
+            jobs: ForkMutex::default(),
             _faults: faults,
         })))
     }
@@ -91,6 +110,68 @@ impl Engine {
         self.0.compile_threads
     }
 
+    /// Runs up to `max` units of background compilation on this thread, until the deadline or until nothing is
+    /// queued. Baseline work comes first. Says how many it ran.
+    pub fn run_jobs(&self, max: usize, deadline: Option<Instant>) -> Result<usize> {
+        on_compile_stack(self, || Ok(self.0.pipeline.run_jobs(max, deadline)))
+    }
+
+    /// Whether no compilation is queued or under way in the background.
+    pub fn is_idle(&self) -> bool {
+        self.0.pipeline.is_idle()
+    }
+
+    /// Numbers of background compilation.
+    pub fn compile_stats(&self) -> Stats {
+        self.0.pipeline.stats()
+    }
+
+    /// What happens to the engine's modules.
+    pub fn events(&self) -> &EventHub {
+        self.0.pipeline.events()
+    }
+
+    /// Ends background compilation for good, and waits for its threads. False: some were still busy when the time
+    /// was over, or the caller is one of them. Functions that have no code are still compiled at their first call.
+    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+        self.0.pipeline.shutdown(timeout)
+    }
+
+    /// Drops the machine code of all modules that allow it ([`CompiledModule::clear`]); how many did.
+    pub fn clear(&self) -> usize {
+        self.live_modules().iter().filter(|module| module.clear().is_ok()).count()
+    }
+
+    fn live_modules(&self) -> Vec<CompiledModule> {
+        let known = self.0.modules.lock();
+        known.values().filter_map(WeakModule::upgrade).collect()
+    }
+
+    fn live_jobs(&self) -> Vec<Job> {
+        let known = self.0.jobs.lock();
+        known.values().filter_map(Job::upgrade).collect()
+    }
+
+    fn remember_module(&self, module: &CompiledModule) {
+        self.0.modules.lock().insert(module.id(), module.downgrade());
+    }
+
+    fn forget_module(&self, id: u64) {
+        self.0.modules.lock().remove(&id);
+    }
+
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.0.pipeline
+    }
+
+    pub(crate) fn code_space(&self) -> &Arc<CodeSpace> {
+        &self.0.space
+    }
+
+    fn downgrade(&self) -> std::sync::Weak<EngineInner> {
+        Arc::downgrade(&self.0)
+    }
+
     pub(crate) fn register_type(&self, ty: &FuncType) -> TypeEntry {
         self.0.types.register(ty)
     }
@@ -98,14 +179,16 @@ impl Engine {
     pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
         match ty.data().entry() {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::entry(ty, self.0.compilers.top(), &self.0.space)),
+            None => on_compile_stack(self, || trampoline::entry(ty, self.0.pipeline.compilers().top(), &self.0.space)),
         }
     }
 
-    pub(crate) fn host_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
-        match ty.data().host() {
+    pub(crate) fn host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Result<usize> {
+        match ty.data().host(kind) {
             Some(entry) => Ok(entry),
-            None => on_compile_stack(self, || trampoline::host(ty, self.0.compilers.top(), &self.0.space)),
+            None => {
+                on_compile_stack(self, || trampoline::host(ty, kind, self.0.pipeline.compilers().top(), &self.0.space))
+            }
         }
     }
 
@@ -138,167 +221,13 @@ fn bounds(config: &Config) -> Result<Bounds> {
     }
 }
 
-/// A module with its machine code. Any thread; reference-counted.
-#[derive(Clone)]
-pub struct CompiledModule(Arc<CompiledModuleInner>);
-
-struct CompiledModuleInner {
-    id: ModuleId,
-    /// Before `engine`: code goes before its space.
-    code: ModuleCode,
-    module: Arc<Module>,
-    layout: VmLayout,
-    lazy: Option<LazyUnits>,
-    types: Vec<TypeEntry>,
-    type_ids: Box<[u32]>,
-    /// Engine-wide number and position of each type, by number.
-    types_by_id: Box<[(u32, u32)]>,
-    exports: HashMap<Box<str>, ExportItem>,
-    caller_memory: Option<MemoryIndex>,
-    images: OnceLock<Images>,
-    engine: Engine,
-}
-
-impl CompiledModule {
-    /// Decodes, validates and (eager) compiles. Text is accepted when the `wat` feature is compiled in.
-    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
-        on_compile_stack(engine, || CompiledModule::load(engine, bytes))
-    }
-
-    fn load(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
-        let module = Arc::new(decode::load(bytes, engine.config().features, engine.compile_threads())?);
-        let layout = VmLayout::new(&module);
-        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let (code, lazy) = match engine.config().strategy {
-            Strategy::Eager => {
-                let units = compile::compile_all(
-                    &engine.0.compilers,
-                    engine.config().tiers.lowest(),
-                    &module,
-                    &layout,
-                    engine.compile_threads(),
-                )?;
-                let code = ModuleCode::new(&engine.0.space, module.clone(), Lazy::NoStubs)?;
-                code.publish(units)?;
-                (code, None)
-            }
-            Strategy::Lazy | Strategy::EagerBackground | Strategy::LazyBaselineEagerTop => {
-                (ModuleCode::new(&engine.0.space, module.clone(), Lazy::Stubs)?, Some(LazyUnits::new(&module)))
-            }
-        };
-        let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
-        let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
-        types_by_id.sort_unstable();
-        // Relaxed: hands out numbers.
-        let id = ModuleId(engine.0.modules.fetch_add(1, Ordering::Relaxed));
-        Ok(CompiledModule(Arc::new(CompiledModuleInner {
-            id,
-            code,
-            layout,
-            lazy,
-            type_ids,
-            types_by_id,
-            types,
-            exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
-            caller_memory: caller_memory(&module),
-            images: OnceLock::new(),
-            module,
-            engine: engine.clone(),
-        })))
-    }
-
-    /// Decodes and validates only.
-    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        on_compile_stack(engine, || decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop))
-    }
-
-    /// The decoded module.
-    pub fn module(&self) -> &Arc<Module> {
-        &self.0.module
-    }
-
-    /// The number of the module in its engine.
-    pub fn id(&self) -> ModuleId {
-        self.0.id
-    }
-
-    /// The engine.
-    pub fn engine(&self) -> &Engine {
-        &self.0.engine
-    }
-
-    /// How many functions have machine code.
-    pub fn compiled_count(&self) -> usize {
-        self.0.code.published_count()
-    }
-
-    /// Bytes of machine code.
-    pub fn code_size(&self) -> usize {
-        self.0.code.code_size()
-    }
-
-    /// The export of this name.
-    pub fn find_export(&self, name: &str) -> Option<ExportItem> {
-        self.0.exports.get(name).copied()
-    }
-
-    /// The memory that host functions called by an instance mean by "the caller's".
-    pub(crate) fn caller_memory(&self) -> Option<MemoryIndex> {
-        self.0.caller_memory
-    }
-
-    pub(crate) fn layout(&self) -> &VmLayout {
-        &self.0.layout
-    }
-
-    pub(crate) fn type_ids(&self) -> &[u32] {
-        &self.0.type_ids
-    }
-
-    /// The type of the module with this engine-wide number.
-    pub(crate) fn type_by_id(&self, id: u32) -> TypeEntry {
-        let by_id = &self.0.types_by_id;
-        let found = by_id.binary_search_by_key(&id, |(own, _)| *own).expect("a type of the module");
-        self.0.types[by_id[found].1 as usize].clone()
-    }
-
-    pub(crate) fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
-        self.0.code.slot(func)
-    }
-
-    /// Initial contents of a memory that can be mapped, if they can.
-    pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        let images = &self.0.images;
-        if images.get().is_none() {
-            // Made before the cell is claimed: a child of a fork must not meet it half-way. Of two threads
-            // that get here at once, one's images are dropped.
-            let _ = images.set(Images::new(self.engine(), &self.0.module));
-        }
-        images.get()?.of(memory)
-    }
-
-    /// Compiles and publishes a function of a lazy module, once; its entry.
-    pub(crate) fn compile_now(&self, func: DefinedFunc) -> Result<usize> {
-        let inner = &*self.0;
-        if let Some(lazy) = &inner.lazy {
-            lazy.compile(
-                &inner.engine.0.compilers,
-                inner.engine.config().tiers.lowest(),
-                &inner.module,
-                &inner.layout,
-                &inner.code,
-                func,
-            )?;
-        }
-        Ok(inner.code.entry(func))
-    }
-}
-
-/// The export "memory", else the only memory.
-fn caller_memory(module: &Module) -> Option<MemoryIndex> {
-    let exported = module.exports().iter().find_map(|export| match export.item {
-        ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
-        _ => None,
-    });
-    exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))
+/// The threads of an engine's background compilation.
+fn pool_config(config: &Config, compile_threads: usize) -> PoolConfig {
+    let (workers, executor) = match &config.workers {
+        Workers::Auto if config.compile_threads == 1 => (0, None),
+        Workers::Auto => ((compile_threads - 1).max(1), None),
+        Workers::Threads(count) => (*count, None),
+        Workers::Executor(count, executor) => (*count, Some(executor.clone())),
+    };
+    PoolConfig { workers, seed: config.schedule_seed, executor, ..PoolConfig::default() }
 }

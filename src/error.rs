@@ -26,6 +26,8 @@ pub enum Error {
     Misuse { what: Box<str> },
     /// The object is in use: by another thread, or by a call that is still running.
     Busy { what: &'static str },
+    /// The host cancelled it.
+    Cancelled,
     /// The operating system refused memory, a thread or a file; `what` says for which purpose.
     System { what: &'static str, source: io::Error },
     /// WebAssembly trapped, or a host function raised an error.
@@ -46,6 +48,50 @@ impl Error {
     /// The last error of the operating system.
     pub fn last_os(what: &'static str) -> Error {
         Error::System { what, source: io::Error::last_os_error() }
+    }
+
+    /// Its number in the C interface (`capi::status`, which tests that they agree).
+    pub fn status(&self) -> u32 {
+        match self {
+            Error::Misuse { .. } => 1,
+            Error::Invalid { .. } => 2,
+            Error::Unsupported { .. } => 3,
+            Error::Text { .. } => 4,
+            Error::Compile { .. } => 5,
+            Error::Link { .. } => 6,
+            Error::Limit { .. } => 7,
+            Error::Busy { .. } => 8,
+            Error::System { .. } => 9,
+            Error::Trap(_) => 10,
+            Error::Bug { .. } => 11,
+            Error::Cancelled => 15,
+        }
+    }
+
+    /// The same error once more, for another one who asks. (What an error of the operating system carries besides
+    /// its number is lost, and so is what a host attached to a trap.)
+    pub fn duplicate(&self) -> Error {
+        match self {
+            Error::Invalid { offset, reason } => Error::Invalid { offset: *offset, reason: reason.clone() },
+            Error::Unsupported { offset, feature } => Error::Unsupported { offset: *offset, feature: feature.clone() },
+            Error::Text { reason } => Error::Text { reason: reason.clone() },
+            Error::Compile { func, reason } => Error::Compile { func: *func, reason: reason.clone() },
+            Error::Link { reason } => Error::Link { reason: reason.clone() },
+            Error::Limit { what, asked, limit } => Error::Limit { what, asked: *asked, limit: *limit },
+            Error::Misuse { what } => Error::Misuse { what: what.clone() },
+            Error::Busy { what } => Error::Busy { what },
+            Error::Cancelled => Error::Cancelled,
+            Error::System { what, source } => {
+                let code = source.raw_os_error();
+                let source = code.map_or_else(|| io::Error::from(source.kind()), io::Error::from_raw_os_error);
+                Error::System { what, source }
+            }
+            Error::Trap(trap) => {
+                let (code, message, frames) = (trap.code, trap.message.clone(), trap.frames.clone());
+                Error::from(Trap { code, message, frames, payload: None, exit_status: trap.exit_status })
+            }
+            Error::Bug { reason } => Error::Bug { reason: reason.clone() },
+        }
     }
 
     /// The trap behind this error.
@@ -79,6 +125,7 @@ impl fmt::Display for Error {
             Error::Limit { what, asked, limit } => write!(f, "limit reached: {what} ({asked} asked, {limit} allowed)"),
             Error::Misuse { what } => write!(f, "misuse: {what}"),
             Error::Busy { what } => write!(f, "busy: {what}"),
+            Error::Cancelled => f.write_str("cancelled"),
             Error::System { what, source } => write!(f, "{what}: {source}"),
             Error::Trap(trap) => write!(f, "trap: {trap}"),
             Error::Bug { reason } => write!(f, "internal error: {reason}"),

@@ -3,6 +3,8 @@
 //!
 //! Not here: system calls, which the models do not contain.
 
+use std::time::Instant;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
@@ -11,14 +13,31 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation};
+pub(crate) use crate::sys::clock::now_ns;
+pub(crate) use crate::sys::event_fd::EventFd;
+pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
 pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
 
-#[cfg(loom)]
-pub(crate) use loom::thread::yield_now;
 #[cfg(not(loom))]
-pub(crate) use std::thread::yield_now;
+pub(crate) use std::thread::{Thread, current as current_thread, yield_now};
+
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current as current_thread, yield_now};
+
+/// Sleeps until this thread is unparked, or until the deadline, or for no reason. (Models know no time.)
+pub(crate) fn park_until(deadline: Option<Instant>) {
+    #[cfg(not(loom))]
+    match deadline {
+        Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => std::thread::park(),
+    }
+    #[cfg(loom)]
+    {
+        assert!(deadline.is_none());
+        loom::thread::park();
+    }
+}
 
 /// A place whose ordering a protocol depends on. The models weaken each in turn and must then fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +63,34 @@ pub(crate) enum Site {
     SleepFence = 9,
     /// The fence of a thread that may have to wake others.
     WakeFence = 10,
-    /// The fence of a thread that has added units, before it looks whether the pool is shut down.
-    AddFence = 11,
-    /// The fence of a thread that shuts a pool down, before it looks for units.
-    ShutdownFence = 12,
+    /// The count of queued units, when some are added.
+    QueueAdd = 11,
+    /// The same, when one is taken.
+    QueueTake = 12,
+    /// The same, when it is read.
+    QueueCount = 13,
+    /// The count of units in flight, when some are done with.
+    InFlightDone = 14,
+    /// The same, when it is read.
+    InFlightCount = 15,
+    /// The change of a function's state after its code is in the slot.
+    StatePublish = 20,
+    /// The look at a function's state by whoever then takes the code from the slot.
+    StateLook = 21,
+    /// The change of the number of outstanding functions.
+    OutstandingChange = 22,
+    /// The look at the number of outstanding functions.
+    OutstandingLook = 23,
+    /// The fence between what an event tells of and the question whether anybody wants to hear it.
+    EventPost = 30,
+    /// The fence between a subscription and what its owner looks at next.
+    EventSubscribe = 31,
+    /// The fence of a thread that enters the store that leans on it.
+    TurnEnter = 40,
+    /// The fence of a thread that takes a store from another.
+    TurnTake = 41,
+    /// The store that ends a turn.
+    TurnEnd = 42,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.
@@ -55,6 +98,11 @@ pub(crate) enum Site {
 #[inline(always)]
 pub(crate) const fn order(_site: Site, ordering: Ordering) -> Ordering {
     ordering
+}
+
+/// Whether a model has failed: its destructors then leave the shared state, which no thread may use any more.
+pub(crate) fn model_failed() -> bool {
+    cfg!(loom) && std::thread::panicking()
 }
 
 /// A fence, unless a model took it away.

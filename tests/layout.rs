@@ -8,7 +8,10 @@ use std::mem::{align_of, offset_of, size_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use updraft::capi::{config, engine, error, module, module_items, status, store, types, value, version, wasi};
+use updraft::capi::{
+    config, engine, error, events, job, module, module_items, status, store, tiering, types, value, version, wasi,
+    workers,
+};
 
 /// What is compared: the C expression and Rust's number.
 type Facts = Vec<(String, u64)>;
@@ -35,10 +38,27 @@ fn struct_facts() -> Facts {
         error::updraft_frame_t {
             struct_size, func_index, func_offset, module_offset, func_name, func_name_len, module_name, module_name_len, tier, reserved
         }
+        events::updraft_event_t {
+            size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker
+        }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }
         module_items::updraft_import_t { struct_size, module, module_len, name, name_len, kind, reserved }
         store::updraft_store_limits_t { struct_size, memory_bytes, table_elements, instances, memories, tables }
+        tiering::updraft_func_state_t {
+            size, func, tier, target_tier, flags, code_size, compile_ns, calls, top_compilations, priority
+        }
+        tiering::updraft_module_stats_t {
+            struct_size, functions, baseline_functions, top_functions, baseline_refused, top_refused, outstanding_first,
+            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes
+        }
+        workers::updraft_compile_stats_t {
+            struct_size, first_queued, first_in_flight, first_added, first_compiled, first_failed, first_discarded, first_stolen,
+            first_wait_ns, first_run_ns, background_queued, background_in_flight, background_added, background_compiled,
+            background_failed, background_discarded, background_stolen, background_wait_ns, background_run_ns, prioritised,
+            threads, publications, published_units, published_bytes, lock_waits, sleeps, wakes, code_bytes, code_limit
+        }
+        workers::updraft_estimate_t { struct_size, functions, code_bytes, record_bytes, wire_bytes, total_bytes }
         types::updraft_globaltype_t { struct_size, content, is_mutable }
         types::updraft_memorytype_t { struct_size, flags, page_size_log2, min, max }
         types::updraft_tabletype_t { struct_size, flags, element, min, max }
@@ -60,12 +80,17 @@ fn number_facts() -> Facts {
         size("updraft_valtype_t", size_of::<value::updraft_valtype_t>()),
         size("updraft_kind_t", size_of::<value::updraft_kind_t>()),
         size("updraft_trap_code_t", size_of::<error::updraft_trap_code_t>()),
+        size("updraft_event_kind_t", size_of::<events::updraft_event_kind_t>()),
         size("updraft_wasi_stream_t", size_of::<wasi::updraft_wasi_stream_t>()),
         size("updraft_finalizer_t", size_of::<updraft::capi::updraft_finalizer_t>()),
     ];
     for (name, number) in [
         ("UPDRAFT_ABI_VERSION", version::UPDRAFT_ABI_VERSION),
-        ("UPDRAFT_STATUS_OUT_OF_BOUNDS", status::UPDRAFT_STATUS_OUT_OF_BOUNDS),
+        ("UPDRAFT_STATUS_FAILED", status::UPDRAFT_STATUS_FAILED),
+        ("UPDRAFT_JOB_FAILED", job::UPDRAFT_JOB_FAILED),
+        ("UPDRAFT_POLICY_EAGER_TOP", tiering::UPDRAFT_POLICY_EAGER_TOP),
+        ("UPDRAFT_FUNC_CALLS_KNOWN", tiering::UPDRAFT_FUNC_CALLS_KNOWN),
+        ("UPDRAFT_EVENT_RESYNC", events::UPDRAFT_EVENT_RESYNC),
         ("UPDRAFT_TRAP_EXIT", error::UPDRAFT_TRAP_EXIT),
         ("UPDRAFT_VAL_FUNCREF", value::UPDRAFT_VAL_FUNCREF),
         ("UPDRAFT_KIND_EXTERNREF", value::UPDRAFT_KIND_EXTERNREF),

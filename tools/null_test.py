@@ -47,6 +47,33 @@ ALLOWED = {
     ("updraft_wasi_config_set_output_callback", "env"):
         "OK(updraft_wasi_config_set_output_callback(wasi_config, UPDRAFT_WASI_STDOUT, write_stream, NULL, NULL, E));",
     ("updraft_wasi_config_set_output_callback", "finalizer"): "",
+    ("updraft_subscription_set_callback", "env"):
+        "OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));",
+    ("updraft_subscription_set_callback", "finalizer"): "",
+    ("updraft_subscription_dispatch", "count"): "OK(updraft_subscription_dispatch(subscription, 1, NULL, E));",
+    ("updraft_config_set_executor", "env"): "OK(updraft_config_set_executor(config, 1, executor, NULL, NULL, E));",
+    ("updraft_config_set_executor", "finalizer"): "",
+    ("updraft_module_new_with_options", "options"):
+        "OK(updraft_module_new_with_options(engine, bytes, sizeof bytes, NULL, &made.module, E)); updraft_module_delete(made.module);",
+    ("updraft_module_new_async", "release"):
+        "OK(updraft_module_new_async(engine, bytes, sizeof bytes, NULL, NULL, NULL, &made.job, E)); OK(updraft_job_wait(made.job, UINT64_MAX, E)); updraft_job_delete(made.job);",
+    ("updraft_module_new_async", "env"): "",
+    ("updraft_module_new_async", "options"): "",
+    ("updraft_module_wait_tier", "funcs"):
+        'FAILS(MISUSE, "funcs is NULL", updraft_module_wait_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, E));'
+        " OK(updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, UINT64_MAX, E));",
+    ("updraft_module_request_tier", "funcs"):
+        'FAILS(MISUSE, "funcs is NULL", updraft_module_request_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, NULL, E));'
+        " OK(updraft_module_request_tier(module, NULL, 0, UPDRAFT_TIER_TOP, 0, NULL, E));",
+    ("updraft_module_request_tier", "reached"): "",
+    ("updraft_module_set_policy", "funcs"):
+        'FAILS(MISUSE, "funcs is NULL", updraft_module_set_policy(module, NULL, 1, UPDRAFT_POLICY_AUTO, E));'
+        " OK(updraft_module_set_policy(module, NULL, 0, UPDRAFT_POLICY_AUTO, E));",
+    ("updraft_module_allow_again", "funcs"):
+        'FAILS(MISUSE, "funcs is NULL", updraft_module_allow_again(module, NULL, 1, E)); OK(updraft_module_allow_again(module, NULL, 0, E));',
+    ("updraft_module_cancel", "cancelled"): "OK(updraft_module_cancel(module, UPDRAFT_CANCEL_IF_NOT_READY, NULL, E));",
+    ("updraft_engine_run_jobs", "ran"): "OK(updraft_engine_run_jobs(engine, 0, 0, NULL, E));",
+    ("updraft_engine_clear", "count"): "OK(updraft_engine_clear(engine, NULL, E));",
     # Functions that cannot fail.
     ("updraft_feature_name", "len"): "CHECK(updraft_feature_name(0, NULL) != NULL);",
     ("updraft_caller_store", "caller"): "CHECK(updraft_caller_store(NULL) == NULL);",
@@ -72,11 +99,14 @@ ALLOWED = {
 # What a pointer of a type is when it is not NULL.
 OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "module", "linker": "linker",
            "functype": "functype", "interrupt": "interrupt", "shared_memory": "shared", "wasi_config": "wasi_config",
-           "wasi": "wasi", "error": "error", "caller": "caller"}
+           "wasi": "wasi", "error": "error", "caller": "caller", "subscription": "subscription",
+           "module_options": "options", "job": "job", "task": "task"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
-                                   "custom_section", "store_limits", "raw")} | {"export": "item", "extern": "outside"}
+                                   "custom_section", "store_limits", "raw", "event", "func_state",
+                                   "module_stats", "compile_stats", "estimate")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
-             "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream"}
+             "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
+             "updraft_event_callback_t": "on_event", "updraft_executor_t": "executor"}
 HANDLES = {"updraft_func_t": "func", "updraft_table_t": "table", "updraft_memory_t": "memory", "updraft_global_t": "global",
            "updraft_instance_t": "instance", "updraft_externref_t": "externref", "updraft_handle_t": "func"}
 
@@ -108,7 +138,9 @@ def value(kind, name):
         return HANDLES[kind]
     plain = kind.replace("const ", "").replace("struct ", "").replace("union ", "")
     if not kind.endswith("*"):
-        return {"on": "1", "stream": "UPDRAFT_WASI_STDOUT", "raw": "0"}.get(name, "1")
+        return {"on": "1", "stream": "UPDRAFT_WASI_STDOUT", "raw": "0", "event_size": "sizeof structs.event",
+                "state_size": "sizeof structs.func_state",
+                "timeout_ns": "0", "thread": "0"}.get(name, "1")
     object_name = re.fullmatch(r"updraft_(\w+)_t \*", plain)
     if object_name and object_name[1] in OBJECTS:
         return OBJECTS[object_name[1]]
@@ -125,6 +157,7 @@ def value(kind, name):
         "uint64_t *": "&out.u64", "uint32_t *": "&out.u32", "int32_t *": "&out.i32", "uintptr_t *": "&out.uptr",
         "const updraft_valtype_t *": "valtypes", "const updraft_valtype_t **": "&out.valtypes",
         "updraft_kind_t *": "&out.u32", "updraft_memory_mode_t *": "&out.u32",
+        "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs",
         **{handle + " *": "&out.handle" for handle in HANDLES},
     }[kind]
 
@@ -181,6 +214,10 @@ static struct {
     updraft_shared_memory_t *shared_memory;
     updraft_wasi_config_t *wasi_config;
     updraft_wasi_t *wasi;
+    updraft_subscription_t *subscription;
+    updraft_module_options_t *module_options;
+    updraft_job_t *job;
+    updraft_task_t *task;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     uint8_t *data;
@@ -199,6 +236,8 @@ static struct {
 /* What calls make that may be given NULL. */
 static struct {
     updraft_engine_t *engine;
+    updraft_module_t *module;
+    updraft_job_t *job;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -215,6 +254,11 @@ static struct {
     updraft_store_limits_t store_limits;
     updraft_extern_t outside;
     updraft_raw_t raw;
+    updraft_event_t event;
+    updraft_func_state_t func_state;
+    updraft_module_stats_t module_stats;
+    updraft_compile_stats_t compile_stats;
+    updraft_estimate_t estimate;
 } structs;
 
 static updraft_engine_t *engine;
@@ -227,6 +271,11 @@ static updraft_interrupt_t *interrupt;
 static updraft_shared_memory_t *shared;
 static updraft_wasi_config_t *wasi_config;
 static updraft_wasi_t *wasi;
+static updraft_subscription_t *subscription;
+static updraft_module_options_t *options;
+static updraft_job_t *job;
+static updraft_task_t *task;
+static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
 static updraft_func_t func;
@@ -260,6 +309,20 @@ static ptrdiff_t write_stream(void *env, const uint8_t *from, size_t len) {
     return (ptrdiff_t)len;
 }
 
+static void on_event(void *env, const updraft_event_t *event) {
+    (void)env, (void)event;
+}
+
+/* Keeps the first task, runs the others. */
+static void executor(void *env, updraft_task_t *given) {
+    (void)env;
+    if (task == NULL) {
+        task = given;
+    } else {
+        OK(updraft_task_run(given, E));
+    }
+}
+
 /* A host function; those calls that need a caller are made from it. */
 static updraft_error_t *callback(void *env, updraft_caller_t *caller, const updraft_val_t *args, size_t arg_count,
                                  updraft_val_t *results, size_t result_count) {
@@ -273,6 +336,8 @@ static void set_up(void) {
     updraft_instance_t caller = 0;
     updraft_module_t *calling;
     updraft_extern_t import;
+    updraft_config_t *made_by_host;
+    updraft_engine_t *hosted = NULL;
 
     memset(&out, 0x5a, sizeof out);
     untouched = out;
@@ -311,6 +376,19 @@ static void set_up(void) {
     OK(updraft_shared_memory_new(engine, &structs.memorytype, &shared, E));
     OK(updraft_wasi_config_new(&wasi_config, E));
     OK(updraft_wasi_new(wasi_config, &wasi, E));
+    OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 1, &subscription, E));
+    structs.module_stats.struct_size = sizeof structs.module_stats;
+    structs.compile_stats.struct_size = sizeof structs.compile_stats;
+    structs.estimate.struct_size = sizeof structs.estimate;
+    OK(updraft_module_options_new(&options, E));
+    /* A job is a task of the executor, until somebody waits for it. */
+    made_by_host = test_config();
+    OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
+    OK(updraft_engine_new(made_by_host, &hosted, E));
+    OK(updraft_module_new_async(hosted, bytes, sizeof bytes, NULL, NULL, NULL, &job, E));
+    updraft_engine_delete(hosted);
+    updraft_config_delete(made_by_host);
+    if (task == NULL) test_stop("no task");
     error = updraft_error_new("x", 1, NULL, NULL);
 
     /* A call from WebAssembly, for those functions that need a caller. */
@@ -334,6 +412,10 @@ int main(void) {
     CHECK(memcmp(&out, &untouched, sizeof out) == 0);
     CHECK_EQ(finalized, 0);
     updraft_error_delete(error);
+    updraft_task_delete(task);
+    updraft_job_delete(job);
+    updraft_module_options_delete(options);
+    updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);
     updraft_wasi_config_delete(wasi_config);
     updraft_shared_memory_delete(shared);

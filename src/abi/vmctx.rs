@@ -42,6 +42,10 @@ pub struct VmStore {
     pub activation: *mut Activation,
     /// Frame pointer of the shim or trampoline through which WebAssembly was last left.
     pub exit_fp: usize,
+    /// 1 while C runs in a host function, and may call back into the store; else 0.
+    pub open: u32,
+    /// The host's floating-point environment during a call, 0 if it is WebAssembly's.
+    pub float_env: u32,
     /// The store itself, for the runtime only.
     pub store: *mut u8,
 }
@@ -57,8 +61,6 @@ pub struct Activation {
     pub prev_exit_fp: usize,
     /// The store that was entered.
     pub store: *mut VmStore,
-    /// The host's floating-point environment, 0 if it is WebAssembly's. For the runtime only.
-    pub float_env: u32,
 }
 
 /// A memory as machine code sees it.
@@ -122,6 +124,8 @@ pub struct VmInstance {
     pub type_ids: *const u32,
     /// The runtime's instance; for the runtime only.
     pub instance: *mut u8,
+    /// Where the rest lies; the module's. For the runtime only.
+    pub layout: *const VmLayout,
 }
 
 /// A host function: what its trampoline sees.
@@ -132,6 +136,13 @@ pub struct VmHostFunc {
     /// Called by the trampoline as `extern "C" fn(host: *mut VmHostFunc, caller: *mut VmHeader,
     /// values: *mut RawVal) -> u32`: 0 = results are in `values`, anything else = unwind.
     pub call: usize,
+    /// Called by the trampoline for C functions on raw cells, as `extern "C" fn(env: *mut c_void,
+    /// caller: *mut VmCaller, values: *mut RawVal, count: usize) -> *mut c_void`: null = results are in `values`.
+    pub callback: usize,
+    /// What such a function, or the routine behind `call`, needs.
+    pub env: *mut u8,
+    /// Called with the host function and what `callback` returned unless null: leaves the trap in the store.
+    pub failed: usize,
     /// Its own slot, which holds the trampoline.
     pub slot: CodeSlot,
     /// Its own reference.
@@ -139,6 +150,20 @@ pub struct VmHostFunc {
     /// The runtime's host function; for the runtime only.
     pub data: *mut u8,
 }
+
+/// Who called a host function: what C gets a pointer to. Lives on the stack of the call.
+#[repr(C)]
+pub struct VmCaller {
+    /// [`CALLER_KIND`] while the host function runs, 0 afterwards.
+    pub kind: u32,
+    /// The host function.
+    pub host: *mut VmHostFunc,
+    /// The calling instance, or null.
+    pub instance: *mut VmHeader,
+}
+
+/// First word of every [`VmCaller`].
+pub const CALLER_KIND: u32 = 0x6c61_4375;
 
 macro_rules! offsets {
     ($( $(#[$doc:meta])* $name:ident = $ty:ident . $($field:ident).+ ; )*) => {
@@ -184,8 +209,24 @@ offsets! {
     IMPORT_VMCTX = VmFuncImport.vmctx;
     /// import -> reference.
     IMPORT_FUNCREF = VmFuncImport.funcref;
+    /// store -> whether C may call back (32 bits).
+    STORE_OPEN = VmStore.open;
+    /// store -> the host's floating-point environment (32 bits).
+    STORE_FLOAT_ENV = VmStore.float_env;
     /// host function -> what its trampoline calls.
     HOST_CALL = VmHostFunc.call;
+    /// host function -> the C function on raw cells.
+    HOST_CALLBACK = VmHostFunc.callback;
+    /// host function -> the C function's own pointer.
+    HOST_ENV = VmHostFunc.env;
+    /// host function -> what takes an error.
+    HOST_FAILED = VmHostFunc.failed;
+    /// caller -> kind (32 bits).
+    CALLER_KIND_WORD = VmCaller.kind;
+    /// caller -> host function.
+    CALLER_HOST = VmCaller.host;
+    /// caller -> calling instance.
+    CALLER_INSTANCE = VmCaller.instance;
 }
 
 // Stubs encode these as 8-bit displacements.

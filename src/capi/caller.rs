@@ -1,16 +1,16 @@
 //! Callers: what a host function may reach of who called it.
 
-use std::cell::Cell;
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::{Fail, updraft_error_t};
 use super::status::updraft_status_t;
-use super::store::{StoreValue, updraft_instance_t, updraft_memory_t, updraft_store_t, with_host_function, with_store};
+use super::store::{StoreValue, updraft_instance_t, updraft_memory_t, updraft_store_t, with_store};
 use super::value::{item_for_c, updraft_extern_t};
 use super::{enter, enter_total, out, text};
+use crate::abi::vmctx::{CALLER_KIND, VmCaller};
 use crate::runtime::func::Caller;
-use crate::runtime::store::Store;
+use crate::runtime::host::embedder_of;
 
 /// Who called a host function. Borrowed: valid until the host function returns, on its thread.
 pub struct updraft_caller_t {
@@ -18,40 +18,23 @@ pub struct updraft_caller_t {
 }
 
 /// What a caller pointer points to, on the stack of the host function.
-#[repr(C)]
-struct CallerObject<'a, 'b> {
-    kind: AtomicU32,
-    store: &'a StoreValue,
-    caller: Cell<*mut Caller<'b>>,
-}
-
-const KIND: u32 = 0x6c61_4375;
-
-/// Calls C from a host function: `body` gets the caller for C.
-pub(super) fn enter_c<R>(caller: &mut Caller<'_>, body: impl FnOnce(*mut updraft_caller_t, &StoreValue) -> R) -> R {
-    let caller: *mut Caller<'_> = caller;
-    // SAFETY: just made from a reference, which is not used below but through this pointer.
-    let store: *mut Store = unsafe { (*caller).store() };
-    with_host_function(store, |store| {
-        let object = CallerObject { kind: AtomicU32::new(KIND), store, caller: Cell::new(caller) };
-        let result = body((&raw const object).cast_mut().cast(), store);
-        // A caller that is kept too long is most likely noticed.
-        object.kind.store(0, Ordering::Relaxed);
-        result
-    })
-}
-
-fn caller_object<'a>(caller: *const updraft_caller_t) -> Result<&'a CallerObject<'a, 'a>, Fail> {
+fn vm_caller<'a>(caller: *const updraft_caller_t) -> Result<&'a VmCaller, Fail> {
     if caller.is_null() {
         return Err(Fail::misuse("caller is NULL"));
     }
-    let object = caller.cast::<CallerObject<'_, '_>>();
+    let vm = caller.cast::<VmCaller>();
     // SAFETY: the C contract: `caller` is what the running host function got.
-    if !object.is_aligned() || unsafe { &*object.cast::<AtomicU32>() }.load(Ordering::Relaxed) != KIND {
+    if !vm.is_aligned() || unsafe { &*vm.cast::<AtomicU32>() }.load(Ordering::Relaxed) != CALLER_KIND {
         return Err(Fail::misuse("caller is not the caller of a running host function"));
     }
     // SAFETY: the kind word says that the host function is still running.
-    Ok(unsafe { &*object })
+    Ok(unsafe { &*vm })
+}
+
+/// The store of a caller.
+fn store_of(vm: &VmCaller) -> &StoreValue {
+    // SAFETY: the host function is running, and was made by C, whose stores all come from `updraft_store_new`.
+    unsafe { &*embedder_of(vm).cast::<StoreValue>() }
 }
 
 /// Runs `body` with the caller, inside its store.
@@ -59,16 +42,12 @@ fn with_caller<R>(
     caller: *const updraft_caller_t,
     body: impl FnOnce(&mut Caller<'_>) -> Result<R, Fail>,
 ) -> Result<R, Fail> {
-    let object = caller_object(caller)?;
+    let vm = vm_caller(caller)?;
     // Claims the store, so that a caller on another thread or in a finalizer is refused.
-    with_store(object.store.pointer(), |_| {
+    with_store(store_of(vm).pointer(), |_| {
         // SAFETY: this thread is inside the store, its reference from `with_store` is not used, and the host
         // function that owns the caller is suspended in C.
-        let caller = unsafe { &mut *object.caller.get() };
-        let result = body(caller);
-        // The use of the caller ended the borrow that nested calls went through: lend it anew.
-        object.store.lend(caller.store());
-        result
+        body(&mut unsafe { Caller::from_vm(vm) })
     })
 }
 
@@ -77,9 +56,7 @@ fn with_caller<R>(
 /// Cannot fail. The host function's thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_caller_store(caller: *const updraft_caller_t) -> *mut updraft_store_t {
-    enter_total(std::ptr::null_mut(), || {
-        caller_object(caller).map_or(std::ptr::null_mut(), |object| object.store.pointer())
-    })
+    enter_total(std::ptr::null_mut(), || vm_caller(caller).map_or(std::ptr::null_mut(), |vm| store_of(vm).pointer()))
 }
 
 /// Writes to `instance` the handle of the instance that called, 0 if the host called the function directly. Borrowed:

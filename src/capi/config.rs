@@ -153,7 +153,7 @@ pub(super) fn settings(config: *const updraft_config_t) -> Result<Config, Fail> 
 
 const BUSY: Error = Error::Busy { what: "the configuration is in use by another thread" };
 
-fn change(
+pub(super) fn change(
     config: *mut updraft_config_t,
     error: *mut *mut updraft_error_t,
     body: impl FnOnce(&mut Config) -> Result<(), Fail>,

@@ -1,24 +1,28 @@
 //! Functions: host functions made by C, and calls.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caller::{enter_c, updraft_caller_t};
+use super::caller::updraft_caller_t;
 use super::error::{Fail, take, updraft_error_t};
-use super::status::updraft_status_t;
-use super::store::{updraft_func_t, updraft_store_t, with_store};
+use super::status::{UPDRAFT_STATUS_OK, updraft_status_t};
+use super::store::{StoreValue, enter_quickly, updraft_func_t, updraft_store_t, with_store};
 use super::types::{func_type_for_c, updraft_functype_t};
-use super::value::{updraft_raw_t, updraft_val_t, val, val_for_c};
+use super::value::{number_for_c, number_from_c, updraft_raw_t, updraft_val_t, val, val_for_c, zero_for_c};
 use super::{HostData, array, array_mut, enter, object, out, updraft_finalizer_t};
 use crate::abi::call::{RawVal, raw_cells};
+use crate::abi::vmctx::{VmHeader, VmHostFunc};
 use crate::error::Error;
+use crate::runtime::call::Went;
 use crate::runtime::extern_ref::ExternRef;
-use crate::runtime::func::{Func, HostCallback, RawHostCallback};
+use crate::runtime::func::{Callback, Caller, Func, HostCallback, Native, NativeCall, RawHostCallback};
+use crate::runtime::host::{call_host, raise};
 use crate::runtime::store::{Handle, Store};
 use crate::runtime::value::Val;
 use crate::trap::{Trap, TrapCode};
-use crate::types::ValType;
+use crate::types::{FuncType, ValType};
 
 /// A host function. `args` holds `arg_count` arguments of the function's parameter types, `results` room for
 /// `result_count` results, set to zero and null values of their types, which must be kept.
@@ -28,7 +32,9 @@ use crate::types::ValType;
 /// retained before it is returned. `caller` is valid until the function returns.
 ///
 /// Returns NULL, or an error (`updraft_error_new`, or one that a call gave it), which is taken over: it stops the
-/// WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp. Runs on the thread that entered WebAssembly.
+/// WebAssembly that called, and the results are not looked at. Must not unwind, nor leave by longjmp, and leaves the
+/// floating-point environment (rounding, exceptions, flushing to zero) as it found it: the host's. Runs on the thread that
+/// entered WebAssembly.
 pub type updraft_callback_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,
@@ -73,10 +79,47 @@ impl<T: Copy> Values<T> {
     }
 }
 
+type CheckedCallback = unsafe extern "C" fn(
+    *mut c_void,
+    *mut updraft_caller_t,
+    *const updraft_val_t,
+    usize,
+    *mut updraft_val_t,
+    usize,
+) -> *mut updraft_error_t;
+
+/// A C callback on checked values.
+struct Checked {
+    callback: CheckedCallback,
+    env: Arc<HostData>,
+    ty: FuncType,
+    values: Marshalling,
+}
+
+/// How the values of a callback are turned into C's and back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marshalling {
+    /// Numbers, and few of them: by [`call_c`].
+    Quick,
+    /// By the closure.
+    Thorough,
+}
+
 /// The host function of a C callback.
-pub(super) fn host_callback(callback: updraft_callback_t, env: Arc<HostData>) -> Result<HostCallback, Fail> {
+pub(super) fn host_callback(callback: updraft_callback_t, env: Arc<HostData>, ty: &FuncType) -> Result<Native, Fail> {
     let callback = callback.ok_or_else(|| Fail::misuse("callback is NULL"))?;
-    Ok(Arc::new(move |caller, args, results| {
+    let is_quick = ty.params().len() + ty.results().len() <= STACK_VALUES
+        && !ty.params().iter().chain(ty.results()).any(|ty| ty.is_ref());
+    let values = if is_quick { Marshalling::Quick } else { Marshalling::Thorough };
+    let checked = Arc::new(Checked { callback, env, ty: ty.clone(), values });
+    let pointer = Arc::as_ptr(&checked).cast_mut().cast();
+    let closure: HostCallback = Arc::new(move |caller, args, results| checked.call(caller, args, results));
+    let closure = Box::new(Callback::Checked(closure));
+    Ok(Native { call: NativeCall::Routine(call_c), env: pointer, failed: take_failure, closure })
+}
+
+impl Checked {
+    fn call(&self, caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]) -> Result<(), Error> {
         let mut values = Values::new(args.len() + results.len(), val_for_c(&Val::I32(0)));
         let (c_args, c_results) = values.slice().split_at_mut(args.len());
         for (to, from) in c_args.iter_mut().zip(args) {
@@ -85,23 +128,93 @@ pub(super) fn host_callback(callback: updraft_callback_t, env: Arc<HostData>) ->
         for (to, from) in c_results.iter_mut().zip(&*results) {
             *to = val_for_c(from);
         }
-        let (arg_count, result_count) = (c_args.len(), c_results.len());
-        enter_c(caller, |caller, store| {
-            let (args, results_out) = (c_args.as_ptr(), c_results.as_mut_ptr());
+        let error = caller.open(|caller| {
+            let (args, results) = ((c_args.as_ptr(), c_args.len()), (c_results.as_mut_ptr(), c_results.len()));
             // SAFETY: the C contract of `updraft_callback_t`.
-            let error = unsafe { callback(env.pointer(), caller, args, arg_count, results_out, result_count) };
-            if !error.is_null() {
-                return Err(take(error));
+            unsafe { (self.callback)(self.env.pointer(), caller.cast(), args.0, args.1, results.0, results.1) }
+        });
+        if !error.is_null() {
+            return Err(take(error));
+        }
+        for (i, (to, from)) in results.iter_mut().zip(&*c_results).enumerate() {
+            *to = checked_result(i, from, to.ty())?;
+            if let Val::FuncRef(Some(Func(handle))) | Val::ExternRef(Some(ExternRef(handle))) = *to {
+                // SAFETY: C made the host function, in a store of C.
+                unsafe { StoreValue::of(caller.store()) }.release_later(handle);
             }
-            for (i, (to, from)) in results.iter_mut().zip(&*c_results).enumerate() {
-                *to = checked_result(i, from, to.ty())?;
-                if let Val::FuncRef(Some(Func(handle))) | Val::ExternRef(Some(ExternRef(handle))) = *to {
-                    store.release_later(handle);
-                }
-            }
-            Ok(())
-        })
-    }))
+        }
+        Ok(())
+    }
+}
+
+/// The routine that trampolines call for a C callback on checked values; see `VmHostFunc::call`. Nothing here panics.
+///
+/// # Safety
+/// Called by machine code only, for a host function that [`host_callback`] made.
+unsafe extern "C" fn call_c(host: *mut VmHostFunc, instance: *mut VmHeader, cells: *mut RawVal) -> u32 {
+    // SAFETY: the closure of the host function, which is alive, owns the `Checked`.
+    let (this, mut caller) = unsafe { (&*(*host).env.cast::<Checked>(), Caller::new(host, instance)) };
+    if this.values == Marshalling::Thorough || !caller.shares_float_env() {
+        // SAFETY: our own arguments.
+        return unsafe { call_host(host, instance, cells) };
+    }
+    let (params, result_types) = (this.ty.params(), this.ty.results());
+    let mut values = [const { MaybeUninit::<updraft_val_t>::uninit() }; STACK_VALUES];
+    let args: *mut updraft_val_t = values.as_mut_ptr().cast();
+    // SAFETY: `Quick` says that there is room for all; the cells are those of the function's type.
+    let results = unsafe {
+        for (i, ty) in params.iter().enumerate() {
+            args.add(i).write(number_for_c(*ty, &*cells.add(i)));
+        }
+        let results = args.add(params.len());
+        for (i, ty) in result_types.iter().enumerate() {
+            results.add(i).write(zero_for_c(*ty));
+        }
+        results
+    };
+    let error = caller.open(|caller| {
+        // SAFETY: the C contract of `updraft_callback_t`.
+        unsafe { (this.callback)(this.env.pointer(), caller.cast(), args, params.len(), results, result_types.len()) }
+    });
+    if !error.is_null() {
+        // SAFETY: the host function is running, and its store is not borrowed.
+        unsafe { take_failure(host, error.cast()) };
+        return 1;
+    }
+    for (i, ty) in result_types.iter().enumerate() {
+        // SAFETY: as above.
+        let (value, cell) = unsafe { (&*results.add(i), &mut *cells.add(i)) };
+        if !number_from_c(value, *ty, cell) {
+            // SAFETY: as above.
+            unsafe { refuse_result(host, i, value, *ty) };
+            return 1;
+        }
+    }
+    0
+}
+
+/// Leaves in the store that a result of a host function is not of its type.
+///
+/// # Safety
+/// As for [`raise`].
+#[cold]
+unsafe fn refuse_result(host: *mut VmHostFunc, index: usize, value: &updraft_val_t, wanted: ValType) {
+    let reason = || match checked_result(index, value, wanted) {
+        Err(error) => error,
+        Ok(_) => Error::Bug { reason: "a result was refused without a reason".into() },
+    };
+    // SAFETY: the caller's contract.
+    unsafe { raise(host, reason) }
+}
+
+/// Leaves the error that a callback returned in the store.
+///
+/// # Safety
+/// `error` is an error object of ours, which is taken over; `host` as for [`raise`].
+#[cold]
+unsafe extern "C" fn take_failure(host: *mut VmHostFunc, error: *mut c_void) {
+    // SAFETY: the caller's contract.
+    unsafe { raise(host, || take(error.cast())) }
 }
 
 /// A result of a host function, which must be of the type that was announced.
@@ -118,21 +231,28 @@ fn checked_result(index: usize, value: &updraft_val_t, wanted: ValType) -> Resul
     }
 }
 
-/// The host function of a raw C callback, for a type with this many cells.
+/// The host function of a raw C callback.
 pub(super) fn raw_host_callback(
     callback: updraft_raw_callback_t,
-    cells: usize,
     env: Arc<HostData>,
-) -> Result<RawHostCallback, Fail> {
+    ty: &FuncType,
+) -> Result<Native, Fail> {
     let callback = callback.ok_or_else(|| Fail::misuse("callback is NULL"))?;
-    Ok(Arc::new(move |caller, values: *mut RawVal| {
-        let error = enter_c(caller, |caller, _| {
-            // SAFETY: the C contract of `updraft_raw_callback_t`; both cell types have one layout (`value.rs`).
-            unsafe { callback(env.pointer(), caller, values.cast::<updraft_raw_t>(), cells) }
-        });
+    let (pointer, cells) = (env.pointer(), raw_cells(ty));
+    let closure: RawHostCallback = Arc::new(move |caller, values: *mut RawVal| {
+        let values = values.cast::<updraft_raw_t>();
+        // SAFETY: the C contract of `updraft_raw_callback_t`; both cell types have one layout (`value.rs`).
+        let error = caller.open(|caller| unsafe { callback(env.pointer(), caller.cast(), values, cells) });
         if error.is_null() { Ok(()) } else { Err(take(error)) }
-    }))
+    });
+    // SAFETY: pointers to what has the same layout, or only a name on either side.
+    let raw = unsafe { std::mem::transmute::<RawCallback, crate::runtime::func::NativeRaw>(callback) };
+    let closure = Box::new(Callback::Raw(closure));
+    Ok(Native { call: NativeCall::Raw(raw), env: pointer, failed: take_failure, closure })
 }
+
+type RawCallback =
+    unsafe extern "C" fn(*mut c_void, *mut updraft_caller_t, *mut updraft_raw_t, usize) -> *mut updraft_error_t;
 
 /// Makes a host function of a store.
 ///
@@ -153,8 +273,8 @@ pub unsafe extern "C" fn updraft_func_new(
     enter(error, || {
         let (out, ty) = (super::out(out, "out")?, object(functype, "functype")?.ty.clone());
         let env = Arc::new(HostData::new(env, finalizer));
-        let callback = host_callback(callback, env.clone())?;
-        let func = with_store(store, |store| Ok(Func::new(store, ty, callback)?))?;
+        let callback = host_callback(callback, env.clone(), &ty)?;
+        let func = with_store(store, |store| Ok(Func::new_native(store, ty, callback)?))?;
         env.arm();
         out.write(func.0.0);
         Ok(())
@@ -177,8 +297,8 @@ pub unsafe extern "C" fn updraft_func_new_raw(
     enter(error, || {
         let (out, ty) = (super::out(out, "out")?, object(functype, "functype")?.ty.clone());
         let env = Arc::new(HostData::new(env, finalizer));
-        let callback = raw_host_callback(callback, raw_cells(&ty), env.clone())?;
-        let func = with_store(store, |store| Ok(Func::new_raw(store, ty, callback)?))?;
+        let callback = raw_host_callback(callback, env.clone(), &ty)?;
+        let func = with_store(store, |store| Ok(Func::new_native(store, ty, callback)?))?;
         env.arm();
         out.write(func.0.0);
         Ok(())
@@ -224,6 +344,63 @@ fn call_checked(
     Ok(())
 }
 
+/// The short way of a checked call; None = the long way is needed, and nothing happened. Nothing here panics.
+///
+/// # Safety
+/// The C contract of [`updraft_func_call`].
+#[inline(always)]
+unsafe fn call_quickly(
+    store: *mut updraft_store_t,
+    func: updraft_func_t,
+    (args, arg_count): (*const updraft_val_t, usize),
+    (results, result_count): (*mut updraft_val_t, usize),
+    error: *mut *mut updraft_error_t,
+) -> Option<updraft_status_t> {
+    enter_quickly(store, |store| {
+        // SAFETY: the store is used for this call only.
+        let quick = unsafe { store.quick(Func(Handle(func))) }?;
+        let ty = quick.ty();
+        let (params, result_types) = (ty.params(), ty.results());
+        let fits = arg_count == params.len()
+            && result_count == result_types.len()
+            && arg_count.max(result_count) <= STACK_VALUES
+            && (arg_count == 0 || !args.is_null())
+            && (result_count == 0 || !results.is_null())
+            && !result_types.iter().any(|ty| ty.is_ref());
+        if !fits {
+            return None;
+        }
+        let mut cells = [const { MaybeUninit::<RawVal>::uninit() }; STACK_VALUES];
+        let cells: *mut RawVal = cells.as_mut_ptr().cast();
+        for (i, ty) in params.iter().enumerate() {
+            // SAFETY: `args` holds that many values (C contract), and there are enough cells.
+            let (arg, cell) = unsafe { (&*args.add(i), cells.add(i)) };
+            if !number_from_c(arg, *ty, cell) {
+                return None;
+            }
+        }
+        // SAFETY: there are enough cells, and the arguments have the parameter types.
+        match unsafe { quick.call(cells) } {
+            Went::Well => {}
+            Went::Trapped => return Some(report_trap(store, error)),
+            Went::Nowhere => return None,
+        }
+        for (i, ty) in result_types.iter().enumerate() {
+            // SAFETY: the function stored a value of this type; `results` has room for it (C contract). Written only
+            // now: the arrays may overlap, and callbacks may see them.
+            unsafe { results.add(i).write(number_for_c(*ty, &*cells.add(i))) };
+        }
+        Some(UPDRAFT_STATUS_OK)
+    })
+}
+
+/// Reports the trap of a call that went the short way.
+#[cold]
+#[inline(never)]
+fn report_trap(store: &mut Store, error: *mut *mut updraft_error_t) -> updraft_status_t {
+    enter(error, || Err(store.take_trap().into()))
+}
+
 /// Calls a function with checked arguments.
 ///
 /// `args` and `results` hold as many values as the function has parameters and results; each may be NULL if it is
@@ -242,10 +419,24 @@ pub unsafe extern "C" fn updraft_func_call(
     result_count: usize,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
+    let (args, results) = ((args, arg_count), (results, result_count));
+    // SAFETY: the C contract of this function.
+    unsafe { call_quickly(store, func, args, results, error) }
+        .unwrap_or_else(|| call_thoroughly(store, func, args, results, error))
+}
+
+/// The long way of [`updraft_func_call`].
+#[cold]
+#[inline(never)]
+fn call_thoroughly(
+    store: *mut updraft_store_t,
+    func: updraft_func_t,
+    args: (*const updraft_val_t, usize),
+    results: (*mut updraft_val_t, usize),
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
     enter(error, || {
-        call_checked(store, (args, arg_count), (results, result_count), |store, args, results| {
-            Func(Handle(func)).call(store, args, results)
-        })
+        call_checked(store, args, results, |store, args, results| Func(Handle(func)).call(store, args, results))
     })
 }
 
@@ -272,6 +463,31 @@ pub unsafe extern "C" fn updraft_func_call_with_timeout(
     })
 }
 
+/// As `call_quickly`, for raw cells.
+///
+/// # Safety
+/// The C contract of [`updraft_func_call_raw`].
+#[inline(always)]
+unsafe fn call_raw_quickly(
+    store: *mut updraft_store_t,
+    func: updraft_func_t,
+    values: *mut updraft_raw_t,
+    error: *mut *mut updraft_error_t,
+) -> Option<updraft_status_t> {
+    if values.is_null() || !values.is_aligned() {
+        return None;
+    }
+    enter_quickly(store, |store| {
+        // SAFETY: the store is used for this call only; the cells are as they must be (C contract), and both cell types
+        // have one layout (`value.rs`).
+        match unsafe { store.quick(Func(Handle(func)))?.call(values.cast::<RawVal>()) } {
+            Went::Well => Some(UPDRAFT_STATUS_OK),
+            Went::Trapped => Some(report_trap(store, error)),
+            Went::Nowhere => None,
+        }
+    })
+}
+
 /// Calls a function without checking the types of its arguments: the fast way, for a buffer that is used again and
 /// again.
 ///
@@ -284,6 +500,24 @@ pub unsafe extern "C" fn updraft_func_call_with_timeout(
 /// cells hold anything. The store's thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_func_call_raw(
+    store: *mut updraft_store_t,
+    func: updraft_func_t,
+    values: *mut updraft_raw_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    // SAFETY: the C contract of this function.
+    unsafe { call_raw_quickly(store, func, values, error) }
+        // SAFETY: as above.
+        .unwrap_or_else(|| unsafe { call_raw_thoroughly(store, func, values, error) })
+}
+
+/// The long way of [`updraft_func_call_raw`].
+///
+/// # Safety
+/// The C contract of [`updraft_func_call_raw`].
+#[cold]
+#[inline(never)]
+unsafe fn call_raw_thoroughly(
     store: *mut updraft_store_t,
     func: updraft_func_t,
     values: *mut updraft_raw_t,

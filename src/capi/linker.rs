@@ -13,7 +13,6 @@ use super::types::updraft_functype_t;
 use super::updraft_finalizer_t;
 use super::value::{item_for_c, updraft_extern_t};
 use super::{Counted, HostData, array, clone_object, delete, enter, flag, new_object, object, out, text};
-use crate::abi::call::raw_cells;
 use crate::error::Error;
 use crate::runtime::instance::Instance;
 use crate::runtime::linker::Linker;
@@ -152,8 +151,8 @@ pub unsafe extern "C" fn updraft_linker_define_func(
         let (module, name) = (text(module, module_len, "module")?, text(name, name_len, "name")?);
         let ty = object(functype, "functype")?.ty.clone();
         let env = Arc::new(HostData::new(env, finalizer));
-        let callback = host_callback(callback, env.clone())?;
-        object(linker, "linker")?.write()?.define_func(module, name, ty, callback)?;
+        let callback = host_callback(callback, env.clone(), &ty)?;
+        object(linker, "linker")?.write()?.define_native(module, name, ty, callback)?;
         env.arm();
         Ok(())
     })
@@ -179,8 +178,8 @@ pub unsafe extern "C" fn updraft_linker_define_raw_func(
         let (module, name) = (text(module, module_len, "module")?, text(name, name_len, "name")?);
         let ty = object(functype, "functype")?.ty.clone();
         let env = Arc::new(HostData::new(env, finalizer));
-        let callback = raw_host_callback(callback, raw_cells(&ty), env.clone())?;
-        object(linker, "linker")?.write()?.define_raw_func(module, name, ty, callback)?;
+        let callback = raw_host_callback(callback, env.clone(), &ty)?;
+        object(linker, "linker")?.write()?.define_native(module, name, ty, callback)?;
         env.arm();
         Ok(())
     })

@@ -3,11 +3,13 @@
 //! ## Conventions
 //! - A function that can fail returns [`updraft_status_t`] and takes `updraft_error_t **error` last. Results
 //!   are written only on success; all arguments are checked before anything happens.
-//! - [`enter`] is the only door: it turns errors and panics into a status and an error object.
+//! - [`enter`] is the only door: it turns errors and panics into a status and an error object. Calls have a shorter way
+//!   before it (`func.rs`), on which nothing can panic, and which gives up where anything is unusual.
 //! - Reference-counted objects are an [`Object`]: a kind word, a count, the value. The kind word is checked
 //!   at each use and poisoned when the object is freed, which finds most wrong and stale pointers.
 //! - Objects of a store are handles, plain 64-bit numbers that the store checks.
-//! - A store is entered by [`store::with_store`] alone, which checks its thread and whether it may be re-entered.
+//! - A store is entered by [`store::with_store`] and [`store::enter_quickly`] alone, which check its thread and whether
+//!   it may be re-entered.
 //! - Enumerations from C are plain integers here: an unknown number is an error, never undefined behaviour.
 //! - Doc comments of `pub` items become `include/updraft.h` (`tools/header.sh`), so they speak to C programmers.
 //!
@@ -33,6 +35,12 @@ pub mod config;
 pub mod engine;
 pub mod module;
 pub mod module_items;
+
+// Compilation, watched and steered:
+pub mod events;
+pub mod job;
+pub mod tiering;
+pub mod workers;
 
 // Stores:
 pub mod interrupt;
@@ -154,6 +162,19 @@ fn new_object<C: Counted>(value: C::Value) -> *mut C {
 /// The object behind a pointer from C, after a check of its kind word.
 fn object<'a, C: Counted>(pointer: *const C, name: &'static str) -> Result<&'a C::Value, Fail> {
     Ok(&header(pointer, name)?.value)
+}
+
+/// As [`object`]; None where that has a reason.
+#[inline(always)]
+fn object_quickly<'a, C: Counted>(pointer: *const C) -> Option<&'a C::Value> {
+    if pointer.is_null() || !pointer.cast::<Object<C::Value>>().is_aligned() {
+        return None;
+    }
+    // SAFETY: as in `header`.
+    unsafe {
+        let kind = (*pointer.cast::<AtomicU32>()).load(Ordering::Relaxed);
+        if kind == C::KIND { Some(&(*pointer.cast::<Object<C::Value>>()).value) } else { None }
+    }
 }
 
 fn header<'a, C: Counted>(pointer: *const C, name: &'static str) -> Result<&'a Object<C::Value>, Fail> {
@@ -337,6 +358,36 @@ fn out_struct<T: Extensible>(pointer: *mut T, name: &'static str) -> Result<OutS
     NonNull::new(pointer)
         .map(|pointer| OutStruct { pointer, size })
         .ok_or_else(|| Fail::misuse(format!("{name} is NULL")))
+}
+
+/// A plain record whose first field, a `u32`, is how many of its bytes this version fills in.
+///
+/// # Safety
+/// `repr(C)`, and without padding.
+unsafe trait Record: Copy {}
+
+/// Fills an array from C, whose elements are `size` bytes apart, with up to `capacity` records; how many. What is
+/// beyond the record in each element becomes 0. The names are those of the array and of the size.
+fn write_records<T: Record>(
+    places: *mut T,
+    capacity: usize,
+    size: usize,
+    names: [&'static str; 2],
+    records: impl FnOnce() -> Result<Vec<T>, Fail>,
+) -> Result<usize, Fail> {
+    if size < size_of::<T>() {
+        return Err(Fail::misuse(format!("{} is {size}, less than {}", names[1], size_of::<T>())));
+    }
+    let len = capacity.checked_mul(size).ok_or_else(|| Fail::misuse("capacity is larger than any array"))?;
+    let bytes = array_mut(places.cast::<u8>(), len, names[0])?;
+    let records = records()?;
+    for (record, place) in records.iter().zip(bytes.chunks_exact_mut(size)) {
+        let (filled, rest) = place.split_at_mut(size_of::<T>());
+        // SAFETY: all bytes of a record are initialised (`Record`), and there are as many in `filled`.
+        unsafe { std::ptr::copy_nonoverlapping((&raw const *record).cast::<u8>(), filled.as_mut_ptr(), filled.len()) };
+        rest.fill(0);
+    }
+    Ok(records.len())
 }
 
 /// A host pointer with its finalizer, which runs at the drop once [`HostData::arm`] was called.

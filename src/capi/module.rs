@@ -193,6 +193,19 @@ pub unsafe extern "C" fn updraft_module_code_size(
     number(module, bytes, error, "bytes", CompiledModule::code_size)
 }
 
+/// Writes to `module_id` the number of a module, which no other module of its engine has or had: from 1. Events
+/// name it.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_id(
+    module: *const updraft_module_t,
+    module_id: *mut u64,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    number(module, module_id, error, "module_id", CompiledModule::id)
+}
+
 /// Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
 ///
 /// Fails with MISUSE. Any thread. Since 0.1.

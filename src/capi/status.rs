@@ -33,22 +33,45 @@ pub const UPDRAFT_STATUS_BUG: updraft_status_t = 11;
 /// There is nothing of this name.
 pub const UPDRAFT_STATUS_NOT_FOUND: updraft_status_t = 12;
 /// An index or an address is out of bounds.
-// Last added.
 pub const UPDRAFT_STATUS_OUT_OF_BOUNDS: updraft_status_t = 13;
+/// What was waited for did not come in time.
+pub const UPDRAFT_STATUS_TIMEOUT: updraft_status_t = 14;
+/// It was cancelled, or what would bring it is gone.
+pub const UPDRAFT_STATUS_CANCELLED: updraft_status_t = 15;
+/// What was waited for can never come: it was refused, or is not allowed.
+// Last added.
+pub const UPDRAFT_STATUS_FAILED: updraft_status_t = 16;
 
 /// The status that tells of an error.
 pub(super) fn of(error: &Error) -> updraft_status_t {
-    match error {
-        Error::Invalid { .. } => UPDRAFT_STATUS_INVALID,
-        Error::Unsupported { .. } => UPDRAFT_STATUS_UNSUPPORTED,
-        Error::Text { .. } => UPDRAFT_STATUS_TEXT,
-        Error::Compile { .. } => UPDRAFT_STATUS_COMPILE,
-        Error::Link { .. } => UPDRAFT_STATUS_LINK,
-        Error::Limit { .. } => UPDRAFT_STATUS_LIMIT,
-        Error::Misuse { .. } => UPDRAFT_STATUS_MISUSE,
-        Error::Busy { .. } => UPDRAFT_STATUS_BUSY,
-        Error::System { .. } => UPDRAFT_STATUS_SYSTEM,
-        Error::Trap(_) => UPDRAFT_STATUS_TRAP,
-        Error::Bug { .. } => UPDRAFT_STATUS_BUG,
+    error.status()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trap::TrapCode;
+    use crate::types::FuncIndex;
+
+    #[test]
+    fn errors_have_the_numbers_of_the_interface() {
+        let io = || std::io::Error::from_raw_os_error(1);
+        for (error, status) in [
+            (Error::misuse(""), UPDRAFT_STATUS_MISUSE),
+            (Error::Invalid { offset: 0, reason: "".into() }, UPDRAFT_STATUS_INVALID),
+            (Error::Unsupported { offset: 0, feature: "".into() }, UPDRAFT_STATUS_UNSUPPORTED),
+            (Error::Text { reason: "".into() }, UPDRAFT_STATUS_TEXT),
+            (Error::Compile { func: FuncIndex(0), reason: "".into() }, UPDRAFT_STATUS_COMPILE),
+            (Error::Link { reason: "".into() }, UPDRAFT_STATUS_LINK),
+            (Error::Limit { what: "", asked: 0, limit: 0 }, UPDRAFT_STATUS_LIMIT),
+            (Error::Busy { what: "" }, UPDRAFT_STATUS_BUSY),
+            (Error::System { what: "", source: io() }, UPDRAFT_STATUS_SYSTEM),
+            (TrapCode::Unreachable.into(), UPDRAFT_STATUS_TRAP),
+            (Error::Bug { reason: "".into() }, UPDRAFT_STATUS_BUG),
+            (Error::Cancelled, UPDRAFT_STATUS_CANCELLED),
+        ] {
+            assert_eq!((of(&error), of(&error.duplicate())), (status, status), "{error}");
+            assert_eq!(error.to_string(), error.duplicate().to_string());
+        }
     }
 }

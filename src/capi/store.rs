@@ -1,22 +1,18 @@
 //! Stores: owners of everything that runs, one thread at a time.
 //!
 //! ## Entering a store
-//! Every C function that takes a store goes through [`with_store`], and host functions come back through
-//! [`with_host_function`]. Between them they keep three things true:
-//! - One thread. `owner` holds the token of the thread that is inside, 0 if none; it is claimed by a
-//!   compare-and-swap, so that a second thread gets BUSY.
-//! - No re-entry but from host functions. While the runtime has the store, `open` is off, so that a finalizer that
-//!   calls back gets BUSY; a host function switches it on for as long as C runs.
-//! - One chain of borrows. `current` is the pointer that the innermost host function got from the runtime, and
-//!   nested calls borrow through it, not around it.
-//!
-//! The store that a host function runs in is the one that its thread entered last (`ENTERED`): a linker's host
-//! functions are made before any store is known.
+//! Every C function that takes a store goes through [`with_store`], or, for calls, through [`enter_quickly`]. Between
+//! them and the runtime, three things stay true:
+//! - One thread. `turn` lets one in, and a second thread gets BUSY.
+//! - No re-entry but from host functions. The store is *open* while C runs in one, and only then; a finalizer that
+//!   calls back gets BUSY.
+//! - One user. Whoever enters gets a `Store` of his own for as long as he stays, and those of the calls around
+//!   his wait for him.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::engine::{Counter, Counting, Live, updraft_engine_t};
@@ -27,6 +23,7 @@ use super::{Counted, Dropped, Extensible, HostData, clone_object, drop_object, e
 use super::{out_struct, read_struct, updraft_finalizer_t};
 use crate::error::Error;
 use crate::runtime::store::{Handle, Store, StoreLimits};
+use crate::runtime::turn::{Held, Turn, thread_token};
 
 /// An owner of instances and of what belongs to them. One thread at a time, which is checked: a call while another
 /// thread is inside gets BUSY. Host functions may call back into the store that calls them; finalizers may not.
@@ -58,27 +55,33 @@ pub type updraft_externref_t = updraft_handle_t;
 
 /// What a store object holds.
 pub(super) struct StoreValue {
-    /// Token of the thread inside, or 0.
-    owner: AtomicUsize,
-    /// Whether C runs in a host function of this store, and may call back. The owner's.
-    open: Cell<bool>,
-    /// The way to the store for who may use it now. The owner's.
-    current: Cell<*mut Store>,
-    /// Whether a panic left the store in an unknown state.
-    broken: AtomicBool,
-    store: Box<UnsafeCell<ManuallyDrop<Store>>>,
-    /// References that host functions handed over, to be released when the outermost call ends. The owner's.
+    turn: Turn,
+    /// `FINE`, `BROKEN` or `GONE`.
+    state: AtomicU8,
+    store: UnsafeCell<ManuallyDrop<Store>>,
+    /// References that host functions handed over, to be released when the outermost call ends, and whether there are
+    /// any. The owner's.
     handed_over: RefCell<Vec<Handle>>,
+    owing: Cell<bool>,
     data: Mutex<Option<HostData>>,
     counting: Counting,
 }
+
+/// The store may be used.
+const FINE: u8 = 0;
+/// A panic left the store in an unknown state.
+const BROKEN: u8 = 1;
+/// The store is being freed.
+const GONE: u8 = 2;
 
 impl StoreValue {
     /// Frees the store and the host's data; finalizers run while the object is still there to refuse them.
     ///
     /// # Safety
-    /// Called once, by the thread that claimed `owner`, with `open` off; nobody enters the store afterwards.
+    /// Called once, by the thread whose turn it is; nobody enters the store afterwards.
     unsafe fn empty(&self) {
+        // Relaxed: only this thread gets as far as to look.
+        self.state.store(GONE, Ordering::Relaxed);
         // SAFETY: nobody is inside, and whoever comes, a finalizer or another thread, is refused.
         unsafe { ManuallyDrop::drop(&mut *self.store.get()) }
         let data = self.data.lock().unwrap_or_else(|poison| poison.into_inner()).take();
@@ -109,53 +112,40 @@ unsafe impl Extensible for updraft_store_limits_t {
     const FIRST_SIZE: usize = size_of::<updraft_store_limits_t>();
 }
 
-thread_local! {
-    /// The store that this thread entered last. Its address is the thread's token.
-    static ENTERED: Cell<*const StoreValue> = const { Cell::new(std::ptr::null()) };
-}
-
-const OTHER_THREAD: Error = Error::Busy { what: "the store is in use by another thread" };
 const INSIDE: Error = Error::Busy { what: "the store is in use by the function that led here" };
-
-fn token() -> usize {
-    ENTERED.with(|entered| std::ptr::from_ref(entered).addr())
-}
 
 /// A thread's stay in a store; the drop restores what was before.
 struct Stay<'a> {
-    store: &'a StoreValue,
-    outer: *const StoreValue,
-    owner: usize,
-    open: bool,
+    value: &'a StoreValue,
+    /// For the use of the one who stays.
+    store: ManuallyDrop<Store>,
+    held: Option<Held<'a>>,
+    open: u32,
     panicking: bool,
 }
 
 impl<'a> Stay<'a> {
-    fn begin(store: &'a StoreValue) -> Result<Stay<'a>, Fail> {
-        let token = token();
-        // Acquire pairs with the Release in `drop`: this thread sees what the thread before it did.
-        let owner = match store.owner.compare_exchange(0, token, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => 0,
-            Err(owner) if owner == token => owner,
-            Err(_) => return Err(OTHER_THREAD.into()),
-        };
-        if owner == token && !store.open.get() {
-            return Err(INSIDE.into());
+    fn begin(value: &'a StoreValue) -> Result<Stay<'a>, Fail> {
+        let held = value.turn.begin(thread_token())?;
+        match value.open_store(&held) {
+            Ok((store, open)) => Ok(Stay { value, store, held: Some(held), open, panicking: std::thread::panicking() }),
+            Err(fail) => {
+                value.turn.end(held);
+                Err(fail)
+            }
         }
-        let outer = ENTERED.replace(store);
-        Ok(Stay { store, outer, owner, open: store.open.replace(false), panicking: std::thread::panicking() })
     }
 }
 
 impl Drop for Stay<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.panicking {
-            self.store.broken.store(true, Ordering::Relaxed);
+            self.value.state.store(BROKEN, Ordering::Relaxed);
         }
-        self.store.open.set(self.open);
-        ENTERED.set(self.outer);
-        // Release: see `begin`.
-        self.store.owner.store(self.owner, Ordering::Release);
+        self.store.set_open(self.open);
+        if let Some(held) = self.held.take() {
+            self.value.turn.end(held);
+        }
     }
 }
 
@@ -164,58 +154,84 @@ pub(super) fn with_store<R>(
     store: *const updraft_store_t,
     body: impl FnOnce(&mut Store) -> Result<R, Fail>,
 ) -> Result<R, Fail> {
-    let value = object(store, "store")?;
-    let stay = Stay::begin(value)?;
-    // Relaxed: written by a thread that was inside before, which `begin` synchronises with.
-    if value.broken.load(Ordering::Relaxed) {
-        return Err(Error::Bug { reason: "a panic left the store in an unknown state".into() }.into());
-    }
-    // SAFETY: this thread is inside alone (`Stay`), and no borrow but the suspended one that `current` was made
-    // from is alive: `open` was on, or nobody was inside.
-    let store = unsafe { &mut *value.current.get() };
-    let result = body(store);
-    if stay.owner == 0 {
-        for handle in value.handed_over.take() {
-            // A handle that C released as well is stale by now, which only C could have prevented.
-            let _ = store.release(handle);
-        }
+    let mut stay = Stay::begin(object(store, "store")?)?;
+    let result = body(&mut stay.store);
+    if stay.value.owing.get() && stay.held.as_ref().is_some_and(|held| !held.is_nested()) {
+        stay.value.release_all(&mut stay.store);
     }
     result
 }
 
-/// Lets C run inside a host function: `store`, which the runtime lent to the host function, is what nested calls use.
-pub(super) fn with_host_function<R>(store: *mut Store, body: impl FnOnce(&StoreValue) -> R) -> R {
-    /// Restores what was before, also when a panic passes.
-    struct Restore<'a>(&'a StoreValue, bool, *mut Store);
-    impl Drop for Restore<'_> {
-        fn drop(&mut self) {
-            self.0.open.set(self.1);
-            self.0.current.set(self.2);
+/// Runs `body` with the store behind a pointer from C, if the store leans on this thread and nothing is in the way; else None,
+/// and nothing happened: then [`with_store`] is the way. `body` does not panic.
+#[inline(always)]
+pub(super) fn enter_quickly<R>(store: *const updraft_store_t, body: impl FnOnce(&mut Store) -> Option<R>) -> Option<R> {
+    let value = super::object_quickly(store)?;
+    let held = value.turn.begin_leaning(thread_token())?;
+    let mut result = None;
+    // Relaxed: written by a thread that was inside before, which `turn` synchronises with.
+    if value.state.load(Ordering::Relaxed) == FINE {
+        // SAFETY: it is this thread's turn, and whoever else has one waits for a host function, as `open` says below.
+        let mut store = unsafe { (*value.store.get()).alias() };
+        let open = store.set_open(0);
+        if held.is_nested() == (open != 0) {
+            result = body(&mut store);
+            if value.owing.get() && !held.is_nested() {
+                value.release_all(&mut store);
+            }
         }
+        store.set_open(open);
     }
-    let entered = ENTERED.get();
-    assert!(!entered.is_null(), "a host function runs outside of a call");
-    // SAFETY: `Stay` set the pointer, and lives on below on this stack, and with it the store.
-    let value = unsafe { &*entered };
-    assert_eq!(value.owner.load(Ordering::Relaxed), token(), "a host function runs in a store of another thread");
-    let _restore = Restore(value, value.open.replace(true), value.current.replace(store));
-    body(value)
+    value.turn.end(held);
+    result
 }
 
 impl StoreValue {
+    /// The store for who holds the turn, closed for others, and whether it was open before.
+    #[inline(always)]
+    fn open_store(&self, held: &Held<'_>) -> Result<(ManuallyDrop<Store>, u32), Fail> {
+        // Relaxed: written by a thread that was inside before, which `turn` synchronises with.
+        match self.state.load(Ordering::Relaxed) {
+            FINE => {}
+            BROKEN => return Err(Error::Bug { reason: "a panic left the store in an unknown state".into() }.into()),
+            _ => return Err(INSIDE.into()),
+        }
+        // SAFETY: it is this thread's turn, and whoever else has one waits for a host function, as `open` says below.
+        let mut store = unsafe { (*self.store.get()).alias() };
+        let open = store.set_open(0);
+        if held.is_nested() && open == 0 {
+            return Err(INSIDE.into());
+        }
+        Ok((store, open))
+    }
+
     /// The C pointer of this store.
     pub(super) fn pointer(&self) -> *mut updraft_store_t {
         super::pointer_of::<updraft_store_t>(self)
     }
 
+    /// What C calls a store of the runtime.
+    ///
+    /// # Safety
+    /// The store is one that [`updraft_store_new`] made, and its object is alive.
+    pub(super) unsafe fn of<'a>(store: &Store) -> &'a StoreValue {
+        // SAFETY: the caller's contract.
+        unsafe { &*store.embedder().cast::<StoreValue>() }
+    }
+
     /// Releases a handle when the outermost call ends: nothing is reclaimed before.
     pub(super) fn release_later(&self, handle: Handle) {
         self.handed_over.borrow_mut().push(handle);
+        self.owing.set(true);
     }
 
-    /// Makes `store` what nested calls use from now on, in the running host function.
-    pub(super) fn lend(&self, store: *mut Store) {
-        self.current.set(store);
+    #[cold]
+    fn release_all(&self, store: &mut Store) {
+        self.owing.set(false);
+        for handle in self.handed_over.take() {
+            // A handle that C released as well is stale by now, which only C could have prevented.
+            let _ = store.release(handle);
+        }
     }
 }
 
@@ -231,18 +247,21 @@ pub unsafe extern "C" fn updraft_store_new(
 ) -> updraft_status_t {
     enter(error, || {
         let (out, engine) = (super::out(out, "out")?, object(engine, "engine")?);
-        let store = Box::new(UnsafeCell::new(ManuallyDrop::new(Store::new(&engine.engine)?)));
-        out.write(new_object(StoreValue {
-            owner: AtomicUsize::new(0),
-            open: Cell::new(false),
-            // `ManuallyDrop` is transparent.
-            current: Cell::new(store.get().cast::<Store>()),
-            broken: AtomicBool::new(false),
-            store,
+        let store = new_object::<updraft_store_t>(StoreValue {
+            turn: Turn::new(),
+            state: AtomicU8::new(FINE),
+            store: UnsafeCell::new(ManuallyDrop::new(Store::new(&engine.engine)?)),
             handed_over: RefCell::default(),
+            owing: Cell::new(false),
             data: Mutex::new(None),
             counting: engine.live.count(Counter::Stores),
-        }));
+        });
+        let value = object(store, "store")?;
+        with_store(store, |store| {
+            store.set_embedder(std::ptr::from_ref(value).cast());
+            Ok(())
+        })?;
+        out.write(store);
         Ok(())
     })
 }
@@ -278,11 +297,12 @@ pub unsafe extern "C" fn updraft_store_delete(
             return Ok(());
         }
         let dropped = drop_object(store, "store", |value| {
-            // Acquire pairs with the Release at the end of the last stay.
-            if let Err(owner) = value.owner.compare_exchange(0, token(), Ordering::Acquire, Ordering::Relaxed) {
-                return Err(if owner == token() { INSIDE } else { OTHER_THREAD }.into());
+            let held = value.turn.begin(thread_token())?;
+            if held.is_nested() {
+                value.turn.end(held);
+                return Err(INSIDE.into());
             }
-            // SAFETY: claimed just now, and `open` is off outside of host functions. `owner` stays claimed.
+            // SAFETY: alone inside. The turn never ends.
             unsafe { value.empty() };
             Ok(())
         })?;

@@ -129,6 +129,7 @@ pub(super) fn val_type(ty: updraft_valtype_t, name: &str) -> Result<ValType, Fai
 }
 
 /// A value type for C.
+#[inline(always)]
 pub(super) fn val_type_for_c(ty: ValType) -> updraft_valtype_t {
     match ty {
         ValType::I32 => UPDRAFT_VAL_I32,
@@ -172,6 +173,49 @@ pub(super) fn val_for_c(value: &Val) -> updraft_val_t {
         Val::ExternRef(object) => of.handle = object.map_or(0, |object| object.0.0),
     }
     updraft_val_t { kind: val_type_for_c(value.ty()), reserved: 0, of }
+}
+
+/// Writes the cell of a number from C; false if the value is not of this type, or the type is one of references.
+/// Reads and writes as many bytes as the type has: the processor forwards what was just written only to such reads.
+#[inline(always)]
+pub(super) fn number_from_c(value: &updraft_val_t, ty: ValType, cell: *mut RawVal) -> bool {
+    if value.kind != val_type_for_c(ty) {
+        return false;
+    }
+    // SAFETY: any bytes are a value of every member, of which this writes one; `cell` leads to a cell.
+    unsafe {
+        match ty {
+            ValType::I32 | ValType::F32 => (&raw mut (*cell).i32).write(value.of.i32),
+            ValType::I64 | ValType::F64 => (&raw mut (*cell).i64).write(value.of.i64),
+            ValType::V128 => (&raw mut (*cell).v128).write(value.of.v128),
+            ValType::FuncRef | ValType::ExternRef => return false,
+        }
+    }
+    true
+}
+
+/// The number in a cell for C; the bytes behind it are zero.
+///
+/// # Safety
+/// The cell holds a value of this type, which is not one of references.
+#[inline(always)]
+pub(super) unsafe fn number_for_c(ty: ValType, cell: &RawVal) -> updraft_val_t {
+    let mut value = zero_for_c(ty);
+    // SAFETY: the caller's contract.
+    unsafe {
+        match ty {
+            ValType::I32 | ValType::F32 => value.of.i32 = cell.i32,
+            ValType::I64 | ValType::F64 => value.of.i64 = cell.i64,
+            _ => value.of.v128 = cell.v128,
+        }
+    }
+    value
+}
+
+/// Zero or null for C.
+#[inline(always)]
+pub(super) fn zero_for_c(ty: ValType) -> updraft_val_t {
+    updraft_val_t { kind: val_type_for_c(ty), reserved: 0, of: updraft_value_t { v128: [0; 16] } }
 }
 
 /// An import from C.

@@ -65,6 +65,8 @@ pub struct CodeSpace {
 
 pub(super) struct State {
     free: FreeRanges,
+    /// Granules that may be taken.
+    limit: usize,
     /// Users of all chunks, by first granule.
     chunks: HashMap<usize, Chunk>,
     /// The chunk that is being filled.
@@ -201,6 +203,7 @@ impl CodeSpace {
         let registration = Registration::new(mapping.base() as usize + aligned, granules);
         let state = State {
             free: FreeRanges::new(granules),
+            limit: granules,
             chunks: HashMap::new(),
             current: None,
             slot_chunks: HashMap::new(),
@@ -218,6 +221,19 @@ impl CodeSpace {
     /// Bytes of the reservation.
     pub fn reservation(&self) -> usize {
         self.granules * GRANULE
+    }
+
+    /// Bounds what may be taken, in bytes, which are rounded up to whole granules; 0 = all of the reservation. What
+    /// is taken stays.
+    pub fn set_limit(&self, bytes: usize) {
+        let limit = if bytes == 0 { self.granules } else { bytes.div_ceil(GRANULE).min(self.granules) };
+        self.state.lock().limit = limit;
+    }
+
+    /// Bytes that are taken, and how many may be.
+    pub fn usage(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.free.taken() * GRANULE, state.limit * GRANULE)
     }
 
     pub(super) fn lock(&self, _pass: &Pass) -> ForkGuard<'_, State> {
@@ -245,6 +261,14 @@ impl CodeSpace {
         sealed
     }
 
+    /// Ranges of code and of slots that are in use, those with lazy stubs left out.
+    #[cfg(test)]
+    pub(crate) fn users(&self) -> usize {
+        let state = self.state.lock();
+        let slots: usize = state.slot_chunks.values().map(|chunk| chunk.users).sum();
+        state.chunks.values().map(|chunk| chunk.users).sum::<usize>() + slots - state.stubs.len()
+    }
+
     fn address(&self, granule: usize) -> usize {
         self.reservation.base() as usize + self.aligned + granule * GRANULE
     }
@@ -256,11 +280,10 @@ impl CodeSpace {
 
     fn take(&self, state: &mut State, bytes: usize, end: End) -> Result<(usize, usize)> {
         let granules = bytes.div_ceil(GRANULE);
-        let first = state.free.take(granules, end).ok_or(Error::Limit {
-            what: "bytes of machine code",
-            asked: bytes as u64,
-            limit: self.reservation() as u64,
-        })?;
+        let allowed = state.free.taken() + granules <= state.limit;
+        let first = if allowed { state.free.take(granules, end) } else { None };
+        let limit = (state.limit.min(self.granules) * GRANULE) as u64;
+        let first = first.ok_or(Error::Limit { what: "bytes of machine code", asked: bytes as u64, limit })?;
         Ok((first, granules))
     }
 

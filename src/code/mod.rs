@@ -32,4 +32,5 @@ mod tests;
 
 pub use arena::CodeSpace;
 pub use map::{Found, find};
-pub use publish::{CodeHandle, Lazy, ModuleCode};
+pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, TierCounts};
+pub use slot::Version;

@@ -2,7 +2,7 @@
 //!
 //! # Publication protocol
 //!
-//!     publisher (one per module at a time)         | running thread
+//!     publisher                                    | running thread
 //!     ---------------------------------------------+------------------------------------------
 //!     1. take a range of executable memory         |
 //!     2. write and relocate the code               |
@@ -15,11 +15,11 @@
 //!   directly, and direct calls go to code that is complete.
 //! - A thread may keep using the old entry for any time. Right, because tiers agree; safe, because code is
 //!   freed with its module, never earlier.
-//! - Publishers of one module wait for each other. They copy and link, they never compile.
+//! - Only 4 is done under the module's publication lock: a few stores per function. Whoever copies and links a
+//!   large batch keeps nobody else from publishing. Code that loses against better code stays unreachable.
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::arena::{CodeRange, CodeSpace, SlotRange, TRAP};
@@ -58,8 +58,42 @@ struct State {
     /// What each slot holds.
     versions: Box<[Option<Version>]>,
     batches: Vec<Placed>,
-    published: usize,
+    counts: TierCounts,
     code_size: usize,
+}
+
+/// How many functions have code, by the tier of the best they have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierCounts {
+    /// Of the baseline tier.
+    pub baseline: usize,
+    /// Of the top tier.
+    pub top: usize,
+}
+
+impl TierCounts {
+    fn of(&mut self, tier: Tier) -> &mut usize {
+        match tier {
+            Tier::Baseline => &mut self.baseline,
+            Tier::Top => &mut self.top,
+        }
+    }
+}
+
+/// Compiled code of a function, to be published.
+pub struct NewCode {
+    /// The function.
+    pub func: DefinedFunc,
+    /// Which code of the function it is.
+    pub version: Version,
+    /// The code.
+    pub code: CompiledCode,
+}
+
+impl From<(DefinedFunc, Tier, CompiledCode)> for NewCode {
+    fn from((func, tier, code): (DefinedFunc, Tier, CompiledCode)) -> NewCode {
+        NewCode { func, version: Version::first(tier), code }
+    }
 }
 
 /// A batch in executable memory.
@@ -68,7 +102,7 @@ struct Placed {
     /// From `Box::into_raw`: the map has the same pointer.
     batch: *const Batch,
     /// Address where callers of each unit enter, in the order in which the units were given.
-    entries: Box<[usize]>,
+    entries: Vec<usize>,
 }
 
 // SAFETY: the pointer stands for a `Box<Batch>` that is only read until `Placed::free`.
@@ -97,7 +131,12 @@ impl ModuleCode {
             slot::init(slots.get(index), stubs.as_ref().map_or(0, |stubs| stubs.get(index)));
         }
         drop(pass);
-        let state = State { versions: vec![None; count].into(), batches: Vec::new(), published: 0, code_size: 0 };
+        let state = State {
+            versions: vec![None; count].into(),
+            batches: Vec::new(),
+            counts: TierCounts::default(),
+            code_size: 0,
+        };
         Ok(ModuleCode { space: Arc::clone(space), module, slots, state: ForkMutex::new(state) })
     }
 
@@ -123,7 +162,18 @@ impl ModuleCode {
 
     /// How many functions have code.
     pub fn published_count(&self) -> usize {
-        self.state.lock().published
+        let counts = self.counts();
+        counts.baseline + counts.top
+    }
+
+    /// How many functions have code, by tier.
+    pub fn counts(&self) -> TierCounts {
+        self.state.lock().counts
+    }
+
+    /// The code that each function has.
+    pub fn versions(&self) -> Vec<Option<Version>> {
+        self.state.lock().versions.to_vec()
     }
 
     /// Bytes of machine code, including code that was replaced and gaps between functions.
@@ -131,48 +181,86 @@ impl ModuleCode {
         self.state.lock().code_size
     }
 
-    /// Makes functions reachable, all of them or, on failure, none.
+    /// Makes functions reachable, all of them or, on failure, none; `batch` is then as it was, but for its order.
     ///
     /// A function that has code at least as good already is left out. Functions that the code calls directly
     /// ([`RelocationTarget::Function`]) are in the same batch, or published before.
-    pub fn publish(&self, batch: Vec<(DefinedFunc, Tier, CompiledCode)>) -> Result<()> {
+    pub fn publish(&self, batch: &mut Vec<NewCode>) -> Result<()> {
         let pass = fork::enter();
-        let mut state = self.state.lock();
-        let mut funcs = Vec::with_capacity(batch.len());
-        let mut units = Vec::with_capacity(batch.len());
-        let mut positions = HashMap::with_capacity(batch.len());
-        for (func, tier, code) in batch {
-            let known = state.versions.get(func.index()).ok_or_else(|| bug(func, "does not exist"))?;
-            if *known >= Some(Version::first(tier)) {
-                continue;
-            }
-            if positions.insert(func, units.len()).is_some() {
-                return Err(bug(func, "is given twice"));
-            }
-            funcs.push((func, tier));
-            units.push(Unit { kind: CodeKind::Function(self.module.func_index(func)), tier: Some(tier), code });
+        batch.sort_by_key(|new| new.func);
+        if let Some(twice) = batch.windows(2).find(|pair| pair[0].func == pair[1].func) {
+            return Err(bug(twice[0].func, "is given twice"));
         }
-        if units.is_empty() {
+        if let Some(last) = batch.last().filter(|last| last.func.index() >= self.slots.count()) {
+            return Err(bug(last.func, "does not exist"));
+        }
+        self.leave_out(batch);
+        if batch.is_empty() {
             return Ok(());
         }
+        let funcs: Vec<(DefinedFunc, Version)> = batch.iter().map(|new| (new.func, new.version)).collect();
         let resolve = |target: RelocationTarget, entries: &[usize]| match target {
             RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
-            RelocationTarget::Function(func) => match positions.get(&func) {
-                Some(&position) => Ok(entries[position]),
-                None if state.versions.get(func.index()).is_some_and(Option::is_some) => Ok(self.entry(func)),
-                None => Err(bug(func, "is called directly but has no code")),
+            RelocationTarget::Function(func) => match funcs.binary_search_by_key(&func, |(func, _)| *func) {
+                Ok(position) => Ok(entries[position]),
+                Err(_) if func.index() < self.slots.count() && self.is_published(func) => Ok(self.entry(func)),
+                Err(_) => Err(bug(func, "is called directly but has no code")),
             },
             RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
         };
-        let placed = Placed::new(&self.space, &pass, Some(Arc::clone(&self.module)), units, resolve)?;
-        let State { versions, batches, published, code_size } = &mut *state;
+        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module)).collect();
+        let module = Some(Arc::clone(&self.module));
+        let placed = match Placed::new(&self.space, &pass, module, &mut units, resolve) {
+            Ok(placed) => placed,
+            Err(error) => {
+                batch.extend(
+                    units.into_iter().zip(&funcs).map(|(unit, &(func, version))| unit.given_back(func, version)),
+                );
+                return Err(error);
+            }
+        };
+        let mut state = self.state.lock();
+        let State { versions, batches, counts, code_size } = &mut *state;
         *code_size += placed.range.len();
-        for (&(func, tier), &entry) in funcs.iter().zip(&placed.entries) {
+        for (&(func, version), &entry) in funcs.iter().zip(&placed.entries) {
             let current = &mut versions[func.index()];
-            *published += usize::from(current.is_none());
-            slot::publish(self.slots.get(func.index()), current, Version::first(tier), entry);
+            let before = *current;
+            if slot::publish(self.slots.get(func.index()), current, version, entry) {
+                if let Some(before) = before {
+                    *counts.of(before.tier) -= 1;
+                }
+                *counts.of(version.tier) += 1;
+            }
         }
         batches.push(placed);
+        Ok(())
+    }
+
+    /// Leaves out what is not better than what there is.
+    fn leave_out(&self, batch: &mut Vec<NewCode>) {
+        let state = self.state.lock();
+        batch.retain(|new| state.versions[new.func.index()] < Some(new.version));
+    }
+
+    /// Drops all code: the next call of each function has it compiled again. The slots stay.
+    ///
+    /// # Safety
+    /// No thread runs code of this module, or has it on its stack, or begins to before this returns.
+    pub unsafe fn clear(&self) -> Result<()> {
+        let pass = fork::enter();
+        let stubs = self.space.stubs(&pass, self.slots.count())?;
+        let mut state = self.state.lock();
+        for index in 0..self.slots.count() {
+            slot::init(self.slots.get(index), stubs.get(index));
+        }
+        state.versions.fill(None);
+        state.counts = TierCounts::default();
+        state.code_size = 0;
+        let batches = std::mem::take(&mut state.batches);
+        drop(state);
+        for placed in batches {
+            placed.free(&self.space, &pass);
+        }
         Ok(())
     }
 }
@@ -193,17 +281,17 @@ fn bug(func: DefinedFunc, what: &str) -> Error {
 }
 
 impl Placed {
-    /// Takes memory for the units, links them, and makes them visible to lookups.
+    /// Takes memory for the units, links them, and makes them visible to lookups. Units of a failure are kept.
     fn new(
         space: &CodeSpace,
         pass: &Pass,
         module: Option<Arc<Module>>,
-        units: Vec<Unit>,
+        units: &mut Vec<Unit>,
         resolve: impl Fn(RelocationTarget, &[usize]) -> Result<usize>,
     ) -> Result<Placed> {
         let mut offsets = Vec::with_capacity(units.len());
         let (mut len, mut alignment) = (0usize, 1usize);
-        for Unit { code, .. } in &units {
+        for Unit { code, .. } in &*units {
             let (entry, wanted) = (code.entry_offset as usize, code.alignment.max(1) as usize);
             // What stands before the entry, where few come, lies in the gap as far as it fits.
             let offset = (len + entry).next_multiple_of(wanted) - entry;
@@ -215,7 +303,7 @@ impl Placed {
         let start = range.start();
         let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
         let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
-        let entries: Box<[usize]> = units.iter().zip(&addresses).map(entry).collect();
+        let entries: Vec<usize> = units.iter().zip(&addresses).map(entry).collect();
         let written = space.write(pass, &range, writer, |memory| {
             let mut end = 0;
             for (Unit { code, .. }, &offset) in units.iter().zip(&offsets) {
@@ -231,7 +319,7 @@ impl Placed {
             space.free(pass, range);
             return Err(error);
         }
-        let functions = units.into_iter().zip(addresses).map(|(unit, address)| unit.installed(address)).collect();
+        let functions = units.drain(..).zip(addresses).map(|(unit, address)| unit.installed(address)).collect();
         let batch: *const Batch = Box::into_raw(Box::new(Batch { module, functions }));
         range.set_record(batch);
         Ok(Placed { range, batch, entries })
@@ -247,6 +335,15 @@ impl Placed {
 }
 
 impl Unit {
+    fn of(new: NewCode, module: &Module) -> Unit {
+        let kind = CodeKind::Function(module.func_index(new.func));
+        Unit { kind, tier: Some(new.version.tier), code: new.code }
+    }
+
+    fn given_back(self, func: DefinedFunc, version: Version) -> NewCode {
+        NewCode { func, version, code: self.code }
+    }
+
     fn installed(self, start: usize) -> Installed {
         let code = self.code;
         Installed {
@@ -293,7 +390,7 @@ impl CodeSpace {
         let resolve = |_: RelocationTarget, _: &[usize]| -> Result<usize> {
             Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
         };
-        let placed = Placed::new(self, &pass, None, vec![Unit { kind, tier: None, code }], resolve)?;
+        let placed = Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code }], resolve)?;
         let entry = placed.entries[0];
         Ok(CodeHandle { space: Arc::clone(self), placed: Some(placed), entry })
     }

@@ -9,36 +9,46 @@ pub(super) enum End {
     High,
 }
 
-/// Free ranges: length by start.
+/// Free ranges.
 #[derive(Debug)]
-pub(super) struct FreeRanges(BTreeMap<usize, usize>);
+pub(super) struct FreeRanges {
+    /// Length by start.
+    free: BTreeMap<usize, usize>,
+    taken: usize,
+}
 
 impl FreeRanges {
     /// All of `0..len` is free.
     pub(super) fn new(len: usize) -> FreeRanges {
-        FreeRanges(BTreeMap::from([(0, len)]))
+        FreeRanges { free: BTreeMap::from([(0, len)]), taken: 0 }
+    }
+
+    /// How many units are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
     }
 
     /// Takes `len` neighbouring units, and returns the first.
     pub(super) fn take(&mut self, len: usize, end: End) -> Option<usize> {
         let fits = |&(_, &free): &(&usize, &usize)| free >= len;
         let (&start, &free) = match end {
-            End::Low => self.0.iter().find(fits)?,
-            End::High => self.0.iter().rev().find(fits)?,
+            End::Low => self.free.iter().find(fits)?,
+            End::High => self.free.iter().rev().find(fits)?,
         };
+        self.taken += len;
         match end {
             End::Low => {
-                self.0.remove(&start);
+                self.free.remove(&start);
                 if free > len {
-                    self.0.insert(start + len, free - len);
+                    self.free.insert(start + len, free - len);
                 }
                 Some(start)
             }
             End::High => {
                 if free > len {
-                    self.0.insert(start, free - len);
+                    self.free.insert(start, free - len);
                 } else {
-                    self.0.remove(&start);
+                    self.free.remove(&start);
                 }
                 Some(start + free - len)
             }
@@ -47,20 +57,22 @@ impl FreeRanges {
 
     /// Gives units back.
     pub(super) fn give(&mut self, mut start: usize, mut len: usize) {
-        if let Some((&before, &before_len)) = self.0.range(..start).next_back() {
+        let own = len;
+        if let Some((&before, &before_len)) = self.free.range(..start).next_back() {
             assert!(before + before_len <= start, "range freed twice");
             if before + before_len == start {
                 (start, len) = (before, before_len + len);
             }
         }
-        if let Some((&after, &after_len)) = self.0.range(start + 1..).next() {
+        if let Some((&after, &after_len)) = self.free.range(start + 1..).next() {
             assert!(start + len <= after, "range freed twice");
             if start + len == after {
-                self.0.remove(&after);
+                self.free.remove(&after);
                 len += after_len;
             }
         }
-        self.0.insert(start, len);
+        self.free.insert(start, len);
+        self.taken -= own;
     }
 }
 
@@ -79,7 +91,8 @@ mod tests {
         free.give(8, 2);
         assert_eq!(free.take(4, End::High), None, "not merged across a used range");
         free.give(3, 5);
-        assert_eq!(free.0, BTreeMap::from([(0, 10)]));
+        assert_eq!(free.taken(), 0);
+        assert_eq!(free.free, BTreeMap::from([(0, 10)]));
         assert_eq!(free.take(11, End::Low), None);
         assert_eq!(free.take(10, End::High), Some(0));
     }

@@ -66,7 +66,7 @@ fn run(entry: usize) -> i32 {
 }
 
 fn publish(code: &ModuleCode, batch: impl IntoIterator<Item = (u32, CompiledCode)>) -> Result<()> {
-    code.publish(batch.into_iter().map(|(func, code)| (DefinedFunc(func), Tier::Top, code)).collect())
+    code.publish(&mut batch.into_iter().map(|(func, code)| (DefinedFunc(func), Tier::Top, code).into()).collect())
 }
 
 /// Runs a test that counts memory or chunks in a child: forks of other tests would make this process's code

@@ -1,4 +1,4 @@
-//! Trampolines between host and WebAssembly: one pair per signature and engine, made when first needed.
+//! Trampolines between host and WebAssembly: one of each kind per signature and engine, made when first needed.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,6 +7,7 @@ use crate::code::publish::CodeHandle;
 use crate::error::Result;
 use crate::module::registry::{TypeHandle, TypeRegistry};
 use crate::tier::compiled::CodeKind;
+pub use crate::tier::top::HostKind;
 use crate::tier::top::{Scratch, TopCompiler};
 
 /// The trampolines of a signature; they go when no module and no function uses the signature any more.
@@ -14,6 +15,7 @@ use crate::tier::top::{Scratch, TopCompiler};
 pub struct Trampolines {
     entry: OnceLock<CodeHandle>,
     host: OnceLock<CodeHandle>,
+    host_raw_c: OnceLock<CodeHandle>,
 }
 
 impl Trampolines {
@@ -22,9 +24,16 @@ impl Trampolines {
         self.entry.get().map(CodeHandle::entry)
     }
 
-    /// The bridge from WebAssembly to host functions of the type, if it is made.
-    pub fn host(&self) -> Option<usize> {
-        self.host.get().map(CodeHandle::entry)
+    /// The bridge from WebAssembly to host functions of the type and kind, if it is made.
+    pub fn host(&self, kind: HostKind) -> Option<usize> {
+        self.host_cell(kind).get().map(CodeHandle::entry)
+    }
+
+    fn host_cell(&self, kind: HostKind) -> &OnceLock<CodeHandle> {
+        match kind {
+            HostKind::Runtime => &self.host,
+            HostKind::RawC => &self.host_raw_c,
+        }
     }
 }
 
@@ -44,12 +53,12 @@ pub fn entry(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Resul
     Ok(ty.data().entry.get_or_init(|| code).entry())
 }
 
-/// The bridge from WebAssembly to host functions of this type.
-pub fn host(ty: &TypeEntry, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
-    if let Some(entry) = ty.data().host() {
+/// The bridge from WebAssembly to host functions of this type and kind.
+pub fn host(ty: &TypeEntry, kind: HostKind, top: &TopCompiler, space: &Arc<CodeSpace>) -> Result<usize> {
+    if let Some(entry) = ty.data().host(kind) {
         return Ok(entry);
     }
-    let code = top.compile_host_trampoline(&mut Scratch::new(), ty.ty())?;
+    let code = top.compile_host_trampoline(&mut Scratch::new(), ty.ty(), kind)?;
     let code = space.publish_single(CodeKind::HostTrampoline, code)?;
-    Ok(ty.data().host.get_or_init(|| code).entry())
+    Ok(ty.data().host_cell(kind).get_or_init(|| code).entry())
 }

@@ -13,6 +13,7 @@ use wasmparser::{
 };
 
 use crate::error::{Error, Result};
+use crate::module::body::Environment;
 use crate::module::names::Names;
 use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
@@ -40,6 +41,11 @@ pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> 
     Ok(module)
 }
 
+/// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
+pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
+    Ok(decode(text::to_binary(bytes)?.into(), features)?.module)
+}
+
 /// Decodes a module and validates all of it but the bodies.
 pub fn decode(bytes: Arc<[u8]>, features: Features) -> Result<Decoded> {
     // Positions in a module are 32 bits wide.
@@ -49,7 +55,7 @@ pub fn decode(bytes: Arc<[u8]>, features: Features) -> Result<Decoded> {
     let flags = features.flags();
     let mut builder = Builder::new(bytes.clone());
     match builder.read(&bytes, flags) {
-        Ok(()) => Ok(builder.finish(flags)),
+        Ok(()) => Ok(builder.finish(features, flags)),
         Err(error) => Err(unsupported::explain(&error, &bytes, flags)),
     }
 }
@@ -58,6 +64,7 @@ struct Builder {
     module: Module,
     bodies: Bodies,
     used: Features,
+    data_count: Option<u32>,
 }
 
 type Parsed<T = ()> = Result<T, wasmparser::Error>;
@@ -84,8 +91,9 @@ impl Builder {
             custom_sections: Vec::new(),
             features: Features::default(),
             names: Names::default(),
+            environment: Environment::default(),
         };
-        Builder { module, bodies: Bodies::default(), used: Features::default() }
+        Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }
     }
 
     fn read(&mut self, bytes: &[u8], flags: WasmFeatures) -> Parsed {
@@ -104,14 +112,16 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(self, flags: WasmFeatures) -> Decoded {
-        let Builder { mut module, mut bodies, used } = self;
+    fn finish(self, allowed: Features, flags: WasmFeatures) -> Decoded {
+        let Builder { mut module, mut bodies, used, data_count } = self;
         bodies.flags = flags;
-        let imported = module.import_counts.functions as u32;
-        module.escaping.retain(|func| func.0 >= imported);
         module.escaping.sort_unstable();
         module.escaping.dedup();
+        let imported = module.import_counts.functions as u32;
+        let defined = module.escaping.partition_point(|func| func.0 < imported);
+        let declared_imports = module.escaping.drain(..defined).collect();
         module.escaping.shrink_to_fit();
+        module.environment = Environment::new(&module, allowed, declared_imports, data_count);
         module.features = used;
         let names = module.custom_sections.iter().find(|section| &*section.name == "name");
         module.names = Names::new(module.bytes.clone(), names.map(|section| section.bytes.clone()));
@@ -178,7 +188,10 @@ impl Builder {
                     self.element(element?)?;
                 }
             }
-            Payload::DataCountSection { .. } => self.uses(Features::BULK_MEMORY),
+            Payload::DataCountSection { count, .. } => {
+                self.data_count = Some(count);
+                self.uses(Features::BULK_MEMORY);
+            }
             Payload::DataSection(segments) => {
                 for segment in segments {
                     self.data(segment?)?;

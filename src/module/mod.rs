@@ -4,6 +4,7 @@
 //!
 //! Not here: compilation (`compile`), instances (`runtime`).
 
+pub mod body;
 pub mod decode;
 mod encoding;
 pub mod names;
@@ -48,6 +49,8 @@ pub struct Module {
     pub(crate) custom_sections: Vec<CustomSection>,
     pub(crate) features: Features,
     pub(crate) names: names::Names,
+    /// What the analysis of bodies needs of all this.
+    pub(crate) environment: body::Environment,
 }
 
 /// How many of each kind are imported.

@@ -1,6 +1,9 @@
 //! Validation of bodies: any body, on any thread, in any order; one pass that also finds the features used.
 //!
-//! The error is that of the invalid body with the lowest index, whatever the threads do.
+//! A body that the analysis in `body` accepts is valid. All others go to wasmparser, which decides, and whose
+//! error is reported. The error is that of the invalid body with the lowest index, whatever the threads do.
+//!
+//! With debug assertions both look at each body, and it is a panic if only the analysis accepts it.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +14,7 @@ use wasmparser::{
 };
 
 use crate::error::Result;
+use crate::module::body::{self, AnalysisScratch};
 use crate::module::decode::value_features;
 use crate::module::{Features, Module, encoding, unsupported};
 use crate::sync::without_host_signals;
@@ -38,7 +42,10 @@ impl Default for Bodies {
 
 /// Memory that validations share, one after the other.
 #[derive(Default)]
-pub struct Scratch(FuncValidatorAllocations);
+pub struct Scratch {
+    analysis: AnalysisScratch,
+    reference: FuncValidatorAllocations,
+}
 
 /// Validates one body and returns the features that it uses.
 pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
@@ -112,17 +119,37 @@ fn check(
     func: DefinedFunc,
     scratch: &mut Scratch,
 ) -> Result<Features, wasmparser::Error> {
+    let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
+        return check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch);
+    };
+    if cfg!(debug_assertions) {
+        match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
+            Ok(features) => assert_eq!(analysis.features, features, "features of {func:?}"),
+            Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
+        }
+    }
+    Ok(analysis.features)
+}
+
+/// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;
+/// and the features used.
+pub fn check_by_reference(
+    bodies: &Bodies,
+    module: &Module,
+    func: DefinedFunc,
+    bytes: &[u8],
+    scratch: &mut Scratch,
+) -> Result<Features, wasmparser::Error> {
     let index = module.func_index(func);
-    let body = module.body(func);
+    let start = module.body(func).start;
     let to_validate = FuncToValidate {
         resources: bodies.resources.clone().expect("a module with bodies has resources"),
         index: index.0,
         ty: module.functions[index.index()].0,
         features: bodies.flags,
     };
-    let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.0));
-    let bytes = &module.bytes[body.clone()];
-    let mut reader = BinaryReader::new_features(bytes, body.start as u64, bodies.flags);
+    let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.reference));
+    let mut reader = BinaryReader::new_features(bytes, start as u64, bodies.flags);
     let mut used = Features::default();
     for _ in 0..reader.read_var_u32()? {
         let offset = reader.original_position();
@@ -133,12 +160,12 @@ fn check(
     }
     while !reader.eof() {
         let offset = reader.original_position();
-        let from_here = &bytes[offset as usize - body.start..];
+        let from_here = &bytes[offset as usize - start..];
         let mut scan = Scan { inner: validator.visitor(offset), used: &mut used, bytes: from_here };
         reader.visit_operator(&mut scan)??;
     }
     reader.finish_expression(&validator.visitor(reader.original_position()))?;
-    scratch.0 = validator.into_allocations();
+    scratch.reference = validator.into_allocations();
     Ok(used)
 }
 
@@ -177,6 +204,9 @@ impl<V: FrameStack> FrameStack for Scan<'_, V> {
 }
 
 macro_rules! note {
+    ($self:ident, reference_types, visit_typed_select, $ty:ident) => {
+        $self.uses(Features::REFERENCE_TYPES | value_features($ty))
+    };
     ($self:ident, mvp, visit_block, $ty:ident) => {
         $self.block($ty)
     };

@@ -4,7 +4,8 @@
 //! that it left in the store. Panics are caught here: they are bugs, and become a pending error.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use super::backtrace::{self, Start};
@@ -13,7 +14,7 @@ use super::instance::owner_of;
 use super::instantiate::in_bounds;
 use super::shared_memory::Waited;
 use super::store::{Store, StoreInner};
-use crate::abi::vmctx::VmHeader;
+use crate::abi::vmctx::{Place, VmHeader, VmInstance, VmMemory, VmTable};
 use crate::code::map;
 use crate::error::{Error, Result};
 use crate::for_each_builtin;
@@ -46,16 +47,68 @@ fn finish(store: &mut StoreInner, outcome: Result<u64>, start: Start) -> Builtin
     }
 }
 
+/// A helper that succeeded without a result.
+const DONE: BuiltinResult = BuiltinResult { value: 0, raised: 0 };
+
+/// Where a memory, or a table, of an instance is defined.
+///
+/// # Safety
+/// `vmctx` is a live instance, `place` of its layout, and `T` what is defined there.
+#[inline(always)]
+unsafe fn definition<'a, T>(vmctx: *mut VmHeader, place: Place) -> &'a T {
+    // SAFETY: the caller's contract; a definition lives as long as who uses it.
+    unsafe {
+        match place {
+            Place::Own(offset) => &*vmctx.byte_offset(offset as isize).cast::<T>(),
+            Place::Imported(offset) => &**vmctx.byte_offset(offset as isize).cast::<*const T>(),
+        }
+    }
+}
+
+/// The bytes of a memory: their address and number.
+///
+/// # Safety
+/// `vmctx` is a live instance, and has this memory.
+#[inline(always)]
+unsafe fn bytes_of(vmctx: *mut VmHeader, memory: u32) -> (*mut u8, usize) {
+    // SAFETY: the caller's contract. A shared memory's length is read atomically, and only grows.
+    unsafe {
+        let layout = &*(*vmctx.cast::<VmInstance>()).layout;
+        let memory = std::ptr::from_ref(definition::<VmMemory>(vmctx, layout.memory(MemoryIndex(memory)))).cast_mut();
+        ((*memory).base, AtomicUsize::from_ptr(&raw mut (*memory).length).load(Relaxed))
+    }
+}
+
+/// The elements of a table: their address and number.
+///
+/// # Safety
+/// `vmctx` is a live instance, and has this table.
+#[inline(always)]
+unsafe fn elements_of(vmctx: *mut VmHeader, table: u32) -> (*mut u64, usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let layout = &*(*vmctx.cast::<VmInstance>()).layout;
+        let VmTable { base, length } = *definition::<VmTable>(vmctx, layout.table(TableIndex(table)));
+        (base, length)
+    }
+}
+
+/// Has the shim unwind with a trap.
+///
+/// # Safety
+/// As for [`run`].
+#[cold]
+unsafe fn trap(vmctx: *mut VmHeader, code: TrapCode) -> BuiltinResult {
+    // SAFETY: the caller's contract.
+    unsafe { run(vmctx, |_, _| Err(code.into())) }
+}
+
 fn memory_object(store: &StoreInner, instance: u32, memory: u32) -> u32 {
     store.instances.at(instance).memories[memory as usize]
 }
 
 fn table_object(store: &StoreInner, instance: u32, table: u32) -> u32 {
     store.instances.at(instance).tables[table as usize]
-}
-
-fn memory_data(store: &StoreInner, instance: u32, memory: u32) -> (*mut u8, usize) {
-    store.memories.at(memory_object(store, instance, memory)).data()
 }
 
 macro_rules! bodies {
@@ -75,31 +128,108 @@ macro_rules! bodies {
 pub(super) mod body {
     use super::*;
 
+    // These four go straight to the definitions that machine code uses, and do nothing that could panic.
+
+    /// `memory.fill`.
+    ///
+    /// # Safety
+    /// Called by its shim only.
+    pub(in crate::runtime) unsafe extern "C" fn memory_fill(
+        vmctx: *mut VmHeader,
+        memory: u32,
+        dst: u64,
+        value: u32,
+        len: u64,
+    ) -> BuiltinResult {
+        // SAFETY: machine code passes its own vmctx and a memory of its module. In bounds; races on a shared memory are
+        // the guest's, and only tear its bytes.
+        unsafe {
+            let (base, size) = bytes_of(vmctx, memory);
+            let Some(target) = in_bounds(dst, len, size as u64) else {
+                return trap(vmctx, TrapCode::MemoryOutOfBounds);
+            };
+            std::ptr::write_bytes(base.add(target.start), value as u8, target.len());
+        }
+        DONE
+    }
+
+    /// `memory.copy`.
+    ///
+    /// # Safety
+    /// Called by its shim only.
+    pub(in crate::runtime) unsafe extern "C" fn memory_copy(
+        vmctx: *mut VmHeader,
+        dst_memory: u32,
+        src_memory: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> BuiltinResult {
+        // SAFETY: as above; the two may overlap.
+        unsafe {
+            let (dst_base, dst_size) = bytes_of(vmctx, dst_memory);
+            let (src_base, src_size) = bytes_of(vmctx, src_memory);
+            let (Some(source), Some(target)) =
+                (in_bounds(src, len, src_size as u64), in_bounds(dst, len, dst_size as u64))
+            else {
+                return trap(vmctx, TrapCode::MemoryOutOfBounds);
+            };
+            std::ptr::copy(src_base.add(source.start), dst_base.add(target.start), source.len());
+        }
+        DONE
+    }
+
+    /// `table.fill`.
+    ///
+    /// # Safety
+    /// Called by its shim only.
+    pub(in crate::runtime) unsafe extern "C" fn table_fill(
+        vmctx: *mut VmHeader,
+        table: u32,
+        dst: u64,
+        value: u64,
+        len: u64,
+    ) -> BuiltinResult {
+        // SAFETY: machine code passes its own vmctx and a table of its module. In bounds, and nobody else uses the store.
+        unsafe {
+            let (base, size) = elements_of(vmctx, table);
+            let Some(target) = in_bounds(dst, len, size as u64) else { return trap(vmctx, TrapCode::TableOutOfBounds) };
+            std::slice::from_raw_parts_mut(base.add(target.start), target.len()).fill(value);
+        }
+        DONE
+    }
+
+    /// `table.copy`.
+    ///
+    /// # Safety
+    /// Called by its shim only.
+    pub(in crate::runtime) unsafe extern "C" fn table_copy(
+        vmctx: *mut VmHeader,
+        dst_table: u32,
+        src_table: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> BuiltinResult {
+        // SAFETY: as above; the two may overlap.
+        unsafe {
+            let (dst_base, dst_size) = elements_of(vmctx, dst_table);
+            let (src_base, src_size) = elements_of(vmctx, src_table);
+            let (Some(source), Some(target)) =
+                (in_bounds(src, len, src_size as u64), in_bounds(dst, len, dst_size as u64))
+            else {
+                return trap(vmctx, TrapCode::TableOutOfBounds);
+            };
+            std::ptr::copy(src_base.add(source.start), dst_base.add(target.start), source.len());
+        }
+        DONE
+    }
+
     bodies! {
     /// `memory.grow`.
     fn memory_grow(store, instance, memory: u32, delta: u64) {
         let (object, limit, engine) = (memory_object(store, instance, memory), store.limits.memory_bytes, store.engine.clone());
         Ok(store.memories.at_mut(object).grow(delta, limit, &engine).map_or(-1i64 as u64, |old| old))
-    }
-
-    /// `memory.fill`.
-    fn memory_fill(store, instance, memory: u32, dst: u64, value: u32, len: u64) {
-        let (base, size) = memory_data(store, instance, memory);
-        let target = in_bounds(dst, len, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        // SAFETY: in bounds. Races on a shared memory are the guest's, and only tear its bytes.
-        unsafe { std::ptr::write_bytes(base.add(target.start), value as u8, target.len()) };
-        Ok(0)
-    }
-
-    /// `memory.copy`.
-    fn memory_copy(store, instance, dst_memory: u32, src_memory: u32, dst: u64, src: u64, len: u64) {
-        let (dst_base, dst_size) = memory_data(store, instance, dst_memory);
-        let (src_base, src_size) = memory_data(store, instance, src_memory);
-        let source = in_bounds(src, len, src_size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        let target = in_bounds(dst, len, dst_size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        // SAFETY: both are in bounds; they may overlap. Races as above.
-        unsafe { std::ptr::copy(src_base.add(source.start), dst_base.add(target.start), source.len()) };
-        Ok(0)
     }
 
     /// `memory.init`.
@@ -118,31 +248,6 @@ pub(super) mod body {
     fn table_grow(store, instance, table: u32, delta: u64, init: u64) {
         let (object, limits) = (table_object(store, instance, table), store.limits);
         Ok(store.tables.at_mut(object).grow(delta, init, &limits).map_or(-1i64 as u64, |old| old))
-    }
-
-    /// `table.fill`.
-    fn table_fill(store, instance, table: u32, dst: u64, value: u64, len: u64) {
-        let object = table_object(store, instance, table);
-        let elements = store.tables.at_mut(object).elements_mut();
-        let target = in_bounds(dst, len, elements.len() as u64).ok_or(TrapCode::TableOutOfBounds)?;
-        elements[target].fill(value);
-        Ok(0)
-    }
-
-    /// `table.copy`.
-    fn table_copy(store, instance, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) {
-        let (dst_object, src_object) = (table_object(store, instance, dst_table), table_object(store, instance, src_table));
-        let source = in_bounds(src, len, store.tables.at(src_object).elements().len() as u64);
-        let target = in_bounds(dst, len, store.tables.at(dst_object).elements().len() as u64);
-        let (Some(source), Some(target)) = (source, target) else { return Err(TrapCode::TableOutOfBounds.into()) };
-        if dst_object == src_object {
-            store.tables.at_mut(dst_object).elements_mut().copy_within(source, target.start);
-        } else {
-            let elements: *const [u64] = &store.tables.at(src_object).elements()[source];
-            // SAFETY: another table's elements: writing to the target does not touch them.
-            store.tables.at_mut(dst_object).elements_mut()[target].copy_from_slice(unsafe { &*elements });
-        }
-        Ok(0)
     }
 
     /// `table.init`.

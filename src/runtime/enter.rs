@@ -2,16 +2,17 @@
 //!
 //! # The entry frame
 //!
-//! [`enter_wasm`] saves the callee-saved registers, pushes the activation and calls the entry trampoline.
-//! Its frame looks like this, from high addresses to low:
+//! [`enter_wasm`] is inlined where WebAssembly is called. It makes a frame, in which the activation is found, and calls the
+//! entry trampoline. The frame, from high addresses to low:
 //!
-//!     [rbp + 8]        return address into Rust
-//!     [rbp]            saved rbp
-//!     [rbp - 8..-40]   rbx r12 r13 r14 r15
-//!     [rbp - 48]       activation
+//!     [rbp]        saved rbp
+//!     [rbp - 8]    saved rbx, which is not the compiler's to save around inline assembly
+//!     [rbp - 16]   activation
+//!     [rbp - 24]   where to go on after a trap
 //!
-//! A trap goes back to it in one step: [`unwind`] finds the innermost activation through the vmctx, sets
-//! rsp to the frame, restores the registers and returns 1. No frame that is skipped has a destructor: they
+//! The other registers that a callee preserves are clobbered, since a trap comes back with anything in them: the function
+//! around saves them once, and not a frame of ours as well. A trap goes back in one step: [`unwind`] finds the innermost activation through
+//! the vmctx, and goes on behind the call with 1 for a result. No frame that is skipped has a destructor: they
 //! are frames of WebAssembly, of trampolines, and of the shims below, never of Rust code with live values.
 //!
 //! # Helpers
@@ -26,13 +27,15 @@
 //!
 //! x86-64 only; another processor needs its own version of this file.
 
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Activation, STORE_ACTIVATION, STORE_EXIT_FP, VMCTX_STORE, VmHeader};
 
 /// Distance of the activation below the frame pointer of the entry frame.
-pub(super) const ENTRY_ACTIVATION: usize = 48;
+pub(super) const ENTRY_ACTIVATION: usize = 16;
+/// Distance of the address to go on at.
+const ENTRY_RESUME: usize = 24;
 const ENTRY_FP: usize = std::mem::offset_of!(Activation, entry_fp);
 
 /// What the body of a helper returns: in rax and rdx.
@@ -44,48 +47,56 @@ pub(super) struct BuiltinResult {
     pub(super) raised: u64,
 }
 
-/// Calls `trampoline(vmctx, caller, code, values)`. Returns 0, or 1 if a trap unwound to here.
+/// Calls `trampoline(vmctx, 0, code, values)`. Returns 0, or 1 if a trap unwound to here.
 ///
 /// # Safety
 /// - `activation` is the innermost activation of the store behind `vmctx`.
 /// - `trampoline` is the entry trampoline of the type of the function at `code`, whose vmctx is `vmctx`.
 /// - `values` holds the arguments and has room for the results.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn enter_wasm(
+/// - No reference to anything that WebAssembly or the host may touch meanwhile is used afterwards.
+#[inline(always)]
+pub(super) unsafe fn enter_wasm(
     activation: *mut Activation,
     trampoline: usize,
     vmctx: *mut VmHeader,
-    caller: *mut VmHeader,
     code: usize,
     values: *mut RawVal,
 ) -> u32 {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "push rdi",
-        "mov [rdi + {entry_fp}], rbp",
-        "mov rax, rsi",
-        "mov rdi, rdx",
-        "mov rsi, rcx",
-        "mov rdx, r8",
-        "mov rcx, r9",
-        "call rax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "xor eax, eax",
-        "ret",
-        entry_fp = const ENTRY_FP,
-    )
+    let trapped: u32;
+    // SAFETY: the caller's contract. After a trap, the registers that a callee preserves hold anything: they are clobbered or
+    // saved here. rsp is as it was at the end, whichever way leads there.
+    unsafe {
+        asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "push rbx",
+            "push {activation}",
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "mov [{activation} + {entry_fp}], rbp",
+            "xor esi, esi",
+            "call {trampoline}",
+            "xor eax, eax",
+            "2:",
+            "mov rbx, [rbp - 8]",
+            "mov rsp, rbp",
+            "pop rbp",
+            activation = in(reg) activation,
+            trampoline = in(reg) trampoline,
+            entry_fp = const ENTRY_FP,
+            inout("rdi") vmctx => _,
+            out("rsi") _,
+            inout("rdx") code => _,
+            inout("rcx") values => _,
+            out("eax") trapped,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("C"),
+        );
+    }
+    trapped
 }
 
 /// Returns 1 from the innermost [`enter_wasm`] of the store behind the vmctx.
@@ -114,17 +125,9 @@ pub(super) unsafe extern "C" fn unwind(vmctx: *mut VmHeader) -> ! {
 pub(super) unsafe extern "C" fn unwind_to(entry_fp: usize) -> ! {
     naked_asm!(
         "mov rbp, rdi",
-        "lea rsp, [rbp - {activation}]",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
         "mov eax, 1",
-        "ret",
-        activation = const ENTRY_ACTIVATION,
+        "jmp [rbp - {resume}]",
+        resume = const ENTRY_RESUME,
     )
 }
 

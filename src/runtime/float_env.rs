@@ -1,7 +1,8 @@
 //! The floating-point environment: WebAssembly has one, hosts have others.
 //!
 //! A host may flush subnormals to zero (audio code, `-ffast-math`), round differently, or unmask exceptions.
-//! WebAssembly runs with the default of the processor; a host function finds the host's again.
+//! WebAssembly runs with the default of the processor; a host function finds the host's again, and leaves it so: its
+//! control bits belong to the caller, says the calling convention, so that nothing is read after a host function.
 //!
 //! x86-64 only, as `enter.rs`.
 
@@ -12,6 +13,7 @@ const CONTROL: u32 = 0xffc0;
 /// All exceptions masked, round to nearest, subnormals kept.
 const DEFAULT: u32 = 0x1f80;
 
+#[inline(always)]
 fn read() -> u32 {
     let mut value = 0u32;
     // SAFETY: stores the control word of this thread at a valid address.
@@ -22,6 +24,17 @@ fn read() -> u32 {
 fn write(value: u32) {
     // SAFETY: the word came from `read`, or is the processor's default.
     unsafe { asm!("ldmxcsr [{}]", in(reg) &value, options(nostack, preserves_flags, readonly)) };
+}
+
+/// Switches to WebAssembly's environment.
+pub(super) fn set_default() {
+    write(DEFAULT);
+}
+
+/// Whether the host's environment is WebAssembly's.
+#[inline(always)]
+pub(super) fn is_default() -> bool {
+    read() & CONTROL == DEFAULT
 }
 
 /// Switches to WebAssembly's environment. What to [`restore`] afterwards.

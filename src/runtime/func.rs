@@ -6,19 +6,15 @@
 use std::time::{Duration, Instant};
 
 use super::cells::Scratch;
-use super::enter::{enter_wasm, stack_pointer};
-use super::float_env;
 use super::host::HostFunc;
+pub(crate) use super::host::{Callback, Native, NativeCall, NativeRaw};
 pub use super::host::{Caller, HostCallback, RawHostCallback};
 use super::store::{Handle, Store, StoreInner};
 use super::value::Val;
-use crate::abi::call::RawVal;
-use crate::abi::vmctx::{Activation, VmFuncRef};
+use crate::abi::call::{RawVal, raw_cells};
+use crate::abi::vmctx::VmFuncRef;
 use crate::compile::trampoline::TypeEntry;
 use crate::error::{Error, Result};
-use crate::limits::STACK_HEADROOM;
-use crate::sys::threads;
-use crate::trap::TrapCode;
 use crate::types::FuncType;
 
 /// A function of a store.
@@ -47,12 +43,17 @@ const STACK_CELLS: usize = 16;
 impl Func {
     /// A host function with checked values.
     pub fn new(store: &mut Store, ty: FuncType, callback: HostCallback) -> Result<Func> {
-        HostFunc::create(store.inner_mut(), ty, super::host::Callback::Checked(callback))
+        HostFunc::create(store.inner_mut(), ty, Callback::Checked(callback))
     }
 
     /// A host function on raw cells.
     pub fn new_raw(store: &mut Store, ty: FuncType, callback: RawHostCallback) -> Result<Func> {
-        HostFunc::create(store.inner_mut(), ty, super::host::Callback::Raw(callback))
+        HostFunc::create(store.inner_mut(), ty, Callback::Raw(callback))
+    }
+
+    /// A host function in C.
+    pub(crate) fn new_native(store: &mut Store, ty: FuncType, native: Native) -> Result<Func> {
+        HostFunc::create(store.inner_mut(), ty, Callback::Native(native))
     }
 
     /// The function's type.
@@ -81,7 +82,7 @@ impl Func {
             )));
         }
         let mut scratch = Scratch::<RawVal, STACK_CELLS>::new();
-        let values = scratch.fill(params.len().max(result_types.len()), RawVal::default());
+        let values = scratch.fill(raw_cells(ty), RawVal::default());
         for (i, (arg, ty)) in args.iter().zip(params).enumerate() {
             if arg.ty() != *ty {
                 return Err(Error::misuse(format!("args[{i}]: a {} given, the function takes a {ty}", arg.ty())));
@@ -89,7 +90,7 @@ impl Func {
             values[i] = inner.to_raw(arg)?;
         }
         // SAFETY: there are enough cells, and the arguments have the parameter types.
-        unsafe { inner.call(index, values.as_mut_ptr()) }?;
+        unsafe { StoreInner::call(inner, index, values.as_mut_ptr()) }?;
         for ((result, ty), raw) in results.iter_mut().zip(result_types).zip(&*values) {
             // SAFETY: the function stored a value of this type.
             *result = unsafe { inner.value_from_raw(*ty, raw) }?;
@@ -135,7 +136,7 @@ impl Func {
         let inner = store.inner_mut();
         let index = inner.funcs.resolve(self.0)?;
         // SAFETY: the caller's contract.
-        unsafe { inner.call(index, values) }
+        unsafe { StoreInner::call(inner, index, values) }
     }
 
     /// The raw form of a reference to this function.
@@ -154,104 +155,6 @@ impl Func {
 }
 
 impl StoreInner {
-    /// Calls a function of the store.
-    ///
-    /// # Safety
-    /// `values` holds arguments of the parameter types and has room for the results.
-    unsafe fn call(&mut self, index: u32, values: *mut RawVal) -> Result<()> {
-        let object = self.funcs.at_mut(index);
-        if object.trampoline == 0 {
-            object.trampoline = self.engine.entry_trampoline(&object.ty)?;
-        }
-        let (funcref, trampoline) = (object.funcref, object.trampoline);
-        // SAFETY: the object keeps the reference alive, the trampoline has its type, and the caller vouches
-        // for the values.
-        unsafe { self.enter(funcref, trampoline, values) }
-    }
-
-    /// Enters WebAssembly.
-    ///
-    /// # Safety
-    /// - `funcref` is a live function of this store, whose type `trampoline` was made for.
-    /// - `values` holds arguments of the parameter types and has room for the results.
-    pub(super) unsafe fn enter(
-        &mut self,
-        funcref: *const VmFuncRef,
-        trampoline: usize,
-        values: *mut RawVal,
-    ) -> Result<()> {
-        let sp = stack_pointer();
-        let vm = self.vm();
-        // SAFETY: this thread owns the store.
-        let (prev, prev_exit_fp) = unsafe {
-            // Activations that lie below the stack pointer were jumped over by a host's longjmp.
-            while !(*vm).activation.is_null() && was_left((*vm).activation as usize, sp) {
-                (*vm).exit_fp = (*(*vm).activation).prev_exit_fp;
-                (*vm).activation = (*(*vm).activation).prev;
-            }
-            ((*vm).activation, (*vm).exit_fp)
-        };
-        let outer_limit = self.stack_limit;
-        if let Err(error) = self.may_enter(sp, prev) {
-            self.restore_stack_limit(outer_limit, prev);
-            return Err(error);
-        }
-        let float_env = float_env::enter();
-        let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm, float_env };
-        // SAFETY: the function is alive; the activation outlives the call; the caller vouches for the rest.
-        let trapped = unsafe {
-            (*vm).activation = &mut activation;
-            let (slot, vmctx) = ((*funcref).slot, (*funcref).vmctx);
-            // Acquire: pairs with the Release store that publishes the function's code.
-            let code = (*slot).0.load(std::sync::atomic::Ordering::Acquire);
-            enter_wasm(&mut activation, trampoline, vmctx, std::ptr::null_mut(), code, values)
-        };
-        // A host function may have changed it.
-        float_env::restore(activation.float_env);
-        // SAFETY: as above.
-        unsafe {
-            (*vm).activation = prev;
-            (*vm).exit_fp = prev_exit_fp;
-        }
-        self.restore_stack_limit(outer_limit, prev);
-        if trapped == 0 {
-            return Ok(());
-        }
-        Err(self.pending.take().unwrap_or_else(|| Error::Bug { reason: "unwound without a trap".into() }))
-    }
-
-    /// Gives the call around, if there is one, its limit back: the one that ended may have run on another stack.
-    fn restore_stack_limit(&mut self, outer: usize, prev: *mut Activation) {
-        if self.stack_limit != outer && !prev.is_null() {
-            self.stack_limit = outer;
-            self.shared.set_stack_limit(outer);
-        }
-    }
-
-    /// Sets the limit for a call that starts at `sp`, and takes what was requested before it.
-    fn may_enter(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
-        self.place_stack_limit(sp, prev)?;
-        match self.shared.is_requested().then(|| self.shared.take(self.stack_limit)).flatten() {
-            Some(code) => Err(code.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Sets the limit for a call that starts at `sp`. Inside another call on the same stack, the limit stays.
-    fn place_stack_limit(&mut self, sp: usize, prev: *mut Activation) -> Result<()> {
-        // A call inside of another on the same stack lies below it.
-        if prev.is_null() || (prev as usize) < sp || !on_same_stack(prev as usize, sp) {
-            let bounds = threads::stack_bounds()?;
-            let by_size = sp.saturating_sub(self.engine.config().max_stack);
-            let limit = if bounds.contains(sp) { by_size.max(bounds.low + STACK_HEADROOM) } else { by_size };
-            if limit != self.stack_limit {
-                self.stack_limit = limit;
-                self.shared.set_stack_limit(limit);
-            }
-        }
-        if sp < self.stack_limit { Err(TrapCode::StackOverflow.into()) } else { Ok(()) }
-    }
-
     /// The function behind a reference, as a new handle; None for null.
     ///
     /// # Safety
@@ -275,15 +178,4 @@ impl StoreInner {
         unsafe { (*funcref.cast_mut()).handle = index + 1 };
         Ok(Some(Func(self.funcs.handle(index))))
     }
-}
-
-/// Whether an activation at this address is over although it did not end: only where it must have been below
-/// the stack pointer. Of two stacks of the host's own, either may lie below the other.
-fn was_left(activation: usize, sp: usize) -> bool {
-    activation < sp && threads::stack_bounds().is_ok_and(|bounds| bounds.contains(activation) && bounds.contains(sp))
-}
-
-/// Whether two addresses lie on the stack of the running thread, or both off it (on a stack of the host's own).
-fn on_same_stack(a: usize, b: usize) -> bool {
-    threads::stack_bounds().is_ok_and(|bounds| bounds.contains(a) == bounds.contains(b))
 }

@@ -118,6 +118,8 @@ impl StoreId {
 pub(super) struct Slab<T> {
     kind: Kind,
     store: StoreId,
+    /// What handles of these objects begin with.
+    prefix: u64,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     live: usize,
@@ -135,7 +137,8 @@ struct Entry<T> {
 
 impl<T> Slab<T> {
     pub(super) fn new(kind: Kind, store: StoreId) -> Slab<T> {
-        Slab { kind, store, entries: Vec::new(), free: Vec::new(), live: 0 }
+        let prefix = (kind as u64) << STORE_BITS | u64::from(store.0);
+        Slab { kind, store, prefix, entries: Vec::new(), free: Vec::new(), live: 0 }
     }
 
     /// Objects alive.
@@ -201,6 +204,16 @@ impl<T> Slab<T> {
             Some(entry) if entry.generation == handle.generation() && entry.value.is_some() => Ok(index),
             _ => Err(Error::misuse(format!("handle {:#x}: the {} was reclaimed", handle.0, self.kind.name()))),
         }
+    }
+
+    /// The object behind a handle, checked; None where [`Slab::resolve`] has a reason.
+    #[inline(always)]
+    pub(super) fn seek(&self, handle: Handle) -> Option<&T> {
+        if handle.0 >> (INDEX_BITS + GENERATION_BITS) != self.prefix {
+            return None;
+        }
+        let entry = self.entries.get(handle.index() as usize)?;
+        if entry.generation == handle.generation() { entry.value.as_ref() } else { None }
     }
 
     /// The object behind a handle, checked.

@@ -97,9 +97,96 @@ fn make(module: &Module, segments: &[&Placed]) -> Result<Option<MemoryImage>> {
     if total < WORTH_MAPPING || len / MOST_SPARSE > total {
         return Ok(None);
     }
-    let file = MemFile::new(c"updraft-image", len)?;
+    let mut file = RunWriter { file: MemFile::new(c"updraft-image", len)?, run: Vec::new(), start: 0, high: 0 };
     for segment in segments {
-        file.write_at(segment.start - offset, &module.bytes()[segment.bytes.clone()])?;
+        file.write(segment.start - offset, &module.bytes()[segment.bytes.clone()])?;
     }
-    Ok(Some(MemoryImage { file, offset, len }))
+    file.flush()?;
+    Ok(Some(MemoryImage { file: file.file, offset, len }))
+}
+
+/// Bytes that are written at once, when they come in pieces.
+const RUN: usize = 256 << 10;
+/// Zeros that are written rather than left out, between two pieces.
+const GAP: usize = 4 << 10;
+
+/// Writes pieces to a file in few system calls: some producers make a segment of every string. What nobody writes
+/// stays a hole.
+struct RunWriter {
+    file: MemFile,
+    /// What waits, for `start`.
+    run: Vec<u8>,
+    start: usize,
+    /// Where everything that came yet ends: beyond, the file is zero.
+    high: usize,
+}
+
+impl RunWriter {
+    /// Pieces may overlap: the later one wins.
+    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<()> {
+        let end = self.start + self.run.len();
+        // Zeros go only where nothing was written before.
+        let goes_on = end == self.high && at >= end && at - end <= GAP && self.run.len() + bytes.len() <= RUN;
+        if !goes_on {
+            self.flush()?;
+            self.start = at;
+        }
+        self.run.resize(at - self.start, 0);
+        self.high = self.high.max(at + bytes.len());
+        if self.run.is_empty() && bytes.len() >= RUN {
+            self.start = at + bytes.len();
+            return self.file.write_at(at, bytes);
+        }
+        self.run.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.write_at(self.start, &self.run)?;
+        self.start += self.run.len();
+        self.run.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the order, gaps and overlaps: the file is as if each piece was written by itself.
+    #[test]
+    fn pieces_come_out_as_they_were_written() {
+        let len = 2 << 20;
+        let mut state = 7u64;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for round in 0..20u8 {
+            let file = MemFile::new(c"updraft-test", len).unwrap();
+            let mut writer = RunWriter { file, run: Vec::new(), start: 0, high: 0 };
+            let mut expected = vec![0u8; len];
+            let mut at = 0;
+            for piece in 0..400u32 {
+                // Mostly upwards with small gaps, sometimes anywhere; rarely long.
+                at = if random(10) == 0 { random(len) } else { at + random(2 * GAP) } % len;
+                let longest = if random(40) == 0 { 2 * RUN } else { 300 };
+                let count = random(longest).min(len - at);
+                let bytes = vec![piece as u8 ^ round | 1; count];
+                writer.write(at, &bytes).unwrap();
+                expected[at..at + count].copy_from_slice(&bytes);
+                at += count;
+            }
+            writer.flush().unwrap();
+            let mapping = crate::sys::mmap::Mapping::reserve(len).unwrap();
+            // SAFETY: the mapping is fresh, and as long as the file.
+            let found = unsafe {
+                let (protection, sharing) =
+                    (crate::sys::mmap::Protection::ReadWrite, crate::sys::mmap::Sharing::Private);
+                mapping.map_file(0, len, &writer.file, 0, protection, sharing).unwrap();
+                std::slice::from_raw_parts(mapping.base(), len)
+            };
+            assert!(found == expected, "round {round}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::table::Table;
 use super::value::Extern;
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Place, VmFuncImport, VmFuncRef, VmGlobal, VmHeader, VmInstance, VmLayout};
-use crate::engine::CompiledModule;
+use crate::engine::{CompiledModule, Instantiated};
 use crate::error::{Error, Result};
 use crate::module::ExportItem;
 use crate::types::{DefinedGlobal, FuncIndex, GlobalIndex, ValType};
@@ -24,7 +24,7 @@ pub struct Instance(pub Handle);
 
 /// What the store keeps about an instance.
 pub(super) struct InstanceObject {
-    pub(super) module: CompiledModule,
+    pub(super) module: Instantiated,
     pub(super) block: Block,
     /// Objects of all memories, imports first.
     pub(super) memories: Vec<u32>,

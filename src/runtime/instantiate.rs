@@ -108,7 +108,7 @@ impl StoreInner {
             imported_funcs: Vec::new(),
             dropped_data: Vec::new(),
             dropped_elements: Vec::new(),
-            module: module.clone(),
+            module: module.instantiated(),
         };
         let index = self.instances.insert(Box::new(object), 1)?;
         let vm = self.instances.at(index).block.vm();
@@ -123,6 +123,7 @@ impl StoreInner {
             };
             (*vm).type_ids = module.type_ids().as_ptr();
             (*vm).instance = index as usize as *mut u8;
+            (*vm).layout = module.layout();
         }
         Ok(index)
     }
@@ -321,7 +322,7 @@ impl StoreInner {
         let trampoline = self.engine.entry_trampoline(&ty)?;
         let funcref = VmFuncRef { slot, vmctx, type_id, handle: 0 };
         // SAFETY: the start function takes and gives nothing; the host holds the instance meanwhile.
-        unsafe { self.enter(&funcref, trampoline, std::ptr::null_mut()) }
+        unsafe { StoreInner::enter(self, &funcref, trampoline, std::ptr::null_mut()) }
     }
 
     /// `table.init`.

@@ -42,6 +42,8 @@ impl Shared {
                 stack_limit: AtomicUsize::new(0),
                 activation: std::ptr::null_mut(),
                 exit_fp: 0,
+                open: 0,
+                float_env: 0,
                 store: std::ptr::null_mut(),
             }),
             attention: Attention::new(),

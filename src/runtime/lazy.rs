@@ -29,12 +29,33 @@ struct Job<F, T> {
 /// Runs `body` on a stack of the engine's. A panic becomes an error.
 pub(crate) fn on_compile_stack<T, F: FnOnce() -> Result<T>>(engine: &Engine, body: F) -> Result<T> {
     let stack = engine.take_compile_stack()?;
+    let outcome = run_on(&stack, body);
+    engine.give_back_compile_stack(stack);
+    outcome
+}
+
+/// Runs `body` on a stack that nobody else uses.
+fn run_on<T, F: FnOnce() -> Result<T>>(stack: &Mapping, body: F) -> Result<T> {
     let mut job = Job { body: Some(body), outcome: Err(Error::Bug { reason: "the compiler panicked".into() }) };
     let top = stack.base() as usize + stack.len();
-    // SAFETY: the stack is ours alone until it is given back; `run` catches panics; the job outlives the call.
+    // SAFETY: the stack is the caller's alone; `run` catches panics; the job outlives the call.
     unsafe { call_on_stack(top, run::<T, F>, (&raw mut job).cast()) };
-    engine.give_back_compile_stack(stack);
     job.outcome
+}
+
+/// A compile stack for one use, for a thread that serves no engine that it knows of.
+pub(crate) struct OwnStack(Mapping);
+
+impl OwnStack {
+    /// A new one; freed when it was used.
+    pub(crate) fn new() -> Result<OwnStack> {
+        new_compile_stack().map(OwnStack)
+    }
+
+    /// Runs `body` on it. A panic becomes an error.
+    pub(crate) fn run<T>(self, body: impl FnOnce() -> Result<T>) -> Result<T> {
+        run_on(&self.0, body)
+    }
 }
 
 /// Compiles a function of a lazy module unless that has happened; its entry.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::func::{Func, HostCallback, RawHostCallback};
-use super::host::{Callback, HostFunc};
+use super::host::{Callback, HostFunc, Native};
 use super::instance::Instance;
 use super::store::Store;
 use super::value::Extern;
@@ -77,6 +77,11 @@ impl Linker {
     /// Defines a host function on raw cells.
     pub fn define_raw_func(&mut self, module: &str, name: &str, ty: FuncType, callback: RawHostCallback) -> Result<()> {
         self.insert(module, name, Definition::Host(ty, Callback::Raw(callback))).map(drop)
+    }
+
+    /// Defines a host function in C.
+    pub(crate) fn define_native(&mut self, module: &str, name: &str, ty: FuncType, native: Native) -> Result<()> {
+        self.insert(module, name, Definition::Host(ty, Callback::Native(native))).map(drop)
     }
 
     /// Defines all exports of an instance under `module`.

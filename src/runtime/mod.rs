@@ -8,6 +8,7 @@
 mod attention;
 mod backtrace;
 mod builtins;
+pub(crate) mod call;
 mod cells;
 mod enter;
 pub mod extern_ref;
@@ -30,4 +31,5 @@ mod shared_memory;
 pub mod store;
 pub mod table;
 pub(crate) mod timer;
+pub(crate) mod turn;
 pub mod value;

@@ -71,7 +71,8 @@ pub struct Store {
 }
 
 // SAFETY: all pointers in a store lead to memory that the store owns, to code and modules that it keeps
-// alive, or to shared memories; none is bound to a thread. Host callbacks and host objects are Send.
+// alive, or to shared memories; none is bound to a thread. Host callbacks and host objects are Send. `embedder` is not
+// followed here.
 unsafe impl Send for Store {}
 
 pub(super) struct StoreInner {
@@ -89,6 +90,10 @@ pub(super) struct StoreInner {
     pub(super) pending: Option<Error>,
     /// The stack limit of the running call, unpoisoned.
     pub(super) stack_limit: usize,
+    /// Bytes of stack that a call may use; the engine's.
+    pub(super) max_stack: usize,
+    /// What the embedder calls this store; null = nothing.
+    pub(super) embedder: *const (),
     /// When the running calls have to end.
     pub(super) deadline: Option<Instant>,
     /// Weight of what was made since the last reclaiming, and the weight that starts the next one.
@@ -120,6 +125,8 @@ impl Store {
             externs: Slab::new(Kind::ExternRef, id),
             pending: None,
             stack_limit: 0,
+            max_stack: engine.config().max_stack,
+            embedder: std::ptr::null(),
             deadline: None,
             made: 0,
             made_limit: FIRST_RECLAIM,
@@ -168,6 +175,32 @@ impl Store {
     /// Sets what guests may allocate from now on.
     pub fn set_limits(&mut self, limits: StoreLimits) {
         self.inner_mut().limits = limits;
+    }
+
+    /// Another `Store` on the same objects, for C, which owns none. Never to be dropped.
+    ///
+    /// # Safety
+    /// Of all such stores and the first one, only one is used at a time, unless the others wait for a host function; none
+    /// is used after the first one was dropped.
+    pub(crate) unsafe fn alias(&self) -> ManuallyDrop<Store> {
+        ManuallyDrop::new(Store { inner: self.inner })
+    }
+
+    /// Notes what [`Store::embedder`] gives.
+    pub(crate) fn set_embedder(&mut self, embedder: *const ()) {
+        self.inner_mut().embedder = embedder;
+    }
+
+    /// What the embedder noted; null = nothing.
+    pub(crate) fn embedder(&self) -> *const () {
+        self.inner().embedder
+    }
+
+    /// Sets whether C may enter the store from the host function that runs: 1 or 0. What was before.
+    #[inline(always)]
+    pub(crate) fn set_open(&mut self, open: u32) -> u32 {
+        // SAFETY: only the thread that uses the store gets here.
+        unsafe { std::mem::replace(&mut (*self.inner().vm()).open, open) }
     }
 
     /// A handle that interrupts this store's calls, from any thread.

@@ -80,6 +80,11 @@ pub fn enter() -> Pass {
     Pass(PhantomData)
 }
 
+/// Whether the current thread keeps forks out.
+pub fn is_inside() -> bool {
+    DEPTH.get() != 0
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
         let depth = DEPTH.get() - 1;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod baseline;
 pub mod compiled;
 pub mod top;
 
@@ -28,6 +29,8 @@ pub struct Compilers {
 
 /// The compiler of the baseline tier.
 enum Baseline {
+    /// The engine's own.
+    Native(baseline::BaselineCompiler),
     /// Cranelift without optimisation.
     Portable(TopCompiler),
 }
@@ -45,6 +48,7 @@ pub enum BaselineKind {
 #[derive(Default)]
 pub struct Scratch {
     top: top::Scratch,
+    baseline: baseline::Scratch,
 }
 
 impl Scratch {
@@ -61,12 +65,7 @@ impl Compilers {
         let wanted = config.tiers.contains(Tier::Baseline);
         let baseline = match config.baseline {
             _ if !wanted => None,
-            BaselineChoice::Native => {
-                return Err(Error::Unsupported {
-                    offset: 0,
-                    feature: "a baseline compiler of the engine's own".into(),
-                });
-            }
+            BaselineChoice::Native => Some(Baseline::Native(baseline::BaselineCompiler::new(config, bounds)?)),
             BaselineChoice::Auto | BaselineChoice::Portable => {
                 Some(Baseline::Portable(TopCompiler::with_optimisation(config, bounds, Optimisation::None)?))
             }
@@ -82,6 +81,7 @@ impl Compilers {
     /// Which compiler the baseline tier is, if there is one.
     pub fn baseline_kind(&self) -> Option<BaselineKind> {
         self.baseline.as_ref().map(|baseline| match baseline {
+            Baseline::Native(_) => BaselineKind::Native,
             Baseline::Portable(_) => BaselineKind::Portable,
         })
     }
@@ -98,6 +98,9 @@ impl Compilers {
     ) -> Result<CompiledCode> {
         match (tier, &self.baseline) {
             (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage),
+            (Tier::Baseline, Some(Baseline::Native(compiler))) => {
+                compiler.compile_function(&mut scratch.baseline, module, layout, func)
+            }
             (Tier::Baseline, Some(Baseline::Portable(compiler))) => {
                 compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot)
             }

@@ -5,7 +5,7 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{Config, MemoryMode, Strategy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -46,7 +46,13 @@ pub const MODES: &[Mode] = &[
             config.strategy = Strategy::Lazy;
         },
     },
-    Mode { name: "baseline", adjust: |config| config.tiers = Tiers::Baseline },
+    Mode {
+        name: "portable",
+        adjust: |config| {
+            config.tiers = Tiers::Baseline;
+            config.baseline = BaselineChoice::Portable;
+        },
+    },
     Mode {
         name: "signals-off",
         adjust: |config| {
@@ -69,7 +75,45 @@ pub const MODES: &[Mode] = &[
             config.strategy = Strategy::Lazy;
         },
     },
+    Mode {
+        name: "baseline",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "baseline-signals-off",
+        adjust: |config| {
+            baseline(config);
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
+        name: "baseline-no-avx",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Guarded;
+            config.avx = false;
+            config.strategy = Strategy::Lazy;
+        },
+    },
+    Mode {
+        name: "baseline-moving",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Explicit;
+            config.memory_moves = true;
+        },
+    },
 ];
+
+/// The engine's own baseline compiler, and no other.
+fn baseline(config: &mut Config) {
+    config.tiers = Tiers::Baseline;
+    config.baseline = BaselineChoice::Native;
+}
 
 /// A module in text form, instantiated alone in a store of its own.
 pub struct Fixture {

@@ -55,6 +55,70 @@
 ;;     mov rax, [rdi+0x20]
 ;;     call rax
 ;;     ud2  ; trap: host function failed
+;; C function of type 0:
+;;   frame 96, aligned to 32
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     sub rsp, 0x60
+;;     mov [rsp+0x50], rbx
+;;     mov [rsp+0x58], r12
+;;     mov r12, rdi
+;;     lea rax, [rsp]
+;;     mov r8, rax
+;;     mov [rsp], edx
+;;     movsd [rsp+0x10], xmm0
+;;     movdqu [rsp+0x20], xmm1
+;;     mov rbx, [rdi]
+;;     mov rax, rbp
+;;     mov [rbx+0x10], rax
+;;     mov eax, [rbx+0x1C]
+;;     test eax, eax
+;;     jne L2
+;;     lea rdx, [rsp+0x30]
+;;     mov dword ptr [rsp+0x30], 0x6C614375
+;;     mov rdi, r12
+;;     mov [rsp+0x38], rdi
+;;     mov [rsp+0x40], rsi
+;;     mov dword ptr [rbx+0x18], 1
+;;     mov rax, [rdi+0x30]
+;;     mov rdi, [rdi+0x38]
+;;     mov ecx, 3
+;;     mov rsi, rdx
+;;     mov rdx, r8
+;;     call rax
+;;     mov dword ptr [rbx+0x18], 0
+;;     mov dword ptr [rsp+0x30], 0
+;;     test rax, rax
+;;     mov rsi, rax
+;;     jne L1
+;; L0:
+;;     mov rax, [rsp]
+;;     mov rbx, [rsp+0x50]
+;;     mov r12, [rsp+0x58]
+;;     add rsp, 0x60
+;;     mov rsp, rbp
+;;     pop rbp
+;;     ret
+;; L1:
+;;     mov rdi, r12
+;;     mov rax, [rdi+0x40]
+;;     call rax
+;;     mov rdi, r12
+;;     jmp L3
+;; L2:
+;;     mov rdx, r8
+;;     mov rdi, r12
+;;     mov rax, [rdi+0x28]
+;;     call rax
+;;     test eax, eax
+;;     je L0
+;;     mov rdi, r12
+;; L3:
+;;     mov rax, [rdi+0x20]
+;;     mov rdi, r12
+;;     call rax
+;;     ud2  ; trap: host function failed
 ;; entry into type 1:
 ;;   frame 0, aligned to 32
 ;; entry:
@@ -113,5 +177,86 @@
 ;; L0:
 ;;     mov rdi, r12
 ;;     mov rax, [rdi+0x20]
+;;     call rax
+;;     ud2  ; trap: host function failed
+;; C function of type 1:
+;;   frame 224, aligned to 32
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     sub rsp, 0xE0
+;;     mov [rsp+0xC0], rbx
+;;     mov [rsp+0xC8], r12
+;;     mov [rsp+0xD0], r13
+;;     mov r12, rdx
+;;     mov r13, rdi
+;;     mov rbx, [rdi]
+;;     mov rax, rbp
+;;     mov [rbx+0x10], rax
+;;     mov eax, [rbx+0x1C]
+;;     test eax, eax
+;;     jne L2
+;;     lea r8, [rsp+0xA0]
+;;     mov dword ptr [rsp+0xA0], 0x6C614375
+;;     mov rdi, r13
+;;     mov [rsp+0xA8], rdi
+;;     mov [rsp+0xB0], rsi
+;;     mov dword ptr [rbx+0x18], 1
+;;     mov rax, [rdi+0x30]
+;;     mov rdi, [rdi+0x38]
+;;     lea rdx, [rsp]
+;;     mov ecx, 0xA
+;;     mov rsi, r8
+;;     call rax
+;;     mov dword ptr [rbx+0x18], 0
+;;     mov dword ptr [rsp+0xA0], 0
+;;     test rax, rax
+;;     mov rsi, rax
+;;     jne L1
+;; L0:
+;;     movss xmm0, [rsp]
+;;     mov eax, [rsp+0x10]
+;;     mov ecx, [rsp+0x20]
+;;     mov edx, [rsp+0x30]
+;;     mov esi, [rsp+0x40]
+;;     mov edi, [rsp+0x50]
+;;     mov r8d, [rsp+0x60]
+;;     mov r9d, [rsp+0x70]
+;;     mov r10d, [rsp+0x80]
+;;     mov r11d, [rsp+0x90]
+;;     movss [r12], xmm0
+;;     mov [r12+0x10], eax
+;;     mov [r12+0x20], ecx
+;;     mov [r12+0x30], edx
+;;     mov [r12+0x40], esi
+;;     mov [r12+0x50], edi
+;;     mov [r12+0x60], r8d
+;;     mov [r12+0x70], r9d
+;;     mov [r12+0x80], r10d
+;;     mov [r12+0x90], r11d
+;;     mov rbx, [rsp+0xC0]
+;;     mov r12, [rsp+0xC8]
+;;     mov r13, [rsp+0xD0]
+;;     add rsp, 0xE0
+;;     mov rsp, rbp
+;;     pop rbp
+;;     ret
+;; L1:
+;;     mov rdi, r13
+;;     mov rax, [rdi+0x40]
+;;     call rax
+;;     mov rdi, r13
+;;     jmp L3
+;; L2:
+;;     mov rdi, r13
+;;     mov rax, [rdi+0x28]
+;;     lea rdx, [rsp]
+;;     call rax
+;;     test eax, eax
+;;     je L0
+;;     mov rdi, r13
+;; L3:
+;;     mov rax, [rdi+0x20]
+;;     mov rdi, r13
 ;;     call rax
 ;;     ud2  ; trap: host function failed

@@ -15,7 +15,6 @@ use super::types::{func_type, new_extern_type};
 use super::values::{default_of, delete, val_for_c, val_from_c, wasm_val_t};
 use super::vectors::{self, elements};
 use crate::capi::HostData;
-use crate::capi::caller::enter_c;
 use crate::capi::error::Fail;
 use crate::error::{Error, Result as EngineResult};
 use crate::runtime::func::{Caller, Func, HostCallback};
@@ -95,7 +94,7 @@ fn call_host(
     }
     let mut c_results = Values(results.iter().map(|result| default_of(result.ty())).collect());
     let (arg_vector, mut result_vector) = (c_args.vector(), c_results.vector());
-    let trap = enter_c(caller, |_, _| {
+    let trap = caller.open(|_| {
         // SAFETY: the C contract of the callback types.
         unsafe {
             match callback {

@@ -9,6 +9,7 @@ mod convert;
 #[cfg(test)]
 mod tests;
 mod trampoline;
+pub use trampoline::HostKind;
 mod translate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +29,7 @@ use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{StackCheck, Unit};
 use translate::{Buffers, Job};
+pub(in crate::tier) use translate::{Check, Wrap, decide};
 
 /// How 32-bit memories are kept in bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,11 +202,16 @@ impl TopCompiler {
         })
     }
 
-    /// Compiles the bridge from WebAssembly to host functions of this type.
-    pub fn compile_host_trampoline(&self, scratch: &mut Scratch, ty: &FuncType) -> Result<CompiledCode> {
+    /// Compiles the bridge from WebAssembly to host functions of this type and kind.
+    pub fn compile_host_trampoline(
+        &self,
+        scratch: &mut Scratch,
+        ty: &FuncType,
+        kind: HostKind,
+    ) -> Result<CompiledCode> {
         self.guarded(scratch, NO_FUNCTION, |scratch| {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
-            trampoline::host(&mut builder, ty);
+            trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
             self.finish(scratch, bridge(StackCheck::IfLarge))
         })

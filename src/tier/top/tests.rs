@@ -453,10 +453,12 @@ fn trampolines_of_all_shapes_compile() {
         let entry = compiler.compile_entry_trampoline(&mut scratch, ty).unwrap();
         assert_eq!(entry.entry_offset, entry.body_offset, "{ty}");
         assert_eq!(entry.call_sites.len(), 1, "{ty}");
-        let host = compiler.compile_host_trampoline(&mut scratch, ty).unwrap();
-        let large = host.frame_size >= crate::limits::UNCHECKED_FRAME;
-        assert_eq!(host.entry_offset != host.body_offset, large, "{ty}");
-        assert_eq!(large, ty.params().len().max(ty.results().len()) == 300, "{ty}");
+        for kind in [HostKind::Runtime, HostKind::RawC] {
+            let host = compiler.compile_host_trampoline(&mut scratch, ty, kind).unwrap();
+            let large = host.frame_size >= crate::limits::UNCHECKED_FRAME;
+            assert_eq!(host.entry_offset != host.body_offset, large, "{ty} {kind:?}");
+            assert_eq!(large, ty.params().len().max(ty.results().len()) == 300, "{ty} {kind:?}");
+        }
     }
 }
 

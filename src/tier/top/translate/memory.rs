@@ -96,7 +96,7 @@ pub(super) struct Access {
 
 /// What keeps an access in bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Check {
+pub(in crate::tier) enum Check {
     /// Nothing is needed: the address is a constant below the smallest length that the memory can have.
     InBounds,
     /// Unmapped pages: index, offset and size cannot reach beyond the guard.
@@ -111,7 +111,7 @@ pub(super) enum Check {
 
 /// Whether `index + end` can exceed 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrap {
+pub(in crate::tier) enum Wrap {
     /// It cannot: the index has 32 bits.
     Impossible,
     /// It can, and must be found out.
@@ -121,7 +121,7 @@ pub(super) enum Wrap {
 /// Decides what keeps an access of `size` bytes at `index + offset` in bounds.
 ///
 /// `index` is the index if it is a constant. A memory's length never shrinks.
-pub(super) fn decide(ty: &MemoryType, bounds: Bounds, index: Option<u64>, offset: u64, size: u64) -> Check {
+pub(in crate::tier) fn decide(ty: &MemoryType, bounds: Bounds, index: Option<u64>, offset: u64, size: u64) -> Check {
     let Some(end) = offset.checked_add(size) else {
         return Check::Never;
     };

@@ -37,6 +37,7 @@ use state::Reach;
 
 pub(super) use call::signature;
 pub(super) use env::clif_trap;
+pub(in crate::tier) use memory::{Check, Wrap, decide};
 pub(super) use state::Buffers;
 
 /// What is translated, and for whom.

@@ -209,6 +209,7 @@ fn module() -> Module {
         custom_sections: Vec::new(),
         features: Features::ALL,
         names: Names::default(),
+        environment: Default::default(),
     }
 }
 

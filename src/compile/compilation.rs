@@ -1,0 +1,449 @@
+//! One module's way to machine code: the states of its functions, what is outstanding, what failed.
+//!
+//! In: claims, compiled code, failures. Out: published code, counts, events.
+//!
+//! # Who keeps what alive
+//!
+//!     CompiledModule ---> Compilation ---> Module (wire bytes)
+//!            |                 |
+//!            '---> ModuleCode <- - (weak)
+//!
+//! A unit holds the `Compilation`, so the wire bytes stay as long as something may still read them: until the
+//! module is gone and its last unit is compiled or discarded. It does not hold the `ModuleCode`: a module that
+//! nobody uses any more is freed, and its units vanish when their turn comes, with correct counts.
+//!
+//! # How a whole module is linked
+//!
+//! A module that is compiled whole by the top tier before it exists links its calls directly: its code is kept
+//! until the last function is compiled, and published as one batch. All others call through slots, and every
+//! batch is published when its worker says so.
+//!
+//! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
+
+mod publication;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::counts::{Counters, Measured, Outstanding, count};
+use super::events::{Event, EventKind, ModuleEvents};
+use super::lock::Lock;
+use super::plan::Plan;
+use super::publisher::Publisher;
+use super::state::{Change, Denied, State, Taken, Word};
+use crate::abi::vmctx::VmLayout;
+use crate::code::ModuleCode;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::sync::{AtomicU32, Ordering, generation};
+use crate::tier::compiled::CompiledCode;
+use crate::tier::top::CallLinkage;
+use crate::tier::{Compilers, Scratch, Tier};
+use crate::types::DefinedFunc;
+
+pub use super::counts::Progress;
+
+/// Compiled code of a function that waits to be published.
+pub(super) struct Ready {
+    func: DefinedFunc,
+    tier: Tier,
+    code: CompiledCode,
+    duration_ns: u64,
+    worker: u32,
+}
+
+/// Why background work stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stopped {
+    /// The host cancelled it.
+    Cancelled = 1,
+    /// Nobody has the module any more.
+    Closed = 2,
+    /// Something failed that makes the rest useless.
+    Failed = 3,
+}
+
+/// Which compilations a cancellation stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    /// Whatever is under way.
+    Always,
+    /// Only if the module is not ready yet.
+    IfNotReady,
+}
+
+/// One module's compilation.
+pub struct Compilation {
+    events: ModuleEvents,
+    module: Arc<Module>,
+    layout: VmLayout,
+    code: Weak<ModuleCode>,
+    plan: Plan,
+    /// 1: calls are linked directly, and everything is published at once.
+    whole: AtomicU32,
+    states: Box<[State]>,
+    measured: Box<[Measured]>,
+    first: Outstanding,
+    top: Outstanding,
+    /// Functions of a whole module that are not compiled yet.
+    uncompiled: AtomicU32,
+    publishers: [Publisher<Ready>; 2],
+    /// 0, or a [`Stopped`].
+    stopped: AtomicU32,
+    /// Why functions were refused.
+    failures: Lock<BTreeMap<(u32, Tier), Box<str>>>,
+    /// 1: something that was required was given up, other than by a refusal.
+    gave_up: AtomicU32,
+    /// Why something could not be published.
+    unpublished: Lock<Option<Error>>,
+    units: AtomicUsize,
+    /// Threads that publish, or [`CLEARING`].
+    publishing: AtomicUsize,
+    counters: Counters,
+    /// All that was compiled.
+    #[cfg(test)]
+    recorded: Lock<Vec<(DefinedFunc, Tier, CompiledCode)>>,
+    /// The process that it began in: in a child, whoever holds a claim may be a thread that is not there.
+    generation: usize,
+}
+
+impl Compilation {
+    /// A compilation of which nothing is done.
+    pub(super) fn new(events: ModuleEvents, code: &Arc<ModuleCode>, layout: VmLayout, plan: Plan) -> Arc<Compilation> {
+        let module = code.module().clone();
+        let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
+        let total = |of: fn(Word) -> bool| words.iter().filter(|word| of(**word)).count() as u32;
+        let (first, top) = (total(Word::first_outstanding), total(Word::top_outstanding));
+        let compilation = Arc::new(Compilation {
+            events,
+            layout,
+            code: Arc::downgrade(code),
+            whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
+            plan,
+            uncompiled: AtomicU32::new(words.len() as u32),
+            measured: words.iter().map(|_| Measured::default()).collect(),
+            states: words.into_iter().map(State::new).collect(),
+            first: Outstanding::new(first),
+            top: Outstanding::new(top),
+            publishers: [Publisher::default(), Publisher::default()],
+            stopped: AtomicU32::new(0),
+            failures: Lock::default(),
+            gave_up: AtomicU32::new(0),
+            unpublished: Lock::default(),
+            units: AtomicUsize::new(0),
+            publishing: AtomicUsize::new(0),
+            counters: Counters::default(),
+            #[cfg(test)]
+            recorded: Lock::default(),
+            generation: generation(),
+            module,
+        });
+        if first == 0 {
+            compilation.events.post(Event::new(EventKind::BaselineFinished));
+        }
+        compilation
+    }
+
+    /// The number of the module, from 1, in its engine.
+    pub fn id(&self) -> u64 {
+        self.events.id()
+    }
+
+    /// Where the events of the module are posted.
+    pub fn events(&self) -> &ModuleEvents {
+        &self.events
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// The layout of its instances.
+    pub fn layout(&self) -> &VmLayout {
+        &self.layout
+    }
+
+    /// What is compiled when.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The tier of the first code of a function.
+    pub fn lowest(&self) -> Tier {
+        self.plan.lowest()
+    }
+
+    /// The state of a function.
+    pub fn look(&self, func: DefinedFunc) -> Word {
+        self.states[func.index()].look()
+    }
+
+    /// Bytes of a function's code, and how many nanoseconds it took to compile.
+    pub fn measured(&self, func: DefinedFunc) -> (u32, u64) {
+        self.measured[func.index()].get()
+    }
+
+    /// Whether this is a child of the process that it began in.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.generation != generation()
+    }
+
+    /// Whether all that the strategy requires at first is published, or will not come.
+    pub fn is_ready(&self) -> bool {
+        self.first.get() == 0
+    }
+
+    /// Whether nothing is outstanding.
+    pub fn is_finished(&self) -> bool {
+        self.first.get() == 0 && self.top.get() == 0
+    }
+
+    /// Whether background work has stopped for good.
+    pub fn stopped(&self) -> Option<Stopped> {
+        // Relaxed: whoever misses it does work that is not needed, and no harm.
+        match self.stopped.load(Ordering::Relaxed) {
+            0 => None,
+            1 => Some(Stopped::Cancelled),
+            2 => Some(Stopped::Closed),
+            _ => Some(Stopped::Failed),
+        }
+    }
+
+    /// Numbers for hosts and tests.
+    pub fn progress(&self) -> Progress {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let refused = |tier| self.states.iter().filter(|state| state.look().is_refused(tier)).count();
+        let code = self.code.upgrade();
+        Progress {
+            outstanding_first: self.first.get() as usize,
+            outstanding_top: self.top.get() as usize,
+            counts: code.as_ref().map(|code| code.counts()).unwrap_or_default(),
+            refused: [refused(Tier::Baseline), refused(Tier::Top)],
+            units: self.units.load(Ordering::Relaxed),
+            compiled: read(&self.counters.compiled),
+            discarded: read(&self.counters.discarded),
+            batches: read(&self.counters.batches),
+            publication_waits: read(&self.counters.publication_waits),
+            code_size: code.map_or(0, |code| code.code_size()),
+        }
+    }
+
+    /// Bytes that the compilation takes besides the code: what the wire bytes, states and records need.
+    pub fn memory_use(&self) -> usize {
+        let ready =
+            self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
+        let code = self.code.upgrade().map_or(0, |code| code.code_size());
+        self.module.bytes().len() + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8) + ready + code
+    }
+
+    fn account(&self, change: Change) {
+        let [first, top] = change.outstanding();
+        if self.first.change(first) && self.stopped().is_none() {
+            self.events.post(Event::new(EventKind::BaselineFinished));
+        }
+        self.top.change(top);
+    }
+
+    /// Claims a function. Whoever does must end the claim: see [`State::claim`].
+    pub(super) fn claim(&self, func: DefinedFunc, tier: Tier) -> Result<(), Taken> {
+        self.states[func.index()].claim(tier).map(|change| self.account(change))
+    }
+
+    /// Compiles a claimed function. The claim ends if that fails.
+    pub(super) fn compile(
+        &self,
+        compilers: &Compilers,
+        scratch: &mut Scratch,
+        func: DefinedFunc,
+        tier: Tier,
+        worker: u32,
+    ) -> Result<Ready> {
+        let started = Instant::now();
+        // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
+        let whole = self.whole.load(Ordering::Relaxed) != 0;
+        let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
+        let compiled = compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage);
+        let duration_ns = started.elapsed().as_nanos() as u64;
+        match compiled {
+            Ok(code) => {
+                count(&self.counters.compiled);
+                #[cfg(test)]
+                self.recorded.lock().push((func, tier, code.clone()));
+                Ok(Ready { func, tier, code, duration_ns, worker })
+            }
+            Err(error) => {
+                self.refuse(func, tier, &error, duration_ns, worker);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts compiled code where a publisher finds it. Says how many bytes it has.
+    pub(super) fn add_ready(&self, ready: Ready) -> usize {
+        let (func, tier, bytes) = (ready.func, ready.tier, ready.code.bytes.len());
+        self.publishers[tier as usize - 1].push(ready);
+        self.count_compiled();
+        self.account(self.states[func.index()].compiled(tier));
+        bytes
+    }
+
+    /// Of a whole module: one function fewer to wait for.
+    fn count_compiled(&self) {
+        // Relaxed: see `compile`.
+        if self.whole.load(Ordering::Relaxed) != 0 {
+            // Release: pairs with the Acquire in `publish`: who sees 0 finds everybody's code.
+            self.uncompiled.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, duration_ns: u64, worker: u32) {
+        let reason = match error {
+            Error::Compile { reason, .. } => reason.clone(),
+            other => other.to_string().into(),
+        };
+        self.failures.lock().insert((func.0, tier), reason);
+        self.count_compiled();
+        self.account(self.states[func.index()].refuse(tier));
+        self.events.post(Event {
+            func: self.module.func_index(func).0,
+            from_tier: self.look(func).reached(),
+            to_tier: Some(tier),
+            status: error.status(),
+            duration_ns,
+            worker,
+            ..Event::new(EventKind::FunctionRefused)
+        });
+    }
+
+    /// Whether something that was required will not come, though nothing refused it.
+    pub(super) fn gave_up(&self) -> bool {
+        // Relaxed: who asks has seen that nothing is outstanding, which comes after.
+        self.gave_up.load(Ordering::Relaxed) != 0
+    }
+
+    /// Ends the claim of a function whose code will not be used.
+    pub(super) fn give_up(&self, func: DefinedFunc, tier: Tier) {
+        self.gave_up.store(1, Ordering::Relaxed);
+        let state = &self.states[func.index()];
+        self.account(state.release(tier));
+        self.account(state.abandon());
+    }
+
+    /// A unit turned out not to be needed.
+    pub(super) fn count_discarded(&self) {
+        count(&self.counters.discarded);
+    }
+
+    /// A unit will not be run: nobody does its work any more.
+    pub(super) fn discard(&self, func: DefinedFunc, tier: Tier) {
+        self.gave_up.store(1, Ordering::Relaxed);
+        let state = &self.states[func.index()];
+        self.account(state.unqueued(tier));
+        // Somebody who compiles it right now publishes it all the same.
+        self.account(state.abandon());
+        self.count_discarded();
+    }
+
+    /// Asks for a tier; whether a unit is to be queued. Nothing is required any more of what has stopped. (Who
+    /// finds out too late queues a unit, which is discarded.)
+    pub(super) fn request(&self, func: DefinedFunc, tier: Tier, priority: u8) -> bool {
+        if self.stopped().is_some() {
+            return false;
+        }
+        // Counted before it can be uncounted: the number must not pass through 0.
+        self.top.change(1);
+        let (change, queue) = self.states[func.index()].request(tier, priority);
+        self.account(change);
+        self.top.change(-1);
+        queue
+    }
+
+    /// Allows one more compilation by the top tier; see [`State::allow_again`].
+    pub fn allow_again(&self, func: DefinedFunc) {
+        if self.lowest() == Tier::Baseline {
+            self.account(self.states[func.index()].allow_again());
+        }
+    }
+
+    /// Keeps a function from the top tier. Not where that is the only one.
+    pub fn deny(&self, func: DefinedFunc, denied: Denied) -> Result<()> {
+        if self.lowest() == Tier::Top {
+            return Err(Error::misuse("tier: without a baseline tier, no function can do without the top tier"));
+        }
+        self.account(self.states[func.index()].deny(denied));
+        Ok(())
+    }
+
+    /// Stops background work. False: it had stopped before.
+    pub(super) fn stop(&self, why: Stopped) -> bool {
+        // Relaxed: as in `stopped`.
+        let before = self.stopped.compare_exchange(0, why as u32, Ordering::Relaxed, Ordering::Relaxed);
+        for state in &self.states {
+            self.account(state.abandon());
+        }
+        before.is_ok()
+    }
+
+    /// Nobody has the module any more.
+    pub(super) fn close(&self) {
+        self.stop(Stopped::Closed);
+        for (tier, publisher) in [Tier::Baseline, Tier::Top].into_iter().zip(&self.publishers) {
+            for ready in publisher.take_all() {
+                self.give_up(ready.func, tier);
+            }
+        }
+        self.events.post(Event::new(EventKind::Closed));
+    }
+
+    /// Why a function has no code of this tier.
+    pub(super) fn failure(&self, func: DefinedFunc, tier: Tier) -> Error {
+        let reason = self.failures.lock().get(&(func.0, tier)).cloned();
+        let reason = reason.unwrap_or_else(|| "it is kept from this tier".into());
+        Error::Compile { func: self.module.func_index(func), reason }
+    }
+
+    /// The error of the first attempt, if anything failed: of the lowest function that could not be compiled,
+    /// else why something could not be published.
+    pub(super) fn error(&self) -> Option<Error> {
+        let lowest = self.lowest();
+        let failures = self.failures.lock();
+        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest);
+        match failed.map(|((func, _), reason)| (*func, reason.clone())) {
+            Some((func, reason)) => Some(Error::Compile { func: self.module.func_index(DefinedFunc(func)), reason }),
+            None => self.unpublished.lock().as_ref().map(Error::duplicate),
+        }
+    }
+
+    /// Takes the reason why something could not be published, for the one who asked for it.
+    pub(super) fn take_unpublished(&self) -> Option<Error> {
+        self.unpublished.lock().take()
+    }
+
+    /// A unit begins to exist, or ends.
+    pub(super) fn count_unit(&self, difference: isize) {
+        // Relaxed: a statistic.
+        self.units.fetch_add(difference as usize, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Compilation {
+    /// All that was compiled, before linking.
+    pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        self.recorded.lock().clone()
+    }
+
+    /// Whether calls are linked directly.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes code away from publishers, as one that is about to publish it does.
+    pub(super) fn hold_ready(&self, func: DefinedFunc, tier: Tier) -> Option<Ready> {
+        self.publishers[tier as usize - 1].take(|ready| ready.func == func)
+    }
+}

@@ -1,0 +1,96 @@
+//! What is counted of a module's compilation.
+//!
+//! Not here: when something counts (`state`, `compilation`).
+
+use std::sync::atomic::AtomicU64;
+
+use crate::code::TierCounts;
+use crate::sync::{AtomicU32, Ordering, Site, order};
+
+/// Numbers of one module. All are exact when nothing is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Functions that lack what the strategy requires at first.
+    pub outstanding_first: usize,
+    /// Functions that lack what is required in the end.
+    pub outstanding_top: usize,
+    /// Functions by the tier of their best code.
+    pub counts: TierCounts,
+    /// Functions that a tier refused: the baseline tier, the top tier.
+    pub refused: [usize; 2],
+    /// Units that exist: queued, or being compiled.
+    pub units: usize,
+    /// Compilations that ended with code.
+    pub compiled: u64,
+    /// Units that found their work done, taken or not wanted any more.
+    pub discarded: u64,
+    /// Batches that were published.
+    pub batches: u64,
+    /// Callers that had to wait until somebody else had published what was compiled.
+    pub publication_waits: u64,
+    /// Bytes of machine code.
+    pub code_size: usize,
+}
+
+/// Counters that order nothing.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) compiled: AtomicU64,
+    pub(super) discarded: AtomicU64,
+    pub(super) batches: AtomicU64,
+    pub(super) publication_waits: AtomicU64,
+}
+
+/// What is known of the code of a function: its size, and how long it took to compile. 0: nothing.
+#[derive(Default)]
+pub(super) struct Measured {
+    code_size: AtomicU32,
+    compile_ns: AtomicU64,
+}
+
+impl Measured {
+    pub(super) fn set(&self, code_size: u32, compile_ns: u64) {
+        // Relaxed: statistics; the two may be of different compilations for a moment.
+        self.code_size.store(code_size, Ordering::Relaxed);
+        self.compile_ns.store(compile_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> (u32, u64) {
+        // Relaxed: as in `set`.
+        (self.code_size.load(Ordering::Relaxed), self.compile_ns.load(Ordering::Relaxed))
+    }
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    // Relaxed: a statistic.
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Numbers of outstanding functions, and how they get to 0: who then sees 0 finds everything published.
+pub(super) struct Outstanding(AtomicU32);
+
+impl Outstanding {
+    pub(super) fn new(count: u32) -> Outstanding {
+        Outstanding(AtomicU32::new(count))
+    }
+
+    /// The number now.
+    pub(super) fn get(&self) -> u32 {
+        // Acquire: pairs with the Release in `change`, of every function that was outstanding.
+        self.0.load(order(Site::OutstandingLook, Ordering::Acquire))
+    }
+
+    /// Counts a change. True: nothing is outstanding any more, and this change was the last.
+    pub(super) fn change(&self, difference: i32) -> bool {
+        // Release: pairs with the Acquire in `get`. The last one acquires, too, for the event that it posts.
+        let ordering = order(Site::OutstandingChange, Ordering::AcqRel);
+        match difference {
+            0 => false,
+            up if up > 0 => {
+                self.0.fetch_add(up as u32, ordering);
+                false
+            }
+            down => self.0.fetch_sub(down.unsigned_abs(), ordering) == down.unsigned_abs(),
+        }
+    }
+}

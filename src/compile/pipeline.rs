@@ -1,0 +1,294 @@
+//! The compilation of an engine: its compilers, its pool, its events, and who may ask them for what.
+//!
+//!     module made -----> begin ------> units of the plan ---> pool
+//!     lazy call   -----> compile_now -> on the calling thread (`lazy`)
+//!     host        -----> request, cancel, wait
+//!
+//! Not here: what one module has done (`compilation`), threads and queues (`pool`).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client::{Client, Unit};
+use super::compilation::{Cancel, Compilation, Stopped};
+use super::events::{Event, EventHub, EventKind, ModuleEvents};
+use super::plan::Plan;
+use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
+use crate::abi::vmctx::VmLayout;
+use crate::code::arena::CodeSpace;
+use crate::code::{Lazy, ModuleCode};
+use crate::config::LazyBatch;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::sync::ForkMutex;
+use crate::tier::{Compilers, Scratch, Tier};
+use crate::types::DefinedFunc;
+
+/// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
+const KEPT_SCRATCH_BODY: usize = 64 << 10;
+
+/// How the compilation of a module is under way when [`Pipeline::begin`] returns.
+pub struct Begun {
+    /// Its compilation.
+    pub compilation: Arc<Compilation>,
+    /// Its code.
+    pub code: Arc<ModuleCode>,
+}
+
+/// The compilation of an engine. Any thread.
+pub struct Pipeline {
+    compilers: Arc<Compilers>,
+    /// Scratches of lazy callers, for the next ones.
+    scratches: ForkMutex<Vec<Scratch>>,
+    kept_scratches: usize,
+    pool: Pool<Client>,
+    events: EventHub,
+    pub(super) lazy_batch: Option<LazyBatch>,
+}
+
+impl Pipeline {
+    /// A pipeline without threads: they are started when there is work.
+    pub fn new(compilers: Compilers, lazy_batch: Option<LazyBatch>, config: PoolConfig) -> Pipeline {
+        let compilers = Arc::new(compilers);
+        Pipeline {
+            scratches: ForkMutex::default(),
+            kept_scratches: config.workers.max(1) + 1,
+            pool: Pool::new(Client::new(compilers.clone()), config),
+            events: EventHub::default(),
+            lazy_batch,
+            compilers,
+        }
+    }
+
+    /// The compilers.
+    pub fn compilers(&self) -> &Compilers {
+        &self.compilers
+    }
+
+    /// What happens to modules.
+    pub fn events(&self) -> &EventHub {
+        &self.events
+    }
+
+    /// Makes the slots of a validated module, and has compiled what its plan requires: by whoever waits, and
+    /// by the workers. A module that is awaited is not ready yet: [`Pipeline::finish`].
+    pub fn begin(
+        &self,
+        space: &Arc<CodeSpace>,
+        events: ModuleEvents,
+        module: Arc<Module>,
+        layout: VmLayout,
+        plan: Plan,
+    ) -> Result<Begun> {
+        let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?);
+        let compilation = Compilation::new(events, &code, layout, plan);
+        self.add_required(&compilation);
+        Ok(Begun { compilation, code })
+    }
+
+    /// Queues what the plan requires.
+    fn add_required(&self, compilation: &Arc<Compilation>) {
+        let count = compilation.module().defined_func_count() as u32;
+        let mut units = Vec::new();
+        for func in (0..count).map(DefinedFunc) {
+            let (first, top) = compilation.plan().required(func.0);
+            for tier in [first, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
+                if compilation.request(func, tier, 0) {
+                    units.push(Unit::function(compilation, func, tier));
+                }
+            }
+        }
+        self.add(compilation, units);
+    }
+
+    fn add(&self, compilation: &Arc<Compilation>, units: Vec<Unit>) {
+        if units.is_empty() {
+            return;
+        }
+        // A module that is awaited is compiled by its maker in any case.
+        if self.pool.add_units(units) == Runner::Caller && !compilation.plan().is_awaited() {
+            self.help_until_finished(compilation);
+        }
+    }
+
+    /// Compiles on this thread what the workers of another process, or nobody, would compile.
+    fn help_until_finished(&self, compilation: &Arc<Compilation>) {
+        while !compilation.is_finished() && self.pool.run_jobs(usize::MAX, None) > 0 {}
+    }
+
+    /// Waits until a module is ready, compiling meanwhile. Fails as its creation does. The thread's stack is
+    /// used: at least `COMPILE_STACK` bytes.
+    pub fn finish(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Result<Waited> {
+        let waited = self.wait_ready(compilation, deadline);
+        if waited == Waited::TimedOut {
+            return Ok(waited);
+        }
+        match compilation.stopped() {
+            Some(Stopped::Cancelled) => Err(Error::Cancelled),
+            // Units that nobody ran: the pool is shut down.
+            _ => match compilation.error() {
+                Some(error) => Err(error),
+                None if waited == Waited::Done && !compilation.gave_up() => Ok(Waited::Done),
+                None => Err(Error::Cancelled),
+            },
+        }
+    }
+
+    /// Waits until a module is ready, compiling its functions meanwhile.
+    pub fn wait_ready(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
+        self.pool.help_until(Lane::Baseline, compilation.id(), deadline, &|| compilation.is_ready())
+    }
+
+    /// Waits until nothing of a module is outstanding, compiling its functions meanwhile.
+    pub fn wait_finished(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
+        match self.wait_ready(compilation, deadline) {
+            Waited::Done => {
+                let lane = if compilation.lowest() == Tier::Top { Lane::Baseline } else { Lane::Top };
+                self.pool.help_until(lane, compilation.id(), deadline, &|| compilation.is_finished())
+            }
+            waited => waited,
+        }
+    }
+
+    /// Waits until a function has code of a tier, or better. Fails if it will not get it.
+    pub fn wait_tier(
+        &self,
+        compilation: &Arc<Compilation>,
+        func: DefinedFunc,
+        tier: Tier,
+        deadline: Option<Instant>,
+    ) -> Result<Waited> {
+        self.request(compilation, func, tier, u8::MAX);
+        let lane = if tier == compilation.lowest() { Lane::Baseline } else { Lane::Top };
+        let reached = || compilation.look(func).reached() >= Some(tier);
+        let under_way = || {
+            let word = compilation.look(func);
+            word.is_queued(tier) || word.is_in_flight(tier)
+        };
+        let waited = self.pool.help_until(lane, compilation.id(), deadline, &|| reached() || !under_way());
+        match waited {
+            _ if reached() => Ok(Waited::Done),
+            Waited::Done if compilation.look(func).is_refused(tier) || compilation.look(func).is_denied() => {
+                Err(compilation.failure(func, tier))
+            }
+            Waited::Done => Err(compilation.take_unpublished().unwrap_or(Error::Cancelled)),
+            waited => Ok(waited),
+        }
+    }
+
+    /// Asks for a tier of a function, before others of lower priority. True: it is under way, or there.
+    pub fn request(&self, compilation: &Arc<Compilation>, func: DefinedFunc, tier: Tier, priority: u8) -> bool {
+        if tier > compilation.plan().highest() || tier < compilation.lowest() {
+            return false;
+        }
+        if compilation.request(func, tier, priority) {
+            let unit = Unit::function(compilation, func, tier);
+            if self.pool.add_priority_unit(unit, priority.into()) == Runner::Caller {
+                self.help_until_finished(compilation);
+            }
+        }
+        let word = compilation.look(func);
+        word.reached() >= Some(tier) || word.is_queued(tier) || word.is_in_flight(tier)
+    }
+
+    /// Asks for the top tier of all functions. Says how many units were queued.
+    pub fn tier_up_all(&self, compilation: &Arc<Compilation>) -> usize {
+        let tier = compilation.plan().highest();
+        let functions = (0..compilation.module().defined_func_count() as u32).map(DefinedFunc);
+        let wanted = functions.filter(|func| compilation.request(*func, tier, 0));
+        let units: Vec<Unit> = wanted.map(|func| Unit::function(compilation, func, tier)).collect();
+        let count = units.len();
+        self.add(compilation, units);
+        count
+    }
+
+    /// Allows another compilation of every function by the top tier.
+    pub fn allow_again_all(&self, compilation: &Compilation) {
+        (0..compilation.module().defined_func_count() as u32)
+            .for_each(|func| compilation.allow_again(DefinedFunc(func)));
+    }
+
+    /// Stops the background work of a module. What is compiled stays, and a later call of a function that is
+    /// not still compiles it. False: there was nothing to stop.
+    pub fn cancel(&self, compilation: &Arc<Compilation>, which: Cancel) -> bool {
+        if which == Cancel::IfNotReady && compilation.is_ready() {
+            return false;
+        }
+        let stopped = compilation.stop(Stopped::Cancelled);
+        if stopped {
+            compilation.events().post(Event { status: Error::Cancelled.status(), ..Event::new(EventKind::Cancelled) });
+        }
+        self.pool.cancel(compilation.id());
+        stopped
+    }
+
+    /// Takes back what is queued of a module, drops its code by `clear`, and has its functions start again.
+    pub(crate) fn restart(&self, compilation: &Arc<Compilation>, clear: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.pool.cancel(compilation.id());
+        compilation.restart(clear)
+    }
+
+    /// Nobody has the module any more: its units vanish.
+    pub(crate) fn close(&self, compilation: &Arc<Compilation>) {
+        compilation.close();
+        self.pool.cancel(compilation.id());
+    }
+
+    /// Runs a task of a job on a worker, or on whoever waits for it.
+    pub(crate) fn add_task(&self, module: u64, run: impl FnOnce() + Send + 'static) -> Runner {
+        self.pool.add_units(vec![Unit::task(module, run)])
+    }
+
+    /// Waits for a job, running its tasks and units meanwhile.
+    pub(crate) fn help_job(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
+        self.pool.help_until(Lane::Baseline, module, deadline, done)
+    }
+
+    /// Takes back what is queued of a job.
+    pub(crate) fn cancel_job(&self, module: u64) {
+        self.pool.cancel(module);
+    }
+
+    /// Has those who wait look again.
+    pub(crate) fn notify(&self) {
+        self.pool.notify();
+    }
+
+    /// Runs up to `max` units on this thread, until the deadline or until nothing is queued.
+    pub fn run_jobs(&self, max: usize, deadline: Option<Instant>) -> usize {
+        self.pool.run_jobs(max, deadline)
+    }
+
+    /// Whether nothing is queued and nothing is compiled.
+    pub fn is_idle(&self) -> bool {
+        self.pool.is_idle()
+    }
+
+    /// Numbers of the pool.
+    pub fn stats(&self) -> Stats {
+        self.pool.stats()
+    }
+
+    /// Ends all background work; see [`Pool::shutdown`]. Lazy calls go on working.
+    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+        self.pool.shutdown(timeout)
+    }
+
+    pub(super) fn pool(&self) -> &Pool<Client> {
+        &self.pool
+    }
+
+    /// Lends a scratch to a lazy caller.
+    pub(super) fn with_scratch<T>(&self, body_len: usize, use_it: impl FnOnce(&mut Scratch) -> T) -> T {
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        let result = use_it(&mut scratch);
+        if body_len <= KEPT_SCRATCH_BODY {
+            let mut kept = self.scratches.lock();
+            if kept.len() < self.kept_scratches {
+                kept.push(scratch);
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,365 @@
+//! Modules with their machine code, and what a host can ask of their compilation.
+//!
+//! Not here: jobs that make modules in the background (`job`).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use super::Engine;
+use crate::abi::vmctx::{CodeSlot, VmLayout};
+use crate::code::publish::ModuleCode;
+use crate::compile::compilation::{Cancel, Compilation, Progress};
+use crate::compile::events::{Event, EventKind, ModuleEvents};
+use crate::compile::plan::Plan;
+use crate::compile::pool::Waited;
+use crate::compile::state::{Denied, Word};
+use crate::compile::trampoline::TypeEntry;
+use crate::config::Strategy;
+use crate::error::{Error, Result};
+use crate::module::{ExportItem, Module, decode};
+use crate::runtime::image::{Images, MemoryImage};
+use crate::runtime::lazy::on_compile_stack;
+use crate::tier::Tier;
+use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
+
+/// How a module is compiled, where that is not as its engine is configured.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleOptions {
+    /// When its functions are compiled.
+    pub strategy: Option<Strategy>,
+    /// Functions with a strategy of their own.
+    pub overrides: Vec<(FuncIndex, Strategy)>,
+}
+
+/// A module with its machine code. Any thread; reference-counted.
+#[derive(Clone)]
+pub struct CompiledModule(Arc<CompiledModuleInner>);
+
+struct CompiledModuleInner {
+    code: Arc<ModuleCode>,
+    compilation: Arc<Compilation>,
+    module: Arc<Module>,
+    types: Vec<TypeEntry>,
+    type_ids: Box<[u32]>,
+    /// Engine-wide number and position of each type, by number.
+    types_by_id: Box<[(u32, u32)]>,
+    exports: HashMap<Box<str>, ExportItem>,
+    caller_memory: Option<MemoryIndex>,
+    images: OnceLock<Images>,
+    /// Instances that exist, or [`CLEARING`].
+    instances: AtomicUsize,
+    engine: Engine,
+}
+
+/// In place of the number of instances: the code is being dropped.
+const CLEARING: usize = usize::MAX;
+
+impl Drop for CompiledModuleInner {
+    fn drop(&mut self) {
+        self.engine.forget_module(self.compilation.id());
+        self.engine.pipeline().close(&self.compilation);
+    }
+}
+
+impl CompiledModule {
+    /// Decodes, validates and compiles, as the engine's strategy says. Text is accepted when the `wat` feature is
+    /// compiled in.
+    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<CompiledModule> {
+        CompiledModule::with_options(engine, bytes, &ModuleOptions::default())
+    }
+
+    /// As [`CompiledModule::new`], with settings of the module's own.
+    pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
+        on_compile_stack(engine, || {
+            let events = engine.pipeline().events().open();
+            let module = CompiledModule::begin(engine, events, bytes, options)?;
+            if module.0.compilation.plan().is_awaited() {
+                module.finish(None)?;
+            }
+            Ok(module)
+        })
+    }
+
+    /// Decodes and validates a module, and has its compilation begun.
+    pub(super) fn begin(
+        engine: &Engine,
+        events: ModuleEvents,
+        bytes: &[u8],
+        options: &ModuleOptions,
+    ) -> Result<CompiledModule> {
+        let prepared = decode::load(bytes, engine.config().features, engine.compile_threads())
+            .and_then(|module| Ok((plan(engine, &module, options)?, Arc::new(module))));
+        let (plan, module) = prepared.inspect_err(|error| {
+            events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
+        })?;
+        let layout = VmLayout::new(&module);
+        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
+        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan)?;
+        let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
+        let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
+        types_by_id.sort_unstable();
+        let module = CompiledModule(Arc::new(CompiledModuleInner {
+            code: begun.code,
+            compilation: begun.compilation,
+            type_ids,
+            types_by_id,
+            types,
+            exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
+            caller_memory: caller_memory(&module),
+            images: OnceLock::new(),
+            instances: AtomicUsize::new(0),
+            module,
+            engine: engine.clone(),
+        }));
+        engine.remember_module(&module);
+        Ok(module)
+    }
+
+    /// Counts an instance, for as long as the result lives.
+    pub(crate) fn instantiated(&self) -> Instantiated {
+        let instances = &self.0.instances;
+        // Acquire: pairs with the Release at the end of `clear`: the slots lead to stubs.
+        let add = |count| match count {
+            // The thread that drops the code is not in this process, and its code is whole: `ModuleCode::clear`
+            // keeps forks out.
+            CLEARING if self.0.compilation.is_inherited() => Some(1),
+            CLEARING => None,
+            count => Some(count + 1),
+        };
+        while instances.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_err() {
+            // A few stores and an unmapping away.
+            crate::sync::yield_now();
+        }
+        Instantiated(self.clone())
+    }
+
+    /// Drops the machine code; each function is compiled again at its next call. Refused with `Busy` while an
+    /// instance of the module exists, or code of it is being published.
+    pub fn clear(&self) -> Result<()> {
+        let inner = &*self.0;
+        let claimed = inner.instances.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
+        claimed.map_err(|_| Error::Busy { what: "the module has instances, whose code may be running" })?;
+        let cleared = self.pipeline().restart(&inner.compilation, || {
+            // SAFETY: machine code of the module runs on behalf of its instances only. There are none, and
+            // `instantiated` makes new ones wait.
+            unsafe { inner.code.clear() }
+        });
+        // Release: pairs with the Acquire in `instantiated`.
+        inner.instances.store(0, Ordering::Release);
+        cleared
+    }
+
+    pub(super) fn downgrade(&self) -> WeakModule {
+        WeakModule(Arc::downgrade(&self.0))
+    }
+
+    /// Waits until the module is ready, compiling meanwhile; fails as its creation does. On a compile stack.
+    pub(super) fn finish(&self, deadline: Option<Instant>) -> Result<Waited> {
+        let compilation = &self.0.compilation;
+        self.0.engine.pipeline().finish(compilation, deadline).inspect_err(|error| {
+            let kind = if let Error::Cancelled = error { EventKind::Cancelled } else { EventKind::Failed };
+            compilation.events().post(Event { status: error.status(), ..Event::new(kind) });
+        })
+    }
+
+    /// Decodes and validates only.
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
+        on_compile_stack(engine, || decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop))
+    }
+
+    /// The decoded module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.0.module
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The number of the module in its engine: from 1, never used again.
+    pub fn id(&self) -> u64 {
+        self.0.compilation.id()
+    }
+
+    /// Where its compilation stands.
+    pub fn compilation(&self) -> &Arc<Compilation> {
+        &self.0.compilation
+    }
+
+    /// How many functions have machine code.
+    pub fn compiled_count(&self) -> usize {
+        self.0.code.published_count()
+    }
+
+    /// Bytes of machine code.
+    pub fn code_size(&self) -> usize {
+        self.0.code.code_size()
+    }
+
+    /// Numbers of its compilation.
+    pub fn progress(&self) -> Progress {
+        self.0.compilation.progress()
+    }
+
+    /// The state of a function.
+    pub fn function_state(&self, func: FuncIndex) -> Result<Word> {
+        Ok(self.0.compilation.look(self.defined(func)?))
+    }
+
+    /// Bytes that the module takes, apart from its instances.
+    pub fn memory_use(&self) -> usize {
+        self.0.compilation.memory_use()
+    }
+
+    fn defined(&self, func: FuncIndex) -> Result<DefinedFunc> {
+        defined(&self.0.module, func)
+    }
+
+    /// Asks for a tier of a function; the highest priority comes first. True: it has it, or will.
+    pub fn request_tier(&self, func: FuncIndex, tier: Tier, priority: u8) -> Result<bool> {
+        let func = self.defined(func)?;
+        on_compile_stack(self.engine(), || Ok(self.pipeline().request(&self.0.compilation, func, tier, priority)))
+    }
+
+    /// Waits until a function has a tier, compiling meanwhile. Fails if it will not have it.
+    pub fn wait_tier(&self, func: FuncIndex, tier: Tier, deadline: Option<Instant>) -> Result<Waited> {
+        let func = self.defined(func)?;
+        on_compile_stack(self.engine(), || self.pipeline().wait_tier(&self.0.compilation, func, tier, deadline))
+    }
+
+    /// Waits until all that the strategy requires at first is published, compiling meanwhile.
+    pub fn wait_ready(&self, deadline: Option<Instant>) -> Result<Waited> {
+        on_compile_stack(self.engine(), || Ok(self.pipeline().wait_ready(&self.0.compilation, deadline)))
+    }
+
+    /// Waits until nothing is outstanding, compiling meanwhile.
+    pub fn wait_finished(&self, deadline: Option<Instant>) -> Result<Waited> {
+        on_compile_stack(self.engine(), || Ok(self.pipeline().wait_finished(&self.0.compilation, deadline)))
+    }
+
+    /// Asks for the top tier of all functions; how many units were queued.
+    pub fn tier_up_all(&self) -> Result<usize> {
+        on_compile_stack(self.engine(), || Ok(self.pipeline().tier_up_all(&self.0.compilation)))
+    }
+
+    /// Allows another compilation by the top tier, of one function or (`None`) of all.
+    pub fn allow_again(&self, func: Option<FuncIndex>) -> Result<()> {
+        match func {
+            Some(func) => self.0.compilation.allow_again(self.defined(func)?),
+            None => self.pipeline().allow_again_all(&self.0.compilation),
+        }
+        Ok(())
+    }
+
+    /// Keeps a function from the top tier, or lets it go there again.
+    pub fn deny_top(&self, func: FuncIndex, denied: Denied) -> Result<()> {
+        self.0.compilation.deny(self.defined(func)?, denied)
+    }
+
+    /// Stops its background work. False: there was nothing to stop.
+    pub fn cancel(&self, which: Cancel) -> bool {
+        self.pipeline().cancel(&self.0.compilation, which)
+    }
+
+    fn pipeline(&self) -> &crate::compile::pipeline::Pipeline {
+        self.0.engine.pipeline()
+    }
+
+    /// The export of this name.
+    pub fn find_export(&self, name: &str) -> Option<ExportItem> {
+        self.0.exports.get(name).copied()
+    }
+
+    /// The memory that host functions called by an instance mean by "the caller's".
+    pub(crate) fn caller_memory(&self) -> Option<MemoryIndex> {
+        self.0.caller_memory
+    }
+
+    pub(crate) fn layout(&self) -> &VmLayout {
+        self.0.compilation.layout()
+    }
+
+    pub(crate) fn type_ids(&self) -> &[u32] {
+        &self.0.type_ids
+    }
+
+    /// The type of the module with this engine-wide number.
+    pub(crate) fn type_by_id(&self, id: u32) -> TypeEntry {
+        let by_id = &self.0.types_by_id;
+        let found = by_id.binary_search_by_key(&id, |(own, _)| *own).expect("a type of the module");
+        self.0.types[by_id[found].1 as usize].clone()
+    }
+
+    pub(crate) fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
+        self.0.code.slot(func)
+    }
+
+    /// Initial contents of a memory that can be mapped, if they can.
+    pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
+        let images = &self.0.images;
+        if images.get().is_none() {
+            // Made before the cell is claimed: a child of a fork must not meet it half-way. Of two threads
+            // that get here at once, one's images are dropped.
+            let _ = images.set(Images::new(self.engine(), &self.0.module));
+        }
+        images.get()?.of(memory)
+    }
+
+    /// Compiles and publishes a function of a lazy module, once; its entry. On a compile stack.
+    pub(crate) fn compile_now(&self, func: DefinedFunc) -> Result<usize> {
+        self.pipeline().compile_now(&self.0.compilation, &self.0.code, func)?;
+        Ok(self.0.code.entry(func))
+    }
+}
+
+/// A module that its engine knows of, and does not keep.
+pub(super) struct WeakModule(Weak<CompiledModuleInner>);
+
+impl WeakModule {
+    pub(super) fn upgrade(&self) -> Option<CompiledModule> {
+        self.0.upgrade().map(CompiledModule)
+    }
+}
+
+/// The module of an instance. While one exists, the module's code is not dropped.
+pub(crate) struct Instantiated(CompiledModule);
+
+impl std::ops::Deref for Instantiated {
+    type Target = CompiledModule;
+    fn deref(&self) -> &CompiledModule {
+        &self.0
+    }
+}
+
+impl Drop for Instantiated {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in `clear`: nothing of this instance runs any more.
+        self.0.0.instances.fetch_sub(1, Ordering::Release);
+    }
+}
+
+fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
+    let exists = func.index() < module.functions().len();
+    let defined = module.defined_func(func).filter(|_| exists);
+    defined.ok_or_else(|| Error::misuse(format!("func: the module defines no function {}", func.0)))
+}
+
+/// What is compiled when, for this module.
+fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+    let config = engine.config();
+    let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
+    let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
+    Ok(Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides))
+}
+
+/// The export "memory", else the only memory.
+fn caller_memory(module: &Module) -> Option<MemoryIndex> {
+    let exported = module.exports().iter().find_map(|export| match export.item {
+        ExportItem::Memory(index) if &*export.name == "memory" => Some(index),
+        _ => None,
+    });
+    exported.or_else(|| (module.memories().len() == 1).then_some(MemoryIndex(0)))
+}

@@ -1,0 +1,454 @@
+//! Calls: where arguments and results are, how they get there, direct and indirect calls, tail calls, helpers.
+//!
+//! Functions are called in Cranelift's `tail` convention (`abi/call.rs` says with which arguments):
+//!
+//! - integers and references in rdi, rsi, rdx, rcx, r8, r9, floats and vectors in xmm0 to xmm7, in order; the others
+//!   on the stack, from [rsp] at the call instruction on, 8 bytes each, vectors 16 and aligned. Upper halves of
+//!   i32 are unspecified.
+//! - the callee removes the stack arguments, whose size is rounded up to 16; rsp is a multiple of 16 at the call.
+//! - results in `RESULTS` and xmm0 to xmm7.
+//! - rbx, rbp, r12 to r15 are preserved, tail calls included; nothing else is.
+//!
+//! As `compute_arg_locs` and `is_callee_save_systemv` in Cranelift's `isa/x64/abi.rs` have it (0.135).
+
+use super::Emit;
+use super::stack::{Entry, Kind, NO_PIN, Upper, in_xmm, width};
+use super::x64::asm::{Alu, Mem, Rm, Width};
+use super::x64::regs::{Gpr, PARAM_XMMS, PARAMS, RESULTS, SCRATCH, SCRATCH_XMM, VMCTX, Xmm};
+use crate::abi::builtin::{AbiType, Builtin};
+use crate::abi::call::{RAW_VAL_SIZE, Results};
+use crate::abi::vmctx::{FUNCREF_SLOT, FUNCREF_VMCTX, IMPORT_SLOT, IMPORT_VMCTX};
+use crate::tier::compiled::{Relocation, RelocationTarget};
+use crate::types::{DefinedFunc, FuncIndex, FuncType, ValType};
+
+/// Where an argument travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArgPlace {
+    Gpr(Gpr),
+    Xmm(Xmm),
+    /// This far above the first stack argument.
+    Stack(u32),
+}
+
+/// Deals out the places of the arguments of a function, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ArgPlaces {
+    gprs: usize,
+    xmms: u8,
+    stack: u32,
+    results: Results,
+}
+
+impl ArgPlaces {
+    pub(crate) fn new(ty: &FuncType) -> ArgPlaces {
+        let results = Results::of(ty.results());
+        ArgPlaces { gprs: if results == Results::Memory { 3 } else { 2 }, xmms: 0, stack: 0, results }
+    }
+
+    /// The register of the result pointer, if there is one.
+    pub(crate) fn result_pointer(&self) -> Option<Gpr> {
+        (self.results == Results::Memory).then_some(PARAMS[2])
+    }
+
+    #[inline(always)]
+    pub(crate) fn next(&mut self, ty: ValType) -> ArgPlace {
+        if in_xmm(ty) {
+            if self.xmms < PARAM_XMMS {
+                self.xmms += 1;
+                return ArgPlace::Xmm(Xmm(self.xmms - 1));
+            }
+        } else if let Some(&reg) = PARAMS.get(self.gprs) {
+            self.gprs += 1;
+            return ArgPlace::Gpr(reg);
+        }
+        let size = if ty == ValType::V128 { 16 } else { 8 };
+        let offset = self.stack.next_multiple_of(size);
+        self.stack = offset + size;
+        ArgPlace::Stack(offset)
+    }
+
+    /// Bytes of the stack arguments so far.
+    pub(crate) fn stack_bytes(&self) -> u32 {
+        self.stack.next_multiple_of(16)
+    }
+}
+
+/// Moves into registers that happen at once.
+#[derive(Default)]
+pub(crate) struct Moves {
+    gprs: [Option<Entry>; 16],
+    xmms: [Option<Entry>; 16],
+}
+
+impl Moves {
+    pub(crate) fn add_gpr(&mut self, dst: Gpr, entry: Entry) {
+        self.gprs[usize::from(dst.0)] = Some(entry);
+    }
+
+    pub(crate) fn add_xmm(&mut self, dst: Xmm, entry: Entry) {
+        self.xmms[usize::from(dst.0)] = Some(entry);
+    }
+}
+
+/// The moves between registers of one class that are still to be made.
+struct Pending {
+    /// The source of each destination, or `NO_PIN`.
+    source: [u8; 16],
+    /// How many destinations each register is the source of.
+    uses: [u8; 16],
+    destinations: u16,
+}
+
+impl Pending {
+    /// A destination that is no source any more.
+    fn ready(&self) -> Option<usize> {
+        (0..16).find(|&dst| self.destinations >> dst & 1 != 0 && self.uses[dst] == 0)
+    }
+
+    fn remove(&mut self, dst: usize) -> u8 {
+        let source = self.source[dst];
+        self.destinations &= !(1 << dst);
+        self.uses[usize::from(source)] -= 1;
+        source
+    }
+}
+
+impl Emit<'_> {
+    /// The register that holds an operand, if one does.
+    fn register_of(&self, entry: Entry) -> Option<u8> {
+        match entry.kind {
+            Kind::Reg => Some(entry.reg),
+            Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN),
+            Kind::Const | Kind::Home => None,
+        }
+    }
+
+    fn pending(&self, entries: &[Option<Entry>; 16]) -> Pending {
+        let mut pending = Pending { source: [NO_PIN; 16], uses: [0; 16], destinations: 0 };
+        for (dst, entry) in entries.iter().enumerate() {
+            let Some(source) = entry.and_then(|entry| self.register_of(entry)) else { continue };
+            if usize::from(source) != dst {
+                pending.source[dst] = source;
+                pending.uses[usize::from(source)] += 1;
+                pending.destinations |= 1 << dst;
+            }
+        }
+        pending
+    }
+
+    /// Makes all moves as if at once. Whatever was in the destinations is lost; nothing else is, nor the flags.
+    pub(crate) fn move_all(&mut self, moves: &Moves) {
+        self.asm.reserve(512);
+        let mut pending = self.pending(&moves.gprs);
+        while pending.destinations != 0 {
+            if let Some(dst) = pending.ready() {
+                let source = pending.remove(dst);
+                let width = moves.gprs[dst].map_or(Width::W64, |entry| width(entry.ty));
+                self.asm.mov_rr(width, Gpr(dst as u8), Gpr(source));
+                continue;
+            }
+            // Only cycles are left, in which every register is one source and one destination.
+            let dst = pending.destinations.trailing_zeros() as usize;
+            let source = pending.remove(dst);
+            self.asm.xchg(Width::W64, Gpr(dst as u8), Gpr(source));
+            // What was in `dst` is in `source` now.
+            for other in 0..16 {
+                if pending.destinations >> other & 1 != 0 && usize::from(pending.source[other]) == dst {
+                    pending.source[other] = source;
+                    pending.uses[dst] -= 1;
+                    pending.uses[usize::from(source)] += 1;
+                    if other == usize::from(source) {
+                        pending.remove(other);
+                    }
+                }
+            }
+        }
+        self.move_all_xmms(moves);
+        for (dst, entry) in moves.gprs.iter().enumerate() {
+            if let Some(entry) = entry.filter(|&entry| self.register_of(entry).is_none()) {
+                self.load_entry(Gpr(dst as u8), entry);
+            }
+        }
+    }
+
+    fn move_all_xmms(&mut self, moves: &Moves) {
+        let mut pending = self.pending(&moves.xmms);
+        while pending.destinations != 0 {
+            if let Some(dst) = pending.ready() {
+                let source = pending.remove(dst);
+                self.move_xmm(Xmm(dst as u8), Xmm(source));
+                continue;
+            }
+            // A cycle: its first destination steps aside, which leaves its place to its source.
+            let dst = pending.destinations.trailing_zeros() as usize;
+            self.move_xmm(SCRATCH_XMM, Xmm(dst as u8));
+            for other in 0..16 {
+                if pending.destinations >> other & 1 != 0 && usize::from(pending.source[other]) == dst {
+                    pending.source[other] = SCRATCH_XMM.0;
+                    pending.uses[dst] -= 1;
+                    pending.uses[usize::from(SCRATCH_XMM.0)] += 1;
+                }
+            }
+        }
+        for (dst, entry) in moves.xmms.iter().enumerate() {
+            if let Some(entry) = entry.filter(|&entry| self.register_of(entry).is_none()) {
+                self.load_xmm_entry(Xmm(dst as u8), entry);
+            }
+        }
+    }
+}
+
+/// Who is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callee {
+    /// A function that the module defines.
+    Own(DefinedFunc),
+    /// An import, whose record is at this offset in the vmctx.
+    Import(i32),
+    /// The function whose reference is in rax, which the operator holds.
+    Reference,
+}
+
+/// Whether the caller's frame stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// It does.
+    Nested,
+    /// The callee takes its place.
+    Tail,
+}
+
+impl Emit<'_> {
+    pub(crate) fn call(&mut self, call: Call) {
+        let func = FuncIndex(self.u32());
+        let callee = match self.module.defined_func(func) {
+            Some(own) => Callee::Own(own),
+            None => Callee::Import(self.layout.func_import(func)),
+        };
+        let ty = self.module.func_type(func);
+        match call {
+            Call::Nested => self.nested_call(callee, ty),
+            Call::Tail => self.tail_call(callee, ty),
+        }
+    }
+
+    /// Stores the stack arguments from `[rsp]` on, and says what goes into registers.
+    fn place_arguments(&mut self, ty: &FuncType) -> Moves {
+        let base = self.entries.len() - ty.params().len();
+        let mut moves = Moves::default();
+        let mut places = ArgPlaces::new(ty);
+        for (i, &ty) in ty.params().iter().enumerate() {
+            let entry = self.entries[base + i];
+            match places.next(ty) {
+                ArgPlace::Gpr(reg) => moves.add_gpr(reg, entry),
+                ArgPlace::Xmm(reg) => moves.add_xmm(reg, entry),
+                ArgPlace::Stack(offset) => {
+                    self.asm.reserve(64);
+                    self.store_entry(entry, Mem::base(Gpr::RSP, offset as i32));
+                }
+            }
+        }
+        moves
+    }
+
+    /// Forgets the arguments. No register holds an operand any more.
+    fn drop_arguments(&mut self, count: usize) {
+        let base = self.entries.len() - count;
+        self.entries.truncate(base);
+        self.settled = self.settled.min(base);
+        self.free_gprs = self.temp_gprs;
+        self.free_xmms = self.temp_xmms;
+    }
+
+    /// The vmctx of both sides, which come last: rdi and rsi may have held arguments.
+    fn set_vmctx(&mut self, callee: Callee) {
+        match callee {
+            Callee::Own(_) => self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX),
+            Callee::Import(record) => {
+                self.asm.load(Width::W64, Gpr::RDI, Mem::base(VMCTX, record + IMPORT_VMCTX));
+                self.asm.load(Width::W64, Gpr::RAX, Mem::base(VMCTX, record + IMPORT_SLOT));
+            }
+            Callee::Reference => {
+                self.asm.load(Width::W64, Gpr::RDI, Mem::base(Gpr::RAX, FUNCREF_VMCTX));
+                self.asm.load(Width::W64, Gpr::RAX, Mem::base(Gpr::RAX, FUNCREF_SLOT));
+            }
+        }
+        self.asm.mov_rr(Width::W64, Gpr::RSI, VMCTX);
+    }
+
+    fn slot_relocation(&mut self, offset: u32, func: DefinedFunc) {
+        self.relocations.push(Relocation { offset, target: RelocationTarget::Slot(func), addend: -4 });
+    }
+
+    /// A call whose arguments are the topmost operands.
+    pub(crate) fn nested_call(&mut self, callee: Callee, ty: &FuncType) {
+        let count = ty.params().len();
+        self.spill_registers_below(self.entries.len() - count);
+        let stack = stack_bytes(ty);
+        let in_memory = Results::of(ty.results()) == Results::Memory;
+        let cells = if in_memory { (ty.results().len() * RAW_VAL_SIZE) as u32 } else { 0 };
+        self.frame.outgoing = self.frame.outgoing.max(stack + cells);
+        if stack + cells != 0 {
+            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), (stack + cells) as i32);
+        }
+        let moves = self.place_arguments(ty);
+        self.move_all(&moves);
+        if in_memory {
+            self.asm.lea(Width::W64, PARAMS[2], Mem::base(Gpr::RSP, stack as i32));
+        }
+        self.set_vmctx(callee);
+        match callee {
+            Callee::Own(func) => {
+                let field = self.asm.call_slot();
+                self.slot_relocation(field, func);
+            }
+            Callee::Import(_) | Callee::Reference => self.asm.call_mem(Mem::base(Gpr::RAX, 0)),
+        }
+        self.call_site();
+        self.drop_arguments(count);
+        if in_memory {
+            self.take_memory_results(ty, cells);
+        } else {
+            self.take_register_results(ty);
+        }
+        self.reload_memory_base();
+    }
+
+    fn take_register_results(&mut self, ty: &FuncType) {
+        let (mut gprs, mut xmms) = (0, 0);
+        for &ty in ty.results() {
+            if in_xmm(ty) {
+                self.free_xmms.remove(xmms);
+                self.push_xmm(ty, Xmm(xmms));
+                xmms += 1;
+            } else {
+                let reg = RESULTS[gprs];
+                self.free_gprs.remove(reg.0);
+                self.push_dirty(ty, reg);
+                gprs += 1;
+            }
+        }
+    }
+
+    /// Brings results home from the cells at `[rsp]`, and gives these back.
+    fn take_memory_results(&mut self, ty: &FuncType, cells: u32) {
+        for (i, &ty) in ty.results().iter().enumerate() {
+            self.asm.reserve(64);
+            let cell = Mem::base(Gpr::RSP, (i * RAW_VAL_SIZE) as i32);
+            self.push_home(ty);
+            let disp = self.entries[self.entries.len() - 1].bits as i32;
+            if in_xmm(ty) {
+                self.load_xmm(ty, SCRATCH_XMM, cell);
+                self.store_xmm(ty, Mem::base(Gpr::RBP, disp), SCRATCH_XMM);
+            } else {
+                self.asm.load(width(ty), SCRATCH, cell);
+                self.asm.store(width(ty), Mem::base(Gpr::RBP, disp), SCRATCH);
+            }
+        }
+        self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RSP), cells as i32);
+    }
+
+    /// A call that the function ends with. The callee's stack arguments take the place of our own, so that both end
+    /// at the same address.
+    pub(crate) fn tail_call(&mut self, callee: Callee, ty: &FuncType) {
+        let stack = stack_bytes(ty);
+        if stack != 0 {
+            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), stack as i32);
+        }
+        let own = self.frame.stack_args;
+        self.frame.outgoing = self.frame.outgoing.max(stack + stack.saturating_sub(own));
+        let moves = self.place_arguments(ty);
+        self.move_all(&moves);
+        if Results::of(ty.results()) == Results::Memory {
+            // The callee has our result types, and returns to our caller.
+            self.asm.load(Width::W64, PARAMS[2], self.frame.result_pointer_mem());
+        }
+        self.set_vmctx(callee);
+        self.restore_saved();
+        if stack == 0 && own == 0 {
+            self.asm.leave();
+        } else {
+            self.replace_arguments(stack, own);
+        }
+        match callee {
+            Callee::Own(func) => {
+                let field = self.asm.jmp_slot();
+                self.slot_relocation(field, func);
+            }
+            Callee::Import(_) | Callee::Reference => self.asm.jmp_mem(Mem::base(Gpr::RAX, 0)),
+        }
+        self.end_of_reach();
+    }
+
+    /// Moves `stack` bytes of arguments at `[rsp]` to where they end with our own `own` bytes, the return address
+    /// below them, and leaves the frame. Uses r10, r11 and xmm15, which carry no arguments.
+    fn replace_arguments(&mut self, stack: u32, own: u32) {
+        self.asm.load(Width::W64, Gpr::R10, Mem::base(Gpr::RBP, 8));
+        self.asm.load(Width::W64, SCRATCH, Mem::base(Gpr::RBP, 0));
+        let target = 16 + own as i32 - stack as i32;
+        // Downwards: the target is above the source, and they may overlap.
+        for offset in (0..stack as i32).step_by(16).rev() {
+            self.asm.reserve(64);
+            self.load_xmm(ValType::V128, SCRATCH_XMM, Mem::base(Gpr::RSP, offset));
+            self.store_xmm(ValType::V128, Mem::base(Gpr::RBP, target + offset), SCRATCH_XMM);
+        }
+        self.asm.reserve(64);
+        self.asm.lea(Width::W64, Gpr::RSP, Mem::base(Gpr::RBP, target - 8));
+        self.asm.store(Width::W64, Mem::base(Gpr::RSP, 0), Gpr::R10);
+        self.asm.mov_rr(Width::W64, Gpr::RBP, SCRATCH);
+    }
+}
+
+/// An argument of a helper.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Arg {
+    /// A 32-bit constant.
+    Index(u32),
+    /// An operand. Where the helper takes 64 bits and the operand is an i32, it is extended with zeros.
+    Operand(Entry),
+}
+
+impl Emit<'_> {
+    /// Calls a helper, which may clobber everything but pinned locals. The operands among the arguments are popped
+    /// already. The result, if there is one, is in rax, which the caller pushes.
+    pub(crate) fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) {
+        debug_assert_eq!(args.len(), builtin.params().len());
+        self.spill_registers_below(self.entries.len());
+        let mut moves = Moves::default();
+        let mut widened = [None; PARAMS.len()];
+        for (i, ((&arg, &ty), reg)) in args.iter().zip(builtin.params()).zip(&PARAMS[1..]).enumerate() {
+            match arg {
+                Arg::Index(index) => moves.add_gpr(*reg, Entry::constant(ValType::I32, u64::from(index))),
+                Arg::Operand(entry) => {
+                    let dirty = entry.upper == Upper::Unknown;
+                    if ty == AbiType::I64 && width(entry.ty) == Width::W32 && dirty {
+                        widened[i] = Some(*reg);
+                    }
+                    moves.add_gpr(*reg, entry);
+                }
+            }
+        }
+        self.move_all(&moves);
+        for reg in widened.into_iter().flatten() {
+            self.asm.mov_rr(Width::W32, reg, reg);
+        }
+        self.call_builtin_with(builtin);
+        self.free_gprs = self.temp_gprs;
+        self.free_xmms = self.temp_xmms;
+    }
+
+    /// Pushes the result of a helper.
+    pub(crate) fn push_builtin_result(&mut self, ty: ValType) {
+        self.free_gprs.remove(Gpr::RAX.0);
+        self.push_dirty(ty, Gpr::RAX);
+    }
+}
+
+/// Bytes of the stack arguments of functions of this type.
+fn stack_bytes(ty: &FuncType) -> u32 {
+    let mut places = ArgPlaces::new(ty);
+    ty.params().iter().for_each(|&ty| {
+        places.next(ty);
+    });
+    places.stack_bytes()
+}

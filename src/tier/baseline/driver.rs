@@ -1,0 +1,207 @@
+//! The pass over a body: one match on opcodes.
+
+use super::Emit;
+use super::call::Call;
+use super::memory::Load;
+use super::wide::Division;
+use super::x64::asm::{Alu, Cond, SLACK, Shift, Unary};
+use crate::abi::builtin::Builtin;
+use crate::types::ValType::{F32, F64, I32, I64};
+
+impl Emit<'_> {
+    /// Emits the function. False if it must be emitted again, with what is known now of the frame.
+    pub(crate) fn function(&mut self) -> bool {
+        self.prologue();
+        self.open_function();
+        while !self.control.is_empty() {
+            self.asm.reserve(SLACK);
+            self.operator = self.pc;
+            self.operator();
+        }
+        debug_assert_eq!(self.pc, self.code.len());
+        self.write_detours();
+        self.asm.place_pool(self.frame.entry);
+        self.complete_stack_check()
+    }
+
+    fn operator(&mut self) {
+        let opcode = self.byte();
+        match opcode {
+            0x00 => self.unreachable_(),
+            0x01 => {}
+            0x02 => self.block(),
+            0x03 => self.loop_(),
+            0x04 => self.if_(),
+            0x05 => self.else_(),
+            0x0b => {
+                self.end();
+                if !self.reachable && !self.control.is_empty() {
+                    self.skip_unreachable();
+                }
+            }
+            0x0c => self.br(),
+            0x0d => self.br_if(),
+            0x0e => self.br_table(),
+            0x0f => self.return_(),
+            0x10 => self.call(Call::Nested),
+            0x11 => self.call_indirect(Call::Nested),
+            0x12 => self.call(Call::Tail),
+            0x13 => self.call_indirect(Call::Tail),
+            0x1a => {
+                let entry = self.pop();
+                self.free_entry(entry);
+            }
+            0x1b => self.select(),
+            0x1c => self.typed_select(),
+            0x20 => self.local_get(),
+            0x21 => self.local_set(),
+            0x22 => self.local_tee(),
+            0x23 => self.global_get(),
+            0x24 => self.global_set(),
+            0x25 => self.table_get(),
+            0x26 => self.table_set(),
+            0x28 => self.load_operator(I32, Load::Full),
+            0x29 => self.load_operator(I64, Load::Full),
+            0x2a => self.load_operator(F32, Load::Full),
+            0x2b => self.load_operator(F64, Load::Full),
+            0x2c => self.load_operator(I32, Load::Signed8),
+            0x2d => self.load_operator(I32, Load::Unsigned8),
+            0x2e => self.load_operator(I32, Load::Signed16),
+            0x2f => self.load_operator(I32, Load::Unsigned16),
+            0x30 => self.load_operator(I64, Load::Signed8),
+            0x31 => self.load_operator(I64, Load::Unsigned8),
+            0x32 => self.load_operator(I64, Load::Signed16),
+            0x33 => self.load_operator(I64, Load::Unsigned16),
+            0x34 => self.load_operator(I64, Load::Signed32),
+            0x35 => self.load_operator(I64, Load::Unsigned32),
+            0x36 => self.store_operator(4),
+            0x37 => self.store_operator(8),
+            0x38 => self.store_float(F32),
+            0x39 => self.store_float(F64),
+            0x3a | 0x3c => self.store_operator(1),
+            0x3b | 0x3d => self.store_operator(2),
+            0x3e => self.store_operator(4),
+            0x3f => self.memory_size(),
+            0x40 => self.memory_grow(),
+            0x41 => {
+                let value = self.signed() as u32;
+                self.push_const(I32, u64::from(value));
+            }
+            0x42 => {
+                let value = self.signed() as u64;
+                self.push_const(I64, value);
+            }
+            0x43 => {
+                let bits = self.bits32();
+                self.push_const(F32, u64::from(bits));
+            }
+            0x44 => {
+                let bits = self.bits64();
+                self.push_const(F64, bits);
+            }
+            0x45 | 0x50 => self.eqz(),
+            0x46..=0x4f => self.compare(CONDITIONS[usize::from(opcode - 0x46)], I32),
+            0x51..=0x5a => self.compare(CONDITIONS[usize::from(opcode - 0x51)], I64),
+            0x5b..=0x66 | 0x8b..=0xa6 => self.float(opcode),
+            0x67 => self.clz(I32),
+            0x68 => self.ctz(I32),
+            0x69 => self.popcnt(I32),
+            0x6a => self.alu(Alu::Add, I32),
+            0x6b => self.alu(Alu::Sub, I32),
+            0x6c => self.mul(I32),
+            0x6d => self.divide(Division::DivS, I32),
+            0x6e => self.divide(Division::DivU, I32),
+            0x6f => self.divide(Division::RemS, I32),
+            0x70 => self.divide(Division::RemU, I32),
+            0x71 => self.alu(Alu::And, I32),
+            0x72 => self.alu(Alu::Or, I32),
+            0x73 => self.alu(Alu::Xor, I32),
+            0x74 => self.shift(Shift::Shl, I32),
+            0x75 => self.shift(Shift::Sar, I32),
+            0x76 => self.shift(Shift::Shr, I32),
+            0x77 => self.shift(Shift::Rol, I32),
+            0x78 => self.shift(Shift::Ror, I32),
+            0x79 => self.clz(I64),
+            0x7a => self.ctz(I64),
+            0x7b => self.popcnt(I64),
+            0x7c => self.alu(Alu::Add, I64),
+            0x7d => self.alu(Alu::Sub, I64),
+            0x7e => self.mul(I64),
+            0x7f => self.divide(Division::DivS, I64),
+            0x80 => self.divide(Division::DivU, I64),
+            0x81 => self.divide(Division::RemS, I64),
+            0x82 => self.divide(Division::RemU, I64),
+            0x83 => self.alu(Alu::And, I64),
+            0x84 => self.alu(Alu::Or, I64),
+            0x85 => self.alu(Alu::Xor, I64),
+            0x86 => self.shift(Shift::Shl, I64),
+            0x87 => self.shift(Shift::Sar, I64),
+            0x88 => self.shift(Shift::Shr, I64),
+            0x89 => self.shift(Shift::Rol, I64),
+            0x8a => self.shift(Shift::Ror, I64),
+            0xa7 => self.wrap(),
+            0xac => self.extend32(),
+            0xad => self.extend_unsigned(),
+            0xa8..=0xbf => self.convert(opcode),
+            0xc0 => self.extend8(I32),
+            0xc1 => self.extend16(I32),
+            0xc2 => self.extend8(I64),
+            0xc3 => self.extend16(I64),
+            0xc4 => {
+                self.wrap();
+                self.extend32();
+            }
+            0xd0 => self.ref_null(),
+            0xd1 => self.ref_is_null(),
+            0xd2 => self.ref_func(),
+            0xfc => self.misc(),
+            0xfd => {
+                let sub = self.u32();
+                self.vector(sub);
+            }
+            0xfe => {
+                let sub = self.u32();
+                self.atomic(sub);
+            }
+            other => unreachable!("validated: {other:#x} is not an operator that the engine implements"),
+        }
+    }
+
+    /// Operators behind the prefix FC.
+    #[inline(never)]
+    fn misc(&mut self) {
+        let sub = self.u32();
+        match sub {
+            0..=7 => self.trunc_sat(sub),
+            8 => self.init(Builtin::memory_init),
+            9 => self.drop_segment(Builtin::data_drop),
+            10 => self.copy(Builtin::memory_copy),
+            11 => self.memory_fill(),
+            12 => self.init(Builtin::table_init),
+            13 => self.drop_segment(Builtin::elem_drop),
+            14 => self.copy(Builtin::table_copy),
+            15 => self.table_grow(),
+            16 => self.table_size(),
+            17 => self.table_fill(),
+            19 => self.wide_add_sub(Alu::Add, Alu::Adc),
+            20 => self.wide_add_sub(Alu::Sub, Alu::Sbb),
+            21 => self.wide_mul(Unary::Imul),
+            22 => self.wide_mul(Unary::Mul),
+            other => unreachable!("validated: fc {other} is not an operator that the engine implements"),
+        }
+    }
+}
+
+/// What the comparisons of integers test, in the order of their opcodes.
+const CONDITIONS: [Cond; 10] = [
+    Cond::Equal,
+    Cond::NotEqual,
+    Cond::Less,
+    Cond::Below,
+    Cond::Greater,
+    Cond::Above,
+    Cond::LessEqual,
+    Cond::BelowEqual,
+    Cond::GreaterEqual,
+    Cond::AboveEqual,
+];

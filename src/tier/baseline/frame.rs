@@ -1,0 +1,383 @@
+//! The frame of a function: its homes, its prologue and its epilogue.
+//!
+//!     [rbp + 16 + n]  stack arguments
+//!     [rbp + 8]       return address
+//!     [rbp]           caller's rbp
+//!     [rbp - 8 * n]   saved registers
+//!     ...             homes of the locals
+//!     ...             home of the result pointer, if there is one
+//!     ...             homes of the operands, by height
+//!     [rsp]           while a call is prepared, its results in memory and its stack arguments come below
+//!
+//! All homes have one size: 8 bytes, or 16 in functions that know vectors. A pinned local has a home, too, where it
+//! is kept while nobody looks.
+//!
+//! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
+
+use super::call::{ArgPlace, ArgPlaces, Moves};
+use super::decode;
+use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
+use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
+use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, Set, VMCTX, Xmm};
+use super::{Emit, Local};
+use crate::abi::call::Results;
+use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
+use crate::limits::UNCHECKED_FRAME;
+use crate::module::body::BodyFlags;
+use crate::tier::compiled::CallSite;
+use crate::tier::top::Bounds;
+use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
+
+/// Frames up to this size are covered by the stack's headroom, and only the stack pointer is compared.
+const COVERED_FRAME: u32 = 4096;
+
+/// Bytes below the frame that calls may use before the check must count them.
+const COVERED_OUTGOING: u32 = 1024;
+
+/// Locals with a home that are zeroed one by one; more are zeroed in a loop.
+const UNROLLED_ZEROS: u32 = 32;
+
+/// Where things are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Frame {
+    /// The home of local 0 and of operand 0, from rbp.
+    locals: i32,
+    operands: i32,
+    /// log2 of the size of a home.
+    shift: u32,
+    /// The home of the result pointer.
+    result_pointer: Option<i32>,
+    /// Registers that the prologue saves, by number; the first is nearest to rbp.
+    saved: [u8; 6],
+    saved_count: u8,
+    /// Bytes of the incoming stack arguments.
+    pub(crate) stack_args: u32,
+    /// Bytes between rbp and rsp.
+    pub(crate) size: u32,
+    /// Most bytes that calls use below that.
+    pub(crate) outgoing: u32,
+    /// Offsets of the entry and of what follows the stack check.
+    pub(crate) entry: u32,
+    pub(crate) body: u32,
+    /// The field of the stack check with the size of a large frame.
+    check_field: Option<u32>,
+}
+
+impl Frame {
+    /// The home of the operand at this height, from rbp.
+    #[inline(always)]
+    pub(crate) fn operand(&self, position: usize) -> i32 {
+        self.operands - ((position as i32) << self.shift)
+    }
+
+    /// The home of a local.
+    #[inline(always)]
+    pub(crate) fn local_mem(&self, index: u32) -> Mem {
+        Mem::base(Gpr::RBP, self.locals - ((index as i32) << self.shift))
+    }
+
+    /// The home of the result pointer.
+    pub(crate) fn result_pointer_mem(&self) -> Mem {
+        Mem::base(Gpr::RBP, self.result_pointer.expect("the results go through a pointer"))
+    }
+
+    pub(crate) fn save(&mut self, reg: Gpr) {
+        self.saved[usize::from(self.saved_count)] = reg.0;
+        self.saved_count += 1;
+    }
+
+    fn saved(&self) -> impl Iterator<Item = (Gpr, i32)> {
+        let Frame { saved, saved_count, .. } = *self;
+        (0..usize::from(saved_count)).map(move |i| (Gpr(saved[i]), -8 * (i as i32 + 1)))
+    }
+}
+
+impl<'a> Emit<'a> {
+    /// The type of the function.
+    pub(crate) fn func_type(&self) -> &'a FuncType {
+        self.module.func_type(self.module.func_index(self.func))
+    }
+
+    /// Everything in front of the first operator.
+    pub(crate) fn prologue(&mut self) {
+        let ty = self.func_type();
+        self.read_locals(ty);
+        self.choose_pins();
+        self.lay_out(ty);
+        self.asm.reserve(256);
+        self.stack_check();
+        self.asm.push(Gpr::RBP);
+        self.asm.mov_rr(Width::W64, Gpr::RBP, Gpr::RSP);
+        let frame = self.frame;
+        for (reg, _) in frame.saved() {
+            self.asm.push(reg);
+        }
+        let rest = frame.size - 8 * u32::from(frame.saved_count);
+        if rest != 0 {
+            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), rest as i32);
+        }
+        self.asm.mov_rr(Width::W64, VMCTX, Gpr::RDI);
+        self.take_params(ty);
+        self.zero_locals(ty.params().len() as u32);
+        self.load_memory_base();
+    }
+
+    fn read_locals(&mut self, ty: &FuncType) {
+        self.locals.reserve(self.analysis.local_count as usize);
+        self.locals.extend(ty.params().iter().map(|&ty| Local::at_home(ty)));
+        let mut at = 0;
+        for _ in 0..decode::u32_at(self.code, &mut at) {
+            let count = decode::u32_at(self.code, &mut at) as usize;
+            let ty = decode::val_type_at(self.code, &mut at);
+            self.locals.resize(self.locals.len() + count, Local::at_home(ty));
+        }
+        debug_assert_eq!(self.locals.len(), self.analysis.local_count as usize);
+        debug_assert_eq!(at, self.pc);
+    }
+
+    /// Whether the function keeps the base of memory 0 in its register.
+    fn uses_memory0(&self) -> bool {
+        self.has(BodyFlags::MEMORY0)
+    }
+
+    fn lay_out(&mut self, ty: &FuncType) {
+        let frame = &mut self.frame;
+        frame.save(VMCTX);
+        if self.analysis.flags.contains(BodyFlags::MEMORY0) {
+            frame.save(MEMORY);
+        }
+        let vectors = self.analysis.flags.contains(BodyFlags::SIMD);
+        frame.shift = if vectors { 4 } else { 3 };
+        let home = 1u32 << frame.shift;
+        let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
+        frame.locals = -((saved + home) as i32);
+        let mut used = saved + home * self.locals.len() as u32;
+        if Results::of(ty.results()) == Results::Memory {
+            used += home;
+            frame.result_pointer = Some(-(used as i32));
+        }
+        frame.operands = -((used + home) as i32);
+        used += home * self.analysis.max_height;
+        frame.size = used.next_multiple_of(16);
+        let mut places = ArgPlaces::new(ty);
+        ty.params().iter().for_each(|&ty| {
+            places.next(ty);
+        });
+        frame.stack_args = places.stack_bytes();
+    }
+
+    fn stack_check(&mut self) {
+        const { assert!(VMCTX_STACK_CHECK < 128 && VMCTX_STORE < 128 && STORE_STACK_LIMIT < 128) };
+        let size = self.frame.size;
+        if !self.has(BodyFlags::CALLS) && size < UNCHECKED_FRAME {
+            return;
+        }
+        self.asm.mov_imm32(Gpr::RAX, self.module.func_index(self.func).0);
+        self.asm.call_mem(Mem::base(Gpr::RDI, VMCTX_STACK_CHECK));
+        self.call_sites.push(CallSite {
+            return_offset: self.asm.offset(),
+            wasm_offset: self.body_start,
+            reference_map: CallSite::NONE,
+            handler: CallSite::NONE,
+        });
+        let passed = self.asm.jmp_short();
+        self.frame.entry = self.asm.offset();
+        self.asm.load(Width::W64, SCRATCH, Mem::base(Gpr::RDI, VMCTX_STORE));
+        let limit = Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT));
+        if size + COVERED_OUTGOING > COVERED_FRAME || self.outgoing_hint > COVERED_OUTGOING {
+            self.frame.check_field = Some(self.asm.lea_rsp_field(Gpr::R10));
+            self.asm.alu(Alu::Cmp, Width::W64, Gpr::R10, limit);
+        } else {
+            self.asm.alu(Alu::Cmp, Width::W64, Gpr::RSP, limit);
+        }
+        self.asm.jcc_back(Cond::Below, 0);
+        self.asm.land(passed);
+        self.frame.body = self.asm.offset();
+    }
+
+    /// Completes the stack check, now that it is known what calls use. False if it does not count them, but must:
+    /// the function is to be emitted again.
+    pub(crate) fn complete_stack_check(&mut self) -> bool {
+        match self.frame.check_field {
+            Some(field) => {
+                let used = self.frame.size + self.frame.outgoing;
+                self.asm.set_field(field, (used as i32).wrapping_neg() as u32);
+                true
+            }
+            None => self.frame.outgoing <= COVERED_OUTGOING,
+        }
+    }
+
+    /// Brings the parameters where the locals live: those at home first, because pins may be registers that carry
+    /// parameters. The upper half of an i32 is dropped.
+    fn take_params(&mut self, ty: &FuncType) {
+        let mut places = ArgPlaces::new(ty);
+        if let Some(reg) = places.result_pointer() {
+            let home = self.frame.result_pointer_mem();
+            self.asm.store(Width::W64, home, reg);
+        }
+        let mut moves = Moves::default();
+        let mut pinned = false;
+        for (index, &ty) in ty.params().iter().enumerate() {
+            let home = self.frame.local_mem(index as u32);
+            let pin = self.locals[index].pin;
+            self.asm.reserve(64);
+            match places.next(ty) {
+                ArgPlace::Gpr(reg) if pin != NO_PIN => {
+                    moves.add_gpr(Gpr(pin), Entry::register(ty, reg.0, Upper::Unknown));
+                    pinned = true;
+                }
+                ArgPlace::Gpr(reg) => self.asm.store(width(ty), home, reg),
+                // No parameter comes in a vector register that is a pin.
+                ArgPlace::Xmm(reg) if pin != NO_PIN => self.move_xmm(Xmm(pin), reg),
+                ArgPlace::Xmm(reg) => self.store_xmm(ty, home, reg),
+                ArgPlace::Stack(_) => {}
+            }
+        }
+        if pinned {
+            self.move_all(&moves);
+            for local in &self.locals[..ty.params().len()] {
+                // A saved register is never one that carries a parameter: the move has dropped the upper half.
+                if width(local.ty) == Width::W32 && !in_xmm(local.ty) && Set::TEMPS.has(local.pin & 15) {
+                    self.asm.mov_rr(Width::W32, Gpr(local.pin & 15), Gpr(local.pin & 15));
+                }
+            }
+        }
+        if places.stack_bytes() != 0 {
+            self.take_stack_params(ty);
+        }
+    }
+
+    fn take_stack_params(&mut self, ty: &FuncType) {
+        let mut places = ArgPlaces::new(ty);
+        for (index, &ty) in ty.params().iter().enumerate() {
+            let ArgPlace::Stack(offset) = places.next(ty) else { continue };
+            self.asm.reserve(64);
+            let source = Mem::base(Gpr::RBP, 16 + offset as i32);
+            let home = self.frame.local_mem(index as u32);
+            let pin = self.locals[index].pin;
+            match (in_xmm(ty), pin) {
+                (true, NO_PIN) => {
+                    self.load_xmm(ty, SCRATCH_XMM, source);
+                    self.store_xmm(ty, home, SCRATCH_XMM);
+                }
+                (true, pin) => self.load_xmm(ty, Xmm(pin), source),
+                (false, NO_PIN) => {
+                    self.asm.load(width(ty), SCRATCH, source);
+                    self.asm.store(width(ty), home, SCRATCH);
+                }
+                (false, pin) => self.asm.load(width(ty), Gpr(pin), source),
+            }
+        }
+    }
+
+    /// Sets the locals behind the parameters to zero.
+    fn zero_locals(&mut self, first: u32) {
+        let end = self.locals.len() as u32;
+        let mut homes = 0;
+        for index in first..end {
+            let local = self.locals[index as usize];
+            if local.pin == NO_PIN {
+                homes += 1;
+                continue;
+            }
+            self.asm.reserve(16);
+            if in_xmm(local.ty) { self.zero_xmm(Xmm(local.pin)) } else { self.asm.zero(Gpr(local.pin)) }
+        }
+        if homes == 0 {
+            return;
+        }
+        let (low, high) = (self.frame.local_mem(end - 1).disp, self.frame.local_mem(first).disp);
+        let home = 1 << self.frame.shift;
+        if homes > UNROLLED_ZEROS {
+            // From the lowest home up to the highest one, pinned ones included.
+            self.asm.reserve(64);
+            self.asm.zero(Gpr::RAX);
+            self.asm.lea(Width::W64, Gpr::RDX, Mem::base(Gpr::RBP, low));
+            self.asm.lea(Width::W64, Gpr::RCX, Mem::base(Gpr::RBP, high + home));
+            let start = self.asm.offset();
+            self.asm.store(Width::W64, Mem::base(Gpr::RDX, 0), Gpr::RAX);
+            self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RDX), 8);
+            self.asm.alu(Alu::Cmp, Width::W64, Gpr::RDX, Rm::Reg(Gpr::RCX));
+            self.asm.jcc_back(Cond::NotEqual, start);
+            return;
+        }
+        self.zero_few(first, end, homes);
+    }
+
+    fn zero_few(&mut self, first: u32, end: u32, homes: u32) {
+        self.asm.reserve(homes as usize * 16 + 64);
+        let whole_vectors = self.frame.shift == 4;
+        if whole_vectors || homes > 1 {
+            self.zero_xmm(SCRATCH_XMM);
+        }
+        let mut index = first;
+        while index < end {
+            let local = self.locals[index as usize];
+            let home = self.frame.local_mem(index);
+            if local.pin != NO_PIN {
+                index += 1;
+            } else if whole_vectors {
+                self.store_xmm(ValType::V128, home, SCRATCH_XMM);
+                index += 1;
+            } else if index + 1 < end && self.locals[index as usize + 1].pin == NO_PIN {
+                // Two homes at once: the second one is below.
+                self.store_xmm(ValType::V128, self.frame.local_mem(index + 1), SCRATCH_XMM);
+                index += 2;
+            } else {
+                self.asm.store_imm(Width::W64, home, 0);
+                index += 1;
+            }
+        }
+    }
+
+    /// Loads the base of memory 0 into its register, in functions that use it. Uses no other register.
+    pub(crate) fn load_memory_base(&mut self) {
+        if !self.uses_memory0() {
+            return;
+        }
+        self.asm.reserve(32);
+        let ty = self.module.memories()[0];
+        self.guarded_memory0 = ty.index == IndexType::I32 && self.options.bounds == Bounds::Guarded;
+        match self.layout.memory(MemoryIndex(0)) {
+            Place::Own(offset) => self.asm.load(Width::W64, MEMORY, Mem::base(VMCTX, offset + MEMORY_BASE)),
+            Place::Imported(offset) => {
+                self.asm.load(Width::W64, MEMORY, Mem::base(VMCTX, offset));
+                self.asm.load(Width::W64, MEMORY, Mem::base(MEMORY, MEMORY_BASE));
+            }
+        }
+    }
+
+    /// Loads the base of memory 0 again after something that may have moved it.
+    #[inline(always)]
+    pub(crate) fn reload_memory_base(&mut self) {
+        if !self.guarded_memory0 && self.uses_memory0() && !self.module.memories()[0].shared {
+            self.load_memory_base();
+        }
+    }
+
+    /// Gives the frame back, but for the return address.
+    pub(crate) fn leave(&mut self) {
+        let frame = self.frame;
+        for (reg, disp) in frame.saved() {
+            self.asm.load(Width::W64, reg, Mem::base(Gpr::RBP, disp));
+        }
+        self.asm.leave();
+    }
+
+    /// What returns lead to: the results are where the caller expects them.
+    pub(crate) fn epilogue(&mut self, returns: Label) {
+        self.asm.reserve(128);
+        self.asm.bind(returns);
+        self.leave();
+        self.asm.ret(self.frame.stack_args);
+    }
+
+    /// Restores the registers that the caller expects back, while the frame stays.
+    pub(crate) fn restore_saved(&mut self) {
+        let frame = self.frame;
+        for (reg, disp) in frame.saved() {
+            self.asm.load(Width::W64, reg, Mem::base(Gpr::RBP, disp));
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The baseline tier: one pass over a body, machine code for x86-64 out of the other end.
+//!
+//! In: a validated module, the layout of its instances, a function. Out: [`CompiledCode`], of the same form and with
+//! the same calling convention as the optimising tier's.
+//!
+//!     body -> analysis (module) -> driver, operator by operator -> bytes, records
+//!
+//!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
+//!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
+//!     x64 = the encoder                  trap = what happens out of line
+//!
+//! The body is known to be valid, so that nothing here is checked and nothing fails; what cannot be is an assertion,
+//! and a panic becomes [`Error::Compile`]. No step takes time that grows with the height of the operand stack or the
+//! depth of blocks.
+//!
+//! Registers: rbp is the frame, r14 the vmctx, r15 the first byte of memory 0; r11 and xmm15 hold nothing from one
+//! operator to the next. rbx, r12, r13 (and r15 where memory 0 is not used) are preserved by callees, as Cranelift's
+//! `tail` convention has it, and hold the hottest locals. All others hold operands.
+//!
+//! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
+
+// `to_rm` and its like bring an operand somewhere, which emits code.
+#![allow(clippy::wrong_self_convention)]
+
+mod atomic;
+mod bulk;
+mod call;
+mod control;
+mod convert;
+mod decode;
+mod driver;
+mod float;
+mod frame;
+mod int;
+mod memory;
+mod operand;
+mod pins;
+mod select;
+mod simd;
+mod simd_arith;
+mod simd_compare;
+mod simd_convert;
+mod simd_lanes;
+mod simd_memory;
+mod simd_relaxed;
+mod stack;
+mod table;
+#[cfg(test)]
+mod tests;
+mod trap;
+mod wide;
+mod x64;
+mod xmm;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Tier;
+use super::compiled::{CallSite, CompiledCode, Relocation, TrapSite};
+use super::top::{Bounds, Signals};
+use crate::abi::vmctx::VmLayout;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
+use crate::types::{DefinedFunc, ValType};
+use control::Control;
+use frame::Frame;
+use stack::Entry;
+use trap::Detour;
+use x64::asm::Asm;
+use x64::regs::Set;
+use x64::sse::Encoding;
+
+/// What changes the code that is emitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Options {
+    bounds: Bounds,
+    signals: Signals,
+    /// Whether loops poll for interrupts.
+    interrupts: bool,
+    canonicalize_nans: bool,
+    cpu: Cpu,
+}
+
+/// What the processor has beyond x86-64-v2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cpu {
+    avx: bool,
+    avx2: bool,
+    lzcnt: bool,
+    bmi1: bool,
+    bmi2: bool,
+}
+
+impl Cpu {
+    #[cfg(target_arch = "x86_64")]
+    fn detect(config: &Config) -> Option<Cpu> {
+        use std::arch::is_x86_feature_detected as has;
+        let required = has!("sse3") && has!("ssse3") && has!("sse4.1") && has!("sse4.2") && has!("popcnt");
+        let beyond = Cpu {
+            avx: has!("avx"),
+            avx2: has!("avx") && has!("avx2"),
+            lzcnt: has!("lzcnt"),
+            bmi1: has!("bmi1"),
+            bmi2: has!("bmi2"),
+        };
+        required.then_some(if config.avx { beyond } else { Cpu::default() })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn detect(_: &Config) -> Option<Cpu> {
+        None
+    }
+}
+
+/// The compiler of one engine. Any thread; each brings its own [`Scratch`].
+pub struct BaselineCompiler {
+    options: Options,
+    fail_function: Option<u32>,
+}
+
+/// What one thread reuses from function to function.
+#[derive(Default)]
+pub struct Scratch {
+    analysis: AnalysisScratch,
+    buffers: Buffers,
+}
+
+/// The buffers of the emission.
+#[derive(Default)]
+struct Buffers {
+    asm: Asm,
+    entries: Vec<Entry>,
+    locals: Vec<Local>,
+    control: Vec<Control>,
+    detours: Vec<Detour>,
+    table_depths: Vec<u32>,
+    trap_sites: Vec<TrapSite>,
+    call_sites: Vec<CallSite>,
+    relocations: Vec<Relocation>,
+}
+
+/// A local of the function.
+#[derive(Clone, Copy, Debug)]
+struct Local {
+    ty: ValType,
+    /// The register that it lives in, or `stack::NO_PIN`.
+    pin: u8,
+    /// Of a pinned local: what its home holds.
+    home: pins::Home,
+}
+
+impl Local {
+    fn at_home(ty: ValType) -> Local {
+        Local { ty, pin: stack::NO_PIN, home: pins::Home::Stale }
+    }
+}
+
+impl BaselineCompiler {
+    /// A compiler for this machine. `bounds` is what the engine found out that it can have.
+    ///
+    /// Fails if the processor is not an x86-64 or lacks what x86-64-v2 has.
+    pub fn new(config: &Config, bounds: Bounds) -> Result<BaselineCompiler> {
+        let cpu = Cpu::detect(config).ok_or_else(|| Error::Unsupported {
+            offset: 0,
+            feature: "the baseline compiler on a processor without x86-64-v2".into(),
+        })?;
+        Ok(BaselineCompiler {
+            options: Options {
+                bounds,
+                signals: if config.signals { Signals::On } else { Signals::Off },
+                interrupts: config.interrupts,
+                canonicalize_nans: config.canonicalize_nans,
+                cpu,
+            },
+            fail_function: config.fail_function.filter(|_| config.fail_tiers.contains(Tier::Baseline)),
+        })
+    }
+
+    /// Compiles a function of a validated module.
+    pub fn compile_function(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+    ) -> Result<CompiledCode> {
+        let failed = |reason: &str| Error::Compile { func: module.func_index(func), reason: reason.into() };
+        if self.fail_function == Some(func.0) {
+            return Err(failed("injected fault"));
+        }
+        // Unwind safe: what the panic may have left inconsistent is replaced below.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let analysis = body::analyse(module, func, &mut scratch.analysis)?;
+            Some(emit(self.options, scratch, module, layout, func, &analysis))
+        }));
+        match outcome {
+            Ok(code) => code.ok_or_else(|| failed("the analysis does not know the body")),
+            Err(payload) => {
+                *scratch = Scratch::default();
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                Err(failed(&format!("the compiler panicked: {}", text.unwrap_or("without a message"))))
+            }
+        }
+    }
+}
+
+/// Alignment of entries: as in the optimising tier.
+const ENTRY_ALIGNMENT: u32 = 32;
+
+/// Bytes of scratch that a thread keeps from one function to the next.
+const KEPT_SCRATCH: usize = 4 << 20;
+
+/// The emission of one function, into the buffers of the scratch.
+fn emit(
+    options: Options,
+    scratch: &mut Scratch,
+    module: &Module,
+    layout: &VmLayout,
+    func: DefinedFunc,
+    analysis: &Analysis,
+) -> CompiledCode {
+    let Scratch { analysis: known, buffers } = scratch;
+    let mut outgoing_hint = 0;
+    let (code, returned) = loop {
+        let mut emit =
+            Emit::new(options, outgoing_hint, std::mem::take(buffers), module, layout, func, analysis, known);
+        let complete = emit.function();
+        outgoing_hint = emit.frame.outgoing;
+        let (code, returned) = emit.finish();
+        if complete {
+            break (code, returned);
+        }
+        *buffers = returned;
+    };
+    // A function of megabytes must not leave megabytes behind in every thread.
+    if returned.asm.capacity() <= KEPT_SCRATCH && returned.entries.capacity() <= KEPT_SCRATCH / size_of::<Entry>() {
+        *buffers = returned;
+    }
+    code
+}
+
+/// The state of one emission.
+pub(crate) struct Emit<'a> {
+    options: Options,
+    asm: Asm,
+    /// The operand stack.
+    entries: Vec<Entry>,
+    /// Operands below this height are constants or at home.
+    settled: usize,
+    /// Registers that may hold operands, and those of them that do not.
+    temp_gprs: Set,
+    free_gprs: Set,
+    temp_xmms: Set,
+    free_xmms: Set,
+    frame: Frame,
+    locals: Vec<Local>,
+    control: Vec<Control>,
+    /// Whether the operators that follow can be reached.
+    reachable: bool,
+    module: &'a Module,
+    layout: &'a VmLayout,
+    func: DefinedFunc,
+    analysis: &'a Analysis,
+    known: &'a AnalysisScratch,
+    /// The body, and where it starts in the module.
+    code: &'a [u8],
+    body_start: u32,
+    /// The next byte of the body, and where the current operator starts.
+    pc: usize,
+    operator: usize,
+    /// Bytes below the frame that calls use at least, where that is known already.
+    outgoing_hint: u32,
+    /// Whether memory 0 is a 32-bit memory behind guard pages, whose base is in its register.
+    guarded_memory0: bool,
+    /// How many `loop` operators have been met, and the pins of the one that is open.
+    loop_index: usize,
+    loop_pins: Option<pins::LoopPins>,
+    /// Code to be written behind the function.
+    detours: Vec<Detour>,
+    /// Depths of a `br_table` that need code of their own.
+    table_depths: Vec<u32>,
+    trap_sites: Vec<TrapSite>,
+    call_sites: Vec<CallSite>,
+    relocations: Vec<Relocation>,
+}
+
+impl<'a> Emit<'a> {
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        options: Options,
+        outgoing_hint: u32,
+        buffers: Buffers,
+        module: &'a Module,
+        layout: &'a VmLayout,
+        func: DefinedFunc,
+        analysis: &'a Analysis,
+        known: &'a AnalysisScratch,
+    ) -> Emit<'a> {
+        let body = module.body(func);
+        let Buffers {
+            mut asm,
+            mut entries,
+            mut locals,
+            mut control,
+            mut detours,
+            mut table_depths,
+            mut trap_sites,
+            mut call_sites,
+            mut relocations,
+        } = buffers;
+        asm.clear();
+        asm.encoding = if options.cpu.avx { Encoding::Vex } else { Encoding::Legacy };
+        entries.clear();
+        locals.clear();
+        control.clear();
+        detours.clear();
+        table_depths.clear();
+        trap_sites.clear();
+        call_sites.clear();
+        relocations.clear();
+        Emit {
+            options,
+            asm,
+            entries,
+            settled: 0,
+            temp_gprs: Set::TEMPS,
+            free_gprs: Set::TEMPS,
+            temp_xmms: Set::TEMP_XMMS,
+            free_xmms: Set::TEMP_XMMS,
+            frame: Frame::default(),
+            locals,
+            control,
+            reachable: true,
+            module,
+            layout,
+            func,
+            analysis,
+            known,
+            body_start: body.start as u32,
+            code: &module.bytes()[body],
+            pc: analysis.code_offset as usize,
+            operator: 0,
+            outgoing_hint,
+            guarded_memory0: false,
+            loop_index: 0,
+            loop_pins: None,
+            detours,
+            table_depths,
+            trap_sites,
+            call_sites,
+            relocations,
+        }
+    }
+
+    /// Whether the body has this property.
+    fn has(&self, flags: BodyFlags) -> bool {
+        self.analysis.flags.contains(flags)
+    }
+
+    /// Where the current operator is in the module.
+    fn wasm_offset(&self) -> u32 {
+        self.body_start + self.operator as u32
+    }
+
+    /// The record, and the buffers for the next function.
+    fn finish(self) -> (CompiledCode, Buffers) {
+        let code = CompiledCode {
+            bytes: self.asm.bytes().to_vec(),
+            alignment: ENTRY_ALIGNMENT,
+            entry_offset: self.frame.entry,
+            body_offset: self.frame.body,
+            relocations: self.relocations.clone(),
+            trap_sites: self.trap_sites.clone(),
+            call_sites: self.call_sites.clone(),
+            frame_size: self.frame.size + self.frame.outgoing,
+        };
+        let buffers = Buffers {
+            asm: self.asm,
+            entries: self.entries,
+            locals: self.locals,
+            control: self.control,
+            detours: self.detours,
+            table_depths: self.table_depths,
+            trap_sites: self.trap_sites,
+            call_sites: self.call_sites,
+            relocations: self.relocations,
+        };
+        (code, buffers)
+    }
+}

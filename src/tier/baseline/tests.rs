@@ -1,0 +1,1 @@
+//! Machine code of the baseline tier runs, and computes what the optimising tier computes.

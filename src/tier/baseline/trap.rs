@@ -1,0 +1,117 @@
+//! Traps and polls: what is emitted in line, and what lies behind the function.
+//!
+//! With signals, a check jumps to an undefined instruction of its own, which is a trap site. Without, it jumps to a
+//! call of the helper that raises.
+
+use super::Emit;
+use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
+use super::x64::regs::{Gpr, SCRATCH, VMCTX};
+use crate::abi::builtin::Builtin;
+use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
+use crate::tier::compiled::{CallSite, TrapSite};
+use crate::tier::top::Signals;
+use crate::trap::TrapCode;
+
+/// Code behind the function, which something in it jumps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Detour {
+    from: Label,
+    wasm_offset: u32,
+    kind: DetourKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum DetourKind {
+    Trap(TrapCode),
+    /// The poll of a loop found the limit poisoned; goes on at this offset.
+    Attend {
+        back: u32,
+    },
+}
+
+impl Emit<'_> {
+    /// Notes that the instruction at the cursor may fault with this code.
+    #[inline(always)]
+    pub(crate) fn trap_site(&mut self, code: TrapCode) {
+        let site = TrapSite { offset: self.asm.offset(), wasm_offset: self.wasm_offset(), code };
+        self.trap_sites.push(site);
+    }
+
+    /// Notes that a call has just been written.
+    pub(crate) fn call_site(&mut self) {
+        let site = CallSite {
+            return_offset: self.asm.offset(),
+            wasm_offset: self.wasm_offset(),
+            reference_map: CallSite::NONE,
+            handler: CallSite::NONE,
+        };
+        self.call_sites.push(site);
+    }
+
+    /// Traps if the condition holds.
+    pub(crate) fn trap_if(&mut self, cond: Cond, code: TrapCode) {
+        let mut from = Label::default();
+        self.asm.jcc(cond, &mut from);
+        self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind: DetourKind::Trap(code) });
+    }
+
+    /// Traps.
+    pub(crate) fn trap(&mut self, code: TrapCode) {
+        match self.options.signals {
+            Signals::On => {
+                self.trap_site(code);
+                self.asm.ud2();
+            }
+            Signals::Off => {
+                self.asm.mov_imm32(Gpr::RSI, code as u32);
+                self.call_builtin_with(Builtin::raise);
+                self.asm.ud2();
+            }
+        }
+    }
+
+    /// Calls a helper whose arguments are in place but for the vmctx.
+    pub(crate) fn call_builtin_with(&mut self, builtin: Builtin) {
+        self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX);
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUILTINS));
+        self.asm.call_mem(Mem::base(SCRATCH, builtin.offset()));
+        self.call_site();
+    }
+
+    /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned. No operand is in a
+    /// register.
+    pub(crate) fn poll(&mut self) {
+        if !self.options.interrupts {
+            return;
+        }
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
+        self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT)), -1);
+        let mut from = Label::default();
+        self.asm.jcc(Cond::Equal, &mut from);
+        let kind = DetourKind::Attend { back: self.asm.offset() };
+        self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
+    }
+
+    /// Writes what the function jumps to from within.
+    pub(crate) fn write_detours(&mut self) {
+        let mut detours = std::mem::take(&mut self.detours);
+        for Detour { from, wasm_offset, kind } in detours.drain(..) {
+            self.asm.reserve(64);
+            self.asm.bind(from);
+            self.operator = (wasm_offset - self.body_start) as usize;
+            match kind {
+                DetourKind::Trap(code) => self.trap(code),
+                DetourKind::Attend { back } => {
+                    // The helper preserves everything; rdi may be a pinned local's.
+                    self.asm.push(Gpr::RDI);
+                    self.asm.push(Gpr::RDI);
+                    self.call_builtin_with(Builtin::interrupt);
+                    self.asm.pop(Gpr::RDI);
+                    self.asm.pop(Gpr::RDI);
+                    self.asm.jmp_back(back);
+                }
+            }
+        }
+        self.detours = detours;
+    }
+}
