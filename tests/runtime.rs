@@ -15,6 +15,8 @@ mod host;
 mod interrupts;
 #[path = "runtime/lifetime.rs"]
 mod lifetime;
+#[path = "runtime/loops.rs"]
+mod loops;
 #[path = "runtime/reclaim.rs"]
 mod reclaim;
 #[path = "runtime/stack.rs"]
