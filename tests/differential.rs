@@ -257,17 +257,21 @@ fn every_operator_agrees_with_the_reference() {
 /// A NaN result has the one canonical bit pattern when the engine is told so.
 #[test]
 fn nans_are_canonical_on_request() {
-    let config = updraft::config::Config { canonicalize_nans: true, ..MODES[0].config() };
-    let engine = Engine::new(config).expect("an engine");
+    let engines: Vec<Engine> = ["eager", "baseline", "baseline-no-avx"]
+        .iter()
+        .map(|mode| updraft::config::Config { canonicalize_nans: true, ..common::Mode::named(mode).config() })
+        .map(|config| Engine::new(config).expect("an engine"))
+        .collect();
     let operators = operators::operators();
-    let (_, errors) = in_parallel(0..operators.len() as u64, |number, _| {
+    let (_, errors) = in_parallel(0..(operators.len() * engines.len()) as u64, |number, _| {
+        let (engine, number) = (&engines[number as usize % engines.len()], number / engines.len() as u64);
         let op = &operators[number as usize];
         if op.nans == Nans::Exact {
             return Ok(());
         }
         let (text, cases) = operators::module(op, &mut Rng::new(number));
-        let module = common::compile(&engine, &text);
-        let mut store = updraft::runtime::store::Store::new(&engine).expect("a store");
+        let module = common::compile(engine, &text);
+        let mut store = updraft::runtime::store::Store::new(engine).expect("a store");
         let instance = updraft::runtime::instance::Instance::new(&mut store, &module, &[]).expect("an instance");
         for case in &cases {
             let func = common::exported_func(&mut store, instance, &case.export);
