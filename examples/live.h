@@ -118,7 +118,11 @@ static void live_name(FILE *file, const updraft_module_t *module, uint32_t func)
         fprintf(file, "func[%" PRIu32 "]", func);
         return;
     }
-    if (len > sizeof name) len = sizeof name;
+    if (len >= sizeof name) {
+        /* Cut off, and not within a character. */
+        len = sizeof name - 1;
+        while (len > 0 && (unsigned char)name[len - 1] >= 128) len--;
+    }
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)name[i];
         fputc(c < 32 || c == 127 || c == '"' || c == '\\' ? '?' : c, file);
