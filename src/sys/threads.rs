@@ -32,11 +32,12 @@ pub fn without_host_signals<R>(start: impl FnOnce() -> R) -> R {
 /// Gives way to all other threads of the process whenever they have work. There is no way back without
 /// privileges. A system that refuses leaves the thread as it is.
 pub fn lower_priority() {
-    // SAFETY: both are about this thread only: on Linux, 0 names the calling thread, not its process. Asking about
-    // oneself cannot fail.
+    // The process's niceness counts, not the thread's: that one comes from the thread that has started it.
+    // SAFETY: asks about the own process, which cannot fail; changes this thread only: on Linux, 0 names the calling
+    // thread, not its process.
     unsafe {
-        let own = libc::getpriority(libc::PRIO_PROCESS, 0);
-        libc::setpriority(libc::PRIO_PROCESS, 0, own + BACKGROUND_NICENESS);
+        let base = libc::getpriority(libc::PRIO_PROCESS, libc::getpid() as libc::id_t);
+        libc::setpriority(libc::PRIO_PROCESS, 0, base + BACKGROUND_NICENESS);
     }
 }
 
