@@ -185,12 +185,12 @@ impl Emit<'_> {
             source
         };
         // What was in `dst` is in the stand-in now.
-        for i in 0..moves.len() {
+        for (i, other) in moves.iter().enumerate() {
             if pending.left >> i & 1 != 0 && pending.source[i] == full {
                 pending.source[i] = stand_in;
                 pending.uses[usize::from(full)] -= 1;
                 pending.uses[usize::from(stand_in)] += 1;
-                if number(moves[i].entry, moves[i].dst) == stand_in {
+                if number(other.entry, other.dst) == stand_in {
                     pending.left &= !(1 << i);
                     pending.uses[usize::from(stand_in)] -= 1;
                 }

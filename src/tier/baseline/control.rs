@@ -514,7 +514,7 @@ impl Emit<'_> {
             let table = std::mem::take(&mut self.control[position as usize].table);
             self.asm.bind(table);
             // Beyond the bound, the function is given up behind this operator.
-            if self.asm.offset() <= super::MAX_CODE {
+            if self.asm.offset() <= self.options.max_code {
                 self.branch_to(position as usize);
             }
         }

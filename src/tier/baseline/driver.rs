@@ -1,10 +1,10 @@
 //! The pass over a body: one match on opcodes.
 
-use super::{Emit, MAX_CODE, Outcome};
 use super::call::Call;
 use super::memory::Load;
 use super::wide::Division;
 use super::x64::asm::{Alu, Cond, SLACK, Shift, Unary};
+use super::{Emit, Outcome};
 use crate::abi::builtin::Builtin;
 use crate::types::ValType::{F32, F64, I32, I64};
 
@@ -17,7 +17,7 @@ impl Emit<'_> {
             self.asm.reserve(SLACK);
             self.operator = self.pc;
             self.operator();
-            if self.asm.offset() > MAX_CODE {
+            if self.asm.offset() > self.options.max_code {
                 return Outcome::TooLarge;
             }
         }

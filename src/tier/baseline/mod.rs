@@ -80,6 +80,8 @@ struct Options {
     interrupts: bool,
     canonicalize_nans: bool,
     cpu: Cpu,
+    /// [`MAX_CODE`], but in tests.
+    max_code: u32,
 }
 
 /// What the processor has beyond x86-64-v2.
@@ -173,6 +175,7 @@ impl BaselineCompiler {
                 interrupts: config.interrupts,
                 canonicalize_nans: config.canonicalize_nans,
                 cpu,
+                max_code: MAX_CODE,
             },
             fail_function: config.fail_function.filter(|_| config.fail_tiers.contains(Tier::Baseline)),
         })
