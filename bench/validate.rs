@@ -43,8 +43,7 @@ fn reference(bytes: &[u8]) -> f64 {
     best(|| {
         for (function, body) in &functions {
             let FuncToValidate { resources, index, ty, features } = function;
-            let function =
-                FuncToValidate { resources: resources.clone(), index: *index, ty: *ty, features: *features };
+            let function = FuncToValidate { resources: resources.clone(), index: *index, ty: *ty, features: *features };
             let mut validator = function.into_validator(std::mem::take(&mut memory));
             validator.validate(body).expect("a valid body");
             memory = validator.into_allocations();
