@@ -1,6 +1,9 @@
 # Targets for people who change the engine; each has a build preset of the same name.
 
-set(cargo_test "${CARGO}" test --locked --target-dir "${UPDRAFT_TARGET_DIR}")
+set(UPDRAFT_TEST_PROFILE dev CACHE STRING
+  "Cargo profile of the Rust tests: `dev`, or `prove` (optimised, with all checks, for full counts)")
+set_property(CACHE UPDRAFT_TEST_PROFILE PROPERTY STRINGS dev prove)
+set(cargo_test "${CARGO}" test --locked --profile "${UPDRAFT_TEST_PROFILE}" --target-dir "${UPDRAFT_TARGET_DIR}")
 
 add_custom_target(check
   COMMAND "${CARGO}" fmt --check

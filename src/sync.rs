@@ -63,10 +63,16 @@ pub(crate) enum Site {
     SleepFence = 9,
     /// The fence of a thread that may have to wake others.
     WakeFence = 10,
-    /// The fence of a thread that has added units, before it looks whether the pool is shut down.
-    AddFence = 11,
-    /// The fence of a thread that shuts a pool down, before it looks for units.
-    ShutdownFence = 12,
+    /// The count of queued units, when some are added.
+    QueueAdd = 11,
+    /// The same, when one is taken.
+    QueueTake = 12,
+    /// The same, when it is read.
+    QueueCount = 13,
+    /// The count of units in flight, when some are done with.
+    InFlightDone = 14,
+    /// The same, when it is read.
+    InFlightCount = 15,
     /// The change of a function's state after its code is in the slot.
     StatePublish = 20,
     /// The look at a function's state by whoever then takes the code from the slot.
@@ -92,6 +98,11 @@ pub(crate) enum Site {
 #[inline(always)]
 pub(crate) const fn order(_site: Site, ordering: Ordering) -> Ordering {
     ordering
+}
+
+/// Whether a model has failed: its destructors then leave the shared state, which no thread may use any more.
+pub(crate) fn model_failed() -> bool {
+    cfg!(loom) && std::thread::panicking()
 }
 
 /// A fence, unless a model took it away.

@@ -140,13 +140,16 @@ fn compare(
     Ok(())
 }
 
-/// The modes that a case runs in: all of them in a proof, two that change from case to case otherwise.
+/// The modes that a case runs in: all of them in a proof, otherwise some that change from case to case, both
+/// compilers among them.
 fn modes_of(number: u64) -> Vec<usize> {
     if proving() {
         return (0..MODES.len()).collect();
     }
-    // Mode 2 checks explicitly and mode 3 has no AVX: the most different code.
-    vec![[0, 1, 3][number as usize % 3], [2, 4][number as usize % 2]]
+    let is_baseline = |mode: &usize| MODES[*mode].name.starts_with("baseline");
+    let (baseline, others): (Vec<usize>, Vec<usize>) = (0..MODES.len()).partition(is_baseline);
+    let pick = |modes: &[usize], step: u64| modes[((number + step) % modes.len() as u64) as usize];
+    vec![pick(&others, 0), pick(&baseline, 0), pick(&baseline, 2)]
 }
 
 fn parse(text: &str) -> Vec<u8> {
@@ -254,17 +257,21 @@ fn every_operator_agrees_with_the_reference() {
 /// A NaN result has the one canonical bit pattern when the engine is told so.
 #[test]
 fn nans_are_canonical_on_request() {
-    let config = updraft::config::Config { canonicalize_nans: true, ..MODES[0].config() };
-    let engine = Engine::new(config).expect("an engine");
+    let engines: Vec<Engine> = ["eager", "baseline", "baseline-no-avx"]
+        .iter()
+        .map(|mode| updraft::config::Config { canonicalize_nans: true, ..common::Mode::named(mode).config() })
+        .map(|config| Engine::new(config).expect("an engine"))
+        .collect();
     let operators = operators::operators();
-    let (_, errors) = in_parallel(0..operators.len() as u64, |number, _| {
+    let (_, errors) = in_parallel(0..(operators.len() * engines.len()) as u64, |number, _| {
+        let (engine, number) = (&engines[number as usize % engines.len()], number / engines.len() as u64);
         let op = &operators[number as usize];
         if op.nans == Nans::Exact {
             return Ok(());
         }
         let (text, cases) = operators::module(op, &mut Rng::new(number));
-        let module = common::compile(&engine, &text);
-        let mut store = updraft::runtime::store::Store::new(&engine).expect("a store");
+        let module = common::compile(engine, &text);
+        let mut store = updraft::runtime::store::Store::new(engine).expect("a store");
         let instance = updraft::runtime::instance::Instance::new(&mut store, &module, &[]).expect("an instance");
         for case in &cases {
             let func = common::exported_func(&mut store, instance, &case.export);

@@ -261,6 +261,14 @@ impl CodeSpace {
         sealed
     }
 
+    /// Ranges of code and of slots that are in use, those with lazy stubs left out.
+    #[cfg(test)]
+    pub(crate) fn users(&self) -> usize {
+        let state = self.state.lock();
+        let slots: usize = state.slot_chunks.values().map(|chunk| chunk.users).sum();
+        state.chunks.values().map(|chunk| chunk.users).sum::<usize>() + slots - state.stubs.len()
+    }
+
     fn address(&self, granule: usize) -> usize {
         self.reservation.base() as usize + self.aligned + granule * GRANULE
     }

@@ -20,6 +20,8 @@
 //!
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
+mod publication;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
@@ -29,13 +31,13 @@ use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
 use super::plan::Plan;
-use super::publisher::{Drained, Publisher};
+use super::publisher::Publisher;
 use super::state::{Change, Denied, State, Taken, Word};
 use crate::abi::vmctx::VmLayout;
-use crate::code::{ModuleCode, NewCode, Version};
+use crate::code::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sync::{AtomicU32, Ordering, generation, yield_now};
+use crate::sync::{AtomicU32, Ordering, generation};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::CallLinkage;
 use crate::tier::{Compilers, Scratch, Tier};
@@ -101,6 +103,9 @@ pub struct Compilation {
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
+    /// All that was compiled.
+    #[cfg(test)]
+    recorded: Lock<Vec<(DefinedFunc, Tier, CompiledCode)>>,
     /// The process that it began in: in a child, whoever holds a claim may be a thread that is not there.
     generation: usize,
 }
@@ -131,6 +136,8 @@ impl Compilation {
             units: AtomicUsize::new(0),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
+            #[cfg(test)]
+            recorded: Lock::default(),
             generation: generation(),
             module,
         });
@@ -264,6 +271,8 @@ impl Compilation {
         match compiled {
             Ok(code) => {
                 count(&self.counters.compiled);
+                #[cfg(test)]
+                self.recorded.lock().push((func, tier, code.clone()));
                 Ok(Ready { func, tier, code, duration_ns, worker })
             }
             Err(error) => {
@@ -310,116 +319,6 @@ impl Compilation {
         });
     }
 
-    /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
-    pub(super) fn publish(&self) -> bool {
-        // Acquire: pairs with the Release in `count_compiled`.
-        if self.whole.load(Ordering::Relaxed) != 0 && self.uncompiled.load(Ordering::Acquire) != 0 {
-            return false;
-        }
-        let drain = |publisher: &Publisher<Ready>| publisher.drain(|batch| self.publish_batch(batch));
-        let published = self.publishers.each_ref().map(drain);
-        published.iter().any(|drained| matches!(drained, Drained::Batches(1..)))
-    }
-
-    /// Publishes one function that waits. False: it is in other hands.
-    pub(super) fn publish_function(&self, func: DefinedFunc, tier: Tier) -> bool {
-        match self.publishers[tier as usize - 1].take(|ready| ready.func == func) {
-            Some(ready) => {
-                self.publish_batch(vec![ready]);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// A caller has to wait for somebody else's publication.
-    pub(super) fn count_publication_wait(&self) {
-        count(&self.counters.publication_waits);
-    }
-
-    /// Publishes the code of claimed functions, which ends their claims.
-    pub(super) fn publish_batch(&self, batch: Vec<Ready>) {
-        let whole = self.whole.load(Ordering::Relaxed) != 0;
-        let is_useless = whole && !self.failures.lock().is_empty();
-        let Some(code) = self.code.upgrade().filter(|_| !is_useless) else {
-            return batch.iter().for_each(|ready| self.give_up(ready.func, ready.tier));
-        };
-        if let Err((error, batch)) = self.try_publish(&code, batch) {
-            // Perhaps there is room for some of them.
-            let single = batch.len() == 1;
-            for ready in batch {
-                let (func, tier) = (ready.func, ready.tier);
-                if single || whole || self.try_publish(&code, vec![ready]).is_err() {
-                    self.give_up(func, tier);
-                }
-            }
-            self.unpublished.lock().get_or_insert(error);
-        }
-    }
-
-    /// Publishes a function for a caller that needs it; the error is the caller's.
-    pub(super) fn publish_now(&self, ready: Ready) -> Result<()> {
-        let (func, tier) = (ready.func, ready.tier);
-        let Some(code) = self.code.upgrade() else {
-            self.give_up(func, tier);
-            return Err(Error::Bug { reason: "a function of a module that is gone was called".into() });
-        };
-        self.try_publish(&code, vec![ready]).map_err(|(error, _)| {
-            self.account(self.states[func.index()].release(tier));
-            error
-        })
-    }
-
-    fn try_publish(&self, code: &ModuleCode, batch: Vec<Ready>) -> Result<(), (Error, Vec<Ready>)> {
-        let mut told = Vec::with_capacity(batch.len());
-        let mut new = Vec::with_capacity(batch.len());
-        for Ready { func, tier, code, duration_ns, worker } in batch {
-            let attempts = self.look(func).attempts();
-            let generation = if tier == Tier::Top { attempts.saturating_sub(1) as u16 } else { 0 };
-            told.push((func, tier, duration_ns, worker, code.bytes.len() as u32));
-            new.push(NewCode { func, version: Version { tier, generation }, code });
-        }
-        let publishing = self.begin_publishing();
-        if let Err(error) = code.publish(&mut new) {
-            told.retain(|(func, ..)| new.iter().any(|new| new.func == *func));
-            told.sort_by_key(|(func, ..)| *func);
-            new.sort_by_key(|new| new.func);
-            let ready = told.into_iter().zip(new).map(|((func, tier, duration_ns, worker, _), new)| Ready {
-                func,
-                tier,
-                code: new.code,
-                duration_ns,
-                worker,
-            });
-            return Err((error, ready.collect()));
-        }
-        let changes: Vec<Change> =
-            told.iter().map(|(func, tier, ..)| self.states[func.index()].published(*tier)).collect();
-        drop(publishing);
-        count(&self.counters.batches);
-        let wanted = self.events.is_wanted(EventKind::FunctionTiered);
-        let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        for ((func, tier, duration_ns, worker, code_size), change) in told.into_iter().zip(changes) {
-            if change.new.reached() == Some(tier) {
-                self.measured[func.index()].set(code_size, duration_ns);
-            }
-            if wanted && change.old.reached() < change.new.reached() {
-                self.events.post(Event {
-                    func: self.module.func_index(func).0,
-                    from_tier: change.old.reached(),
-                    to_tier: Some(tier),
-                    code_size,
-                    duration_ns,
-                    worker,
-                    ..Event::new(EventKind::FunctionTiered)
-                });
-            }
-            self.account(change);
-        }
-        self.events.post(Event { count: functions, code_size: bytes, ..Event::new(EventKind::CompilationChunk) });
-        Ok(())
-    }
-
     /// Whether something that was required will not come, though nothing refused it.
     pub(super) fn gave_up(&self) -> bool {
         // Relaxed: who asks has seen that nothing is outstanding, which comes after.
@@ -449,14 +348,18 @@ impl Compilation {
         self.count_discarded();
     }
 
-    /// Asks for a tier; whether a unit is to be queued.
+    /// Asks for a tier; whether a unit is to be queued. Nothing is required any more of what has stopped. (Who
+    /// finds out too late queues a unit, which is discarded.)
     pub(super) fn request(&self, func: DefinedFunc, tier: Tier, priority: u8) -> bool {
+        if self.stopped().is_some() {
+            return false;
+        }
         // Counted before it can be uncounted: the number must not pass through 0.
         self.top.change(1);
         let (change, queue) = self.states[func.index()].request(tier, priority);
         self.account(change);
         self.top.change(-1);
-        queue && self.stopped().is_none()
+        queue
     }
 
     /// Allows one more compilation by the top tier; see [`State::allow_again`].
@@ -525,52 +428,22 @@ impl Compilation {
         // Relaxed: a statistic.
         self.units.fetch_add(difference as usize, Ordering::Relaxed);
     }
-
-    /// Has every function start again, with `clear` dropping the code. Refused while somebody publishes. Code that
-    /// is being compiled meanwhile is published as the first of its function.
-    pub(super) fn restart(&self, clear: impl FnOnce() -> Result<()>) -> Result<()> {
-        // Acquire: pairs with the Release of publishers: what they published is seen, and dropped.
-        let claimed = self.publishing.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
-        claimed.map_err(|_| Error::Busy { what: "functions of the module are being published" })?;
-        let cleared = clear();
-        if cleared.is_ok() {
-            // Relaxed: nobody compiles a whole module that exists.
-            self.whole.store(0, Ordering::Relaxed);
-            self.failures.lock().clear();
-            for (state, measured) in self.states.iter().zip(&self.measured) {
-                measured.set(0, 0);
-                self.account(state.cleared());
-            }
-        }
-        // Release: pairs with the Acquire of publishers.
-        self.publishing.store(0, Ordering::Release);
-        cleared
-    }
-
-    /// Keeps `restart` out, or waits for it, which takes a few stores per function.
-    fn begin_publishing(&self) -> Publishing<'_> {
-        let add = |count| match count {
-            // The thread that drops the code is not in this process.
-            CLEARING if self.is_inherited() => Some(1),
-            CLEARING => None,
-            count => Some(count + 1),
-        };
-        while self.publishing.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_err() {
-            yield_now();
-        }
-        Publishing(&self.publishing)
-    }
 }
 
-/// In place of the number of publishers: the code is being dropped.
-const CLEARING: usize = usize::MAX;
+#[cfg(test)]
+impl Compilation {
+    /// All that was compiled, before linking.
+    pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        self.recorded.lock().clone()
+    }
 
-/// Code of a module is being published, and its states follow.
-struct Publishing<'a>(&'a AtomicUsize);
+    /// Whether calls are linked directly.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) != 0
+    }
 
-impl Drop for Publishing<'_> {
-    fn drop(&mut self) {
-        // Release: pairs with the Acquire in `restart`.
-        self.0.fetch_sub(1, Ordering::Release);
+    /// Takes code away from publishers, as one that is about to publish it does.
+    pub(super) fn hold_ready(&self, func: DefinedFunc, tier: Tier) -> Option<Ready> {
+        self.publishers[tier as usize - 1].take(|ready| ready.func == func)
     }
 }

@@ -31,5 +31,8 @@ mod wake;
 #[cfg(all(test, loom))]
 mod loom_tests;
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 /// Stack of a compiling thread: Cranelift recurses on deep expression trees.
 pub(crate) const COMPILE_STACK: usize = 8 << 20;

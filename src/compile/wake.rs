@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::lock::Lock;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering, Site, fence_at};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, Site, fence_at, model_failed};
 use Ordering::Relaxed;
 
 #[cfg(loom)]
@@ -134,7 +134,7 @@ impl Ticket<'_> {
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        if self.used {
+        if self.used || model_failed() {
             return;
         }
         let mut list = self.wake.list.lock();

@@ -46,22 +46,11 @@ pub const MODES: &[Mode] = &[
             config.strategy = Strategy::Lazy;
         },
     },
-    Mode { name: "baseline", adjust: |config| config.tiers = Tiers::Baseline },
     Mode {
-        name: "native",
+        name: "portable",
         adjust: |config| {
             config.tiers = Tiers::Baseline;
-            config.baseline = BaselineChoice::Native;
-        },
-    },
-    Mode {
-        name: "native-plain",
-        adjust: |config| {
-            config.tiers = Tiers::Baseline;
-            config.baseline = BaselineChoice::Native;
-            config.signals = false;
-            config.memory_mode = MemoryMode::Explicit;
-            config.avx = false;
+            config.baseline = BaselineChoice::Portable;
         },
     },
     Mode {
@@ -86,7 +75,45 @@ pub const MODES: &[Mode] = &[
             config.strategy = Strategy::Lazy;
         },
     },
+    Mode {
+        name: "baseline",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "baseline-signals-off",
+        adjust: |config| {
+            baseline(config);
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
+        name: "baseline-no-avx",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Guarded;
+            config.avx = false;
+            config.strategy = Strategy::Lazy;
+        },
+    },
+    Mode {
+        name: "baseline-moving",
+        adjust: |config| {
+            baseline(config);
+            config.memory_mode = MemoryMode::Explicit;
+            config.memory_moves = true;
+        },
+    },
 ];
+
+/// The engine's own baseline compiler, and no other.
+fn baseline(config: &mut Config) {
+    config.tiers = Tiers::Baseline;
+    config.baseline = BaselineChoice::Native;
+}
 
 /// A module in text form, instantiated alone in a store of its own.
 pub struct Fixture {

@@ -259,6 +259,7 @@ pub fn module(op: &Operator, rng: &mut Rng) -> (String, Vec<Case>) {
     if op.results == [ValType::I32] {
         writer.conditions(&tuples);
     }
+    writer.surroundings(&tuples, rng);
     writer.text.push(')');
     (writer.text, writer.cases)
 }
@@ -285,6 +286,10 @@ enum Source {
     FirstParam,
     Constant(Val),
     Memory,
+    /// As `Memory`, and brought to its place in the frame by a block that follows.
+    Spilled,
+    /// An i32 whose register has ones in the upper half; otherwise a parameter.
+    Dirty,
 }
 
 struct Operands(Vec<Source>);
@@ -307,12 +312,91 @@ impl Writer<'_> {
         let results = list("result", &self.op.results);
         self.open(name, &results);
         for (position, (source, ty)) in operands.0.iter().zip(&self.op.params).enumerate() {
-            if matches!(source, Source::Memory) {
+            if matches!(source, Source::Memory | Source::Spilled) {
                 let at = OPERAND_ADDRESS + position * OPERAND_STRIDE;
                 let _ = writeln!(self.text, "({ty}.store offset={at} (i32.const 0) (local.get {position}))");
             }
         }
         self.apply(operands);
+        self.text.push_str(")\n");
+        self.calls(name, tuples);
+    }
+
+    /// Functions that a compiler with one pass may get wrong: operands in every kind of place, with nothing left to
+    /// hold them, and results that are not used or that go straight into a local.
+    fn surroundings(&mut self, tuples: &[Vec<Val>], rng: &mut Rng) {
+        let all = |source| Operands::all(self.op, source);
+        let (spilled, dirty, loaded, params) =
+            (all(Source::Spilled), all(Source::Dirty), all(Source::Memory), all(Source::Param));
+        let few: Vec<Vec<Val>> = (0..48).map(|_| rng.pick(tuples).clone()).collect();
+        self.function("spilled", &spilled, &few);
+        if self.op.params.contains(&ValType::I32) {
+            self.function("dirty", &dirty, &few);
+        }
+        for (name, operands) in [("pressure", &params), ("pressure_loaded", &loaded), ("pressure_spilled", &spilled)] {
+            self.under_pressure(name, operands, &few);
+        }
+
+        // What the operator does is all that remains of it.
+        self.open("unused", "(result i32)");
+        self.apply(&params);
+        self.text.push_str(&"(drop) ".repeat(self.op.results.len()));
+        self.text.push_str("(i32.const 7))\n");
+        self.calls("unused", &few);
+
+        // In a loop, where locals live in registers; the result replaces an operand where the types allow it.
+        let [result] = self.op.results[..] else { return };
+        for (name, target) in [("looped", self.op.params.len()), ("replaced", 0)] {
+            if target == 0 && self.op.params[0] != result {
+                continue;
+            }
+            self.open(name, &list("result", &[result]));
+            let _ = writeln!(self.text, "(local {result}) (loop ");
+            self.apply(&params);
+            let _ = writeln!(self.text, "(local.set {target})) (local.get {target}))");
+            self.calls(name, &few);
+        }
+    }
+
+    /// The operator above so many operands of each class that they take all registers; they must survive it.
+    fn under_pressure(&mut self, name: &str, operands: &Operands, tuples: &[Vec<Val>]) {
+        const HELD: usize = 18;
+        const AT: usize = 1024;
+        let results = list("result", &self.op.results);
+        self.open(name, &results);
+        let first = self.op.params.len();
+        for ty in &self.op.results {
+            let _ = write!(self.text, "(local {ty}) ");
+        }
+        self.text.push_str("(local $int i64) (local $float f64)\n");
+        for (position, (source, ty)) in operands.0.iter().zip(&self.op.params).enumerate() {
+            if matches!(source, Source::Memory | Source::Spilled) {
+                let at = OPERAND_ADDRESS + position * OPERAND_STRIDE;
+                let _ = writeln!(self.text, "({ty}.store offset={at} (i32.const 0) (local.get {position}))");
+            }
+        }
+        for held in 0..HELD {
+            let at = AT + 8 * held;
+            let _ = writeln!(self.text, "(i64.store (i32.const {at}) (i64.const {}))", 1 << held);
+        }
+        for held in 0..HELD {
+            let at = AT + 8 * held;
+            let _ = write!(self.text, "(i64.load (i32.const {at})) (f64.convert_i64_s (i64.load (i32.const {at}))) ");
+        }
+        self.apply(operands);
+        for result in (0..self.op.results.len()).rev() {
+            let _ = write!(self.text, "(local.set {}) ", first + result);
+        }
+        // All of them must be what they were.
+        for held in (0..HELD).rev() {
+            let _ = write!(self.text, "(local.set $float) (local.set $int) ");
+            let expected = format!("(f64.eq (local.get $float) (f64.const {}))", 1 << held);
+            let both = format!("(i32.and (i64.eq (local.get $int) (i64.const {})) {expected})", 1 << held);
+            let _ = writeln!(self.text, "(if (i32.eqz {both}) (then (unreachable))) ");
+        }
+        for result in 0..self.op.results.len() {
+            let _ = write!(self.text, "(local.get {}) ", first + result);
+        }
         self.text.push_str(")\n");
         self.calls(name, tuples);
     }
@@ -351,6 +435,15 @@ impl Writer<'_> {
                     let at = OPERAND_ADDRESS + position * OPERAND_STRIDE;
                     write!(self.text, "({ty}.load offset={at} (i32.const 0)) ")
                 }
+                Source::Spilled => {
+                    let at = OPERAND_ADDRESS + position * OPERAND_STRIDE;
+                    write!(self.text, "({ty}.load offset={at} (i32.const 0)) (block) ")
+                }
+                Source::Dirty if *ty == ValType::I32 => {
+                    let extended = format!("(i64.extend_i32_u (local.get {position}))");
+                    write!(self.text, "(i32.wrap_i64 (i64.xor {extended} (i64.const 0x8765432100000000))) ")
+                }
+                Source::Dirty => write!(self.text, "(local.get {position}) "),
             };
         }
         let _ = writeln!(self.text, "({}) ", self.op.text);

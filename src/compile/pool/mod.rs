@@ -22,6 +22,10 @@
 //! A child has no workers. It finds all locks free and the queues whole (`lock.rs`), and nobody else runs its
 //! units: [`Pool::add_units`] says so.
 
+#[cfg(all(test, not(loom)))]
+mod end_tests;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod session;
 mod stats;
 #[cfg(all(test, not(loom)))]
@@ -36,8 +40,8 @@ use std::time::{Duration, Instant};
 use super::lock::Lock;
 use super::queue::{Entry, Queues, Shuffle, Source};
 use super::wake::Wake;
-use crate::sync::{AtomicUsize, Ordering, Site, fence_at, generation, yield_now};
-use Ordering::Relaxed;
+use crate::sync::Ordering::Relaxed;
+use crate::sync::{AtomicUsize, generation, model_failed, yield_now};
 use session::Session;
 use stats::Counters;
 
@@ -341,8 +345,25 @@ impl<C: Client> Pool<C> {
     }
 }
 
+#[cfg(loom)]
+impl<C: Client> Pool<C> {
+    /// A model's thread is a worker until the pool is shut down. `counted` before it begins.
+    pub(super) fn model_worker(&self, lane: Lane, slot: usize) {
+        self.0.model_worker(lane, slot);
+    }
+
+    /// So many threads of a model will be workers of the lane.
+    pub(super) fn model_workers(&self, lane: Lane, count: usize) {
+        self.0.threads.lock().model_started(count);
+        self.0.lane(lane).queues.grow_to(count);
+    }
+}
+
 impl<C: Client> Drop for Pool<C> {
     fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
         self.0.shutdown(None);
     }
 }
@@ -356,6 +377,9 @@ pub struct Waiting<'a, C: Client> {
 
 impl<C: Client> Drop for Waiting<'_, C> {
     fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
         // Relaxed: workers of the top tier that were held up are woken below, after a fence.
         self.shared.waiting.fetch_sub(1, Relaxed);
         if self.lane == Lane::Baseline && self.shared.waiting_for_baseline.fetch_sub(1, Relaxed) == 1 {
@@ -390,8 +414,8 @@ impl<C: Client> Shared<C> {
 
     /// Sees to it that somebody runs `count` units that were added.
     fn added(self: &Arc<Self>, lane: Lane, count: usize) -> Runner {
-        // Partner: the fence in `shutdown`. Either it finds the units, or they are discarded here.
-        fence_at(Site::AddFence, Ordering::SeqCst);
+        // Relaxed: the queues' locks order it. A shutdown that has looked at the queue of a unit before the unit
+        // came shows that it closes; then the units are discarded here.
         if self.is_closing() {
             self.discard_all();
             return Runner::Nobody;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::super::queue::Entry;
 use super::{Client, Lane, Pending, Shared};
 use crate::sync::Ordering::Relaxed;
+use crate::sync::model_failed;
 
 /// The slot of host threads.
 const HELPER: usize = 0;
@@ -123,6 +124,9 @@ impl<'a, C: Client> Session<'a, C> {
 
 impl<C: Client> Drop for Session<'_, C> {
     fn drop(&mut self) {
+        if model_failed() {
+            return;
+        }
         self.publish();
         if self.slot == HELPER
             && let Some(context) = self.context.take()

@@ -4,21 +4,27 @@
 //! work for it. They end when the pool is shut down.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::session::Session;
 use super::{Client, Executor, Lane, Runner, Shared, Task};
 use crate::compile::COMPILE_STACK;
-use crate::sync::Ordering::{self, Relaxed};
-use crate::sync::{Site, fence_at, lower_priority, without_host_signals};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::{lower_priority, model_failed, without_host_signals};
+
+#[cfg(loom)]
+use loom::thread::{self, JoinHandle, ThreadId};
+#[cfg(not(loom))]
+use std::thread::{self, JoinHandle, ThreadId};
 
 /// What runs at the moment.
 pub(super) struct Threads {
     lanes: [LaneThreads; 2],
     handles: Vec<JoinHandle<()>>,
-    /// Threads and tasks that have begun and have not ended.
+    /// Threads and tasks that have begun, or been started, and have not ended.
     running: usize,
+    /// Those of them that have begun.
+    ids: Vec<ThreadId>,
 }
 
 #[derive(Default)]
@@ -33,7 +39,12 @@ impl Threads {
     pub(super) fn new(workers: usize) -> Threads {
         // The last one is used first.
         let lane = || LaneThreads { started: 0, free: (1..=workers).rev().collect() };
-        Threads { lanes: [lane(), lane()], handles: Vec::new(), running: 0 }
+        Threads { lanes: [lane(), lane()], handles: Vec::new(), running: 0, ids: Vec::new() }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn model_started(&mut self, count: usize) {
+        self.running += count;
     }
 
     /// Threads and tasks at work or asleep.
@@ -64,7 +75,20 @@ impl<C: Client> Shared<C> {
         self.lane(lane).queues.active() > self.config.workers
     }
 
+    /// Models start their threads themselves.
+    #[cfg(loom)]
+    fn start_thread(self: &Arc<Self>, _lane: Lane) -> Runner {
+        Runner::Workers
+    }
+
+    /// Runs a worker on the calling thread.
+    #[cfg(loom)]
+    pub(super) fn model_worker(self: &Arc<Self>, lane: Lane, slot: usize) {
+        self.clone().work(lane, slot);
+    }
+
     /// Starts a thread unless all have been.
+    #[cfg(not(loom))]
     fn start_thread(self: &Arc<Self>, lane: Lane) -> Runner {
         let mut threads = self.threads.lock();
         let started = threads.lanes[lane as usize].started;
@@ -87,7 +111,7 @@ impl<C: Client> Shared<C> {
 
     /// Body of a thread.
     fn work(self: Arc<Self>, lane: Lane, slot: usize) {
-        let running = Running(&self);
+        let running = Running::new(&self);
         if lane == Lane::Top {
             lower_priority();
         }
@@ -145,9 +169,9 @@ impl<C: Client> Shared<C> {
     /// See [`super::Pool::shutdown`].
     pub(super) fn shutdown(self: &Arc<Self>, timeout: Option<Duration>) -> bool {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // Relaxed: the fence orders it. Its partner: the fence in `added`.
+        // Relaxed: the locks of queues and threads order it for whoever adds units or starts threads (`added`,
+        // `start_thread`), the fences of `wake_all` for whoever goes to sleep.
         self.closing.store(1, Relaxed);
-        fence_at(Site::ShutdownFence, Ordering::SeqCst);
         self.discard_all();
         self.lanes.iter().for_each(|lane| lane.wake.wake_all());
         self.progress.wake_all();
@@ -157,8 +181,7 @@ impl<C: Client> Shared<C> {
             return true;
         }
         let me = thread::current().id();
-        let is_own = |handle: &JoinHandle<()>| handle.thread().id() == me;
-        let rest = usize::from(self.threads.lock().handles.iter().any(is_own));
+        let rest = self.threads.lock().ids.iter().filter(|id| **id == me).count();
         let all_ended = || self.threads.lock().running <= rest;
         while !all_ended() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -172,7 +195,7 @@ impl<C: Client> Shared<C> {
         let handles = std::mem::take(&mut self.threads.lock().handles);
         for handle in handles {
             // A thread that waited for itself would wait for ever; it ends by itself. Errors: it panicked.
-            if !is_own(&handle) {
+            if handle.thread().id() != me {
                 let _ = handle.join();
             }
         }
@@ -191,9 +214,28 @@ fn thread_name(lane: Lane, slot: usize) -> String {
 /// A thread or task that counts as running.
 struct Running<'a, C: Client>(&'a Arc<Shared<C>>);
 
+impl<'a, C: Client> Running<'a, C> {
+    /// For the current thread, which has been counted.
+    fn new(shared: &'a Arc<Shared<C>>) -> Self {
+        shared.threads.lock().ids.push(thread::current().id());
+        Running(shared)
+    }
+}
+
 impl<C: Client> Drop for Running<'_, C> {
     fn drop(&mut self) {
-        self.0.threads.lock().running -= 1;
+        if model_failed() {
+            return;
+        }
+        {
+            let mut threads = self.0.threads.lock();
+            threads.running -= 1;
+            let me = thread::current().id();
+            // A task that runs in place may be inside another one of the same thread.
+            if let Some(index) = threads.ids.iter().rposition(|id| *id == me) {
+                threads.ids.remove(index);
+            }
+        }
         self.0.progress.wake_all();
     }
 }
@@ -215,7 +257,7 @@ impl<C: Client> Lease<C> {
             }
             threads.running += 1;
         }
-        let running = Running(&shared);
+        let running = Running::new(&shared);
         let mut session = Session::worker(&shared, shared.worker(lane, self.slot), self.slot);
         while let Some(entry) = shared.take(lane, self.slot) {
             session.run(lane, entry);

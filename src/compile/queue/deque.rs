@@ -1,31 +1,32 @@
 //! The queue of one slot: whoever owns the slot takes the newest unit, others steal the newest half.
 //!
-//! Not here: counts, and which slot is asked (`queue`).
+//! Not here: which slot is asked (`queue`).
 
 use std::cmp::Ordering;
 
 use super::super::lock::{Guard, Lock};
+use super::Counts;
 
 /// What a slot's queue can do. One set of tests (`queue/tests.rs`) runs on every implementation.
 pub(crate) trait UnitQueue<T>: Default + Send + Sync {
     /// Adds units, the last one as the newest.
-    fn push(&self, units: Vec<T>);
+    fn push(&self, units: Vec<T>, counts: &Counts);
 
     /// Takes a unit.
-    fn pop(&self, pick: Pick) -> Option<T>;
+    fn pop(&self, pick: Pick, counts: &Counts) -> Option<T>;
 
     /// Takes the newer half of this queue, the odd one included: the oldest of them is the result, the others
     /// go to `thief` as its newest, in their order. Also says how many were taken.
-    fn steal_half(&self, thief: &Self) -> Option<(T, usize)>;
+    fn steal_half(&self, thief: &Self, counts: &Counts) -> Option<(T, usize)>;
 
     /// As `steal_half`, but only of the units that are `wanted`.
-    fn steal_half_of(&self, thief: &Self, wanted: &dyn Fn(&T) -> bool) -> Option<(T, usize)>;
+    fn steal_half_of(&self, thief: &Self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Option<(T, usize)>;
 
     /// The newest unit that is `wanted`.
-    fn pop_of(&self, wanted: &dyn Fn(&T) -> bool) -> Option<T>;
+    fn pop_of(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Option<T>;
 
     /// Takes out all units that are `wanted`.
-    fn remove(&self, wanted: &dyn Fn(&T) -> bool) -> Vec<T>;
+    fn remove(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Vec<T>;
 
     /// How often somebody had to wait for the queue.
     fn contended(&self) -> u64;
@@ -53,33 +54,34 @@ impl<T> Default for LockedDeque<T> {
 }
 
 impl<T: Send> UnitQueue<T> for LockedDeque<T> {
-    fn push(&self, units: Vec<T>) {
-        self.0.lock().extend(units);
-    }
-
-    fn pop(&self, pick: Pick) -> Option<T> {
+    fn push(&self, units: Vec<T>, counts: &Counts) {
         let mut own = self.0.lock();
-        match pick {
-            Pick::Newest => own.pop(),
-            Pick::Random(_) if own.is_empty() => None,
-            Pick::Random(random) => {
-                let index = (random % own.len() as u64) as usize;
-                Some(own.remove(index))
-            }
-        }
+        counts.added(units.len());
+        own.extend(units);
     }
 
-    fn steal_half(&self, thief: &Self) -> Option<(T, usize)> {
+    fn pop(&self, pick: Pick, counts: &Counts) -> Option<T> {
+        let mut own = self.0.lock();
+        let index = match pick {
+            Pick::Newest => own.len().checked_sub(1)?,
+            Pick::Random(random) => random.checked_rem(own.len() as u64)? as usize,
+        };
+        counts.taken();
+        Some(own.remove(index))
+    }
+
+    fn steal_half(&self, thief: &Self, counts: &Counts) -> Option<(T, usize)> {
         let (mut from, mut to) = self.lock_both(thief)?;
         let kept = from.len() / 2;
         let mut taken = from.drain(kept..);
         let first = taken.next()?;
         let count = 1 + taken.len();
         to.extend(taken);
+        counts.taken();
         Some((first, count))
     }
 
-    fn steal_half_of(&self, thief: &Self, wanted: &dyn Fn(&T) -> bool) -> Option<(T, usize)> {
+    fn steal_half_of(&self, thief: &Self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Option<(T, usize)> {
         let (mut from, mut to) = self.lock_both(thief)?;
         let all = from.iter().filter(|unit| wanted(unit)).count();
         let mut kept = all / 2;
@@ -91,17 +93,22 @@ impl<T: Send> UnitQueue<T> for LockedDeque<T> {
         let first = taken.next()?;
         let before = to.len();
         to.extend(taken);
+        counts.taken();
         Some((first, 1 + to.len() - before))
     }
 
-    fn pop_of(&self, wanted: &dyn Fn(&T) -> bool) -> Option<T> {
+    fn pop_of(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Option<T> {
         let mut own = self.0.lock();
         let index = own.iter().rposition(wanted)?;
+        counts.taken();
         Some(own.remove(index))
     }
 
-    fn remove(&self, wanted: &dyn Fn(&T) -> bool) -> Vec<T> {
-        self.0.lock().extract_if(.., |unit| wanted(unit)).collect()
+    fn remove(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Vec<T> {
+        let mut own = self.0.lock();
+        let removed: Vec<T> = own.extract_if(.., |unit| wanted(unit)).collect();
+        counts.removed(removed.len());
+        removed
     }
 
     fn contended(&self) -> u64 {

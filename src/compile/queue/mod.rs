@@ -11,13 +11,9 @@
 //! In: units. Out: the same units, each once. Not here: threads (`pool`), and whether a unit is still wanted
 //! (the claim in the state word of its function).
 //!
-//! # Counts
-//!
-//! A unit is counted after it has been added and discounted after it has been taken; in between the count may
-//! be off, even below zero, but it never misses a unit for good: whoever adds looks for sleepers after he has
-//! counted, and whoever goes to sleep looks at the count after he has registered (`wake.rs`). When nobody is
-//! adding or taking, the count is exact.
+//! The counts are exact at any time (`counts.rs`).
 
+mod counts;
 mod deque;
 mod ranked;
 mod shuffle;
@@ -27,10 +23,11 @@ mod tests;
 pub(crate) use deque::{LockedDeque, Pick, UnitQueue};
 pub(crate) use shuffle::Shuffle;
 
+use counts::Counts;
 use ranked::Ranked;
 
 use crate::sync::AtomicUsize;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A unit whose body has more bytes is big. V8's figure: some 1 % of functions, and half of the work.
 pub(super) const BIG_UNIT: u32 = 4096;
@@ -74,10 +71,7 @@ pub(crate) struct Queues<U, Q = LockedDeque<Entry<U>>> {
     active: AtomicUsize,
     /// The slot that gets the next batch.
     next_add: AtomicUsize,
-    /// Units that are queued; see above.
-    count: AtomicUsize,
-    /// Units that were taken and are not done with.
-    in_flight: AtomicUsize,
+    counts: Counts,
     /// Units that were added since nothing was queued: what the publish limits are computed from.
     declared: AtomicUsize,
     priority: Ranked<Entry<U>>,
@@ -98,8 +92,7 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
             slots: (0..slots.max(1)).map(slot).collect(),
             active: AtomicUsize::new(1),
             next_add: AtomicUsize::new(0),
-            count: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            counts: Counts::default(),
             declared: AtomicUsize::new(0),
             priority: Ranked::default(),
             big: Ranked::default(),
@@ -126,80 +119,60 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
         self.declared.store(declared + count, Relaxed);
         let (big, small): (Vec<_>, Vec<_>) = units.into_iter().partition(Entry::is_big);
         if !big.is_empty() {
-            self.big.push(big.into_iter().map(|entry| (u64::from(entry.size), entry)));
+            self.big.push(big.into_iter().map(|entry| (u64::from(entry.size), entry)), &self.counts);
         }
         match shuffle {
             Some(shuffle) => {
                 for batch in shuffle.split(small) {
-                    self.slots[shuffle.below(self.active())].units.push(batch);
+                    self.slots[shuffle.below(self.active())].units.push(batch, &self.counts);
                 }
             }
             None if small.is_empty() => {}
             None => {
                 // Relaxed: any slot will do; the queues' locks hand the units over.
                 let slot = self.next_add.fetch_add(1, Relaxed) % self.active();
-                self.slots[slot].units.push(small);
+                self.slots[slot].units.push(small, &self.counts);
             }
         }
-        self.counted(count);
     }
 
     /// Adds a unit that goes before others. The highest goes first.
     pub(crate) fn add_priority(&self, entry: Entry<U>, priority: u64) {
-        self.priority.push(std::iter::once((priority, entry)));
-        self.counted(1);
+        self.priority.push(std::iter::once((priority, entry)), &self.counts);
     }
 
-    fn counted(&self, count: usize) {
-        // Release: partner is the Acquire in `len`; who sees the count sees the hints of the heaps, too.
-        self.count.fetch_add(count, Release);
-    }
-
-    /// Accounts for a unit that was taken: it is in flight before it leaves the count, so that nobody takes
-    /// the lane for idle in between.
-    fn discounted<T>(&self, taken: T) -> T {
-        // Relaxed: the next line hands it over.
-        self.in_flight.fetch_add(1, Relaxed);
-        // Release: partner is the Acquire in `len`.
-        self.count.fetch_sub(1, Release);
-        taken
-    }
-
-    /// Accounts for units that were taken and are done with.
+    /// Units that were taken are done with.
     pub(crate) fn finished(&self, count: usize) {
-        // Release: partner is the Acquire in `in_flight`; who sees the lane idle sees what was published.
-        self.in_flight.fetch_sub(count, Release);
+        self.counts.finished(count);
     }
 
     /// Units that were taken and are not done with.
     pub(crate) fn in_flight(&self) -> usize {
-        // Acquire: partner is the Release in `finished`.
-        self.in_flight.load(Acquire)
+        self.counts.in_flight()
     }
 
     /// The next unit for the worker of `slot`.
     pub(crate) fn take(&self, slot: usize, shuffle: Option<&Shuffle>) -> Option<(Entry<U>, Source)> {
         let shared_first = shuffle.is_none_or(|shuffle| shuffle.below(4) != 0);
-        let found = if shared_first {
+        if shared_first {
             self.take_shared().or_else(|| self.take_small(slot, shuffle))
         } else {
             self.take_small(slot, shuffle).or_else(|| self.take_shared())
-        };
-        found.map(|found| self.discounted(found))
+        }
     }
 
     fn take_shared(&self) -> Option<(Entry<U>, Source)> {
-        let priority = self.priority.pop().map(|entry| (entry, Source::Priority));
-        priority.or_else(|| self.big.pop().map(|entry| (entry, Source::Big)))
+        let priority = self.priority.pop(&self.counts).map(|entry| (entry, Source::Priority));
+        priority.or_else(|| self.big.pop(&self.counts).map(|entry| (entry, Source::Big)))
     }
 
     fn take_small(&self, slot: usize, shuffle: Option<&Shuffle>) -> Option<(Entry<U>, Source)> {
         let own = &self.slots[slot].units;
         let pick = shuffle.map_or(Pick::Newest, |shuffle| Pick::Random(shuffle.next()));
-        if let Some(entry) = own.pop(pick) {
+        if let Some(entry) = own.pop(pick, &self.counts) {
             return Some((entry, Source::Own));
         }
-        self.steal(slot, shuffle, |victim| victim.steal_half(own))
+        self.steal(slot, shuffle, |victim| victim.steal_half(own, &self.counts))
     }
 
     /// Tries the other slots in turn, from where the last theft ended.
@@ -224,30 +197,25 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
     pub(crate) fn take_of(&self, slot: usize, module: u64) -> Option<(Entry<U>, Source)> {
         let wanted = |entry: &Entry<U>| entry.module == module;
         let own = &self.slots[slot].units;
-        let found = (self.priority.pop_of(&wanted).map(|entry| (entry, Source::Priority)))
-            .or_else(|| self.big.pop_of(&wanted).map(|entry| (entry, Source::Big)))
-            .or_else(|| own.pop_of(&wanted).map(|entry| (entry, Source::Own)))
-            .or_else(|| self.steal(slot, None, |victim| victim.steal_half_of(own, &wanted)));
-        found.map(|found| self.discounted(found))
+        (self.priority.pop_of(&wanted, &self.counts).map(|entry| (entry, Source::Priority)))
+            .or_else(|| self.big.pop_of(&wanted, &self.counts).map(|entry| (entry, Source::Big)))
+            .or_else(|| own.pop_of(&wanted, &self.counts).map(|entry| (entry, Source::Own)))
+            .or_else(|| self.steal(slot, None, |victim| victim.steal_half_of(own, &wanted, &self.counts)))
     }
 
     /// Takes out all units that are `wanted`.
     pub(crate) fn remove(&self, wanted: &dyn Fn(&Entry<U>) -> bool) -> Vec<Entry<U>> {
-        let mut removed = self.priority.remove(wanted);
-        removed.extend(self.big.remove(wanted));
+        let mut removed = self.priority.remove(wanted, &self.counts);
+        removed.extend(self.big.remove(wanted, &self.counts));
         for slot in &self.slots {
-            removed.extend(slot.units.remove(wanted));
+            removed.extend(slot.units.remove(wanted, &self.counts));
         }
-        // Relaxed: units fewer, which hand nothing over.
-        self.count.fetch_sub(removed.len(), Relaxed);
         removed
     }
 
-    /// Units that are queued: exact while nobody adds or takes any.
+    /// Units that are queued.
     pub(crate) fn len(&self) -> usize {
-        // Acquire: partner are the Releases in `counted` and `discounted`. Below zero: taken before it was counted.
-        let count = self.count.load(Acquire);
-        if (count as isize) < 0 { 0 } else { count }
+        self.counts.queued()
     }
 
     /// Units with a priority that are queued.

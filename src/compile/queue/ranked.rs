@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::super::lock::Lock;
+use super::Counts;
 use crate::sync::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -56,30 +57,32 @@ impl<T> Default for Ranked<T> {
 }
 
 impl<T> Ranked<T> {
-    pub(crate) fn push(&self, units: impl Iterator<Item = (u64, T)>) {
+    pub(crate) fn push(&self, units: impl Iterator<Item = (u64, T)>, counts: &Counts) {
         let mut heap = self.heap.lock();
+        let before = heap.items.len();
         for (rank, unit) in units {
             let number = heap.next;
             heap.next += 1;
             heap.items.push(Item { rank, number, unit });
         }
-        // Relaxed: a hint. Whoever goes to sleep asks for the total count after a fence (`wake.rs`), and comes
-        // back here if a unit has been counted.
+        // Relaxed: a hint. Whoever goes to sleep asks for the count (`counts.rs`) first, which shows it, too.
         self.len.store(heap.items.len(), Relaxed);
+        counts.added(heap.items.len() - before);
     }
 
-    pub(crate) fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self, counts: &Counts) -> Option<T> {
         if self.len.load(Relaxed) == 0 {
             return None;
         }
         let mut heap = self.heap.lock();
         let item = heap.items.pop()?;
         self.len.store(heap.items.len(), Relaxed);
+        counts.taken();
         Some(item.unit)
     }
 
     /// The highest unit that is `wanted`.
-    pub(crate) fn pop_of(&self, wanted: &dyn Fn(&T) -> bool) -> Option<T> {
+    pub(crate) fn pop_of(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Option<T> {
         if self.len.load(Relaxed) == 0 {
             return None;
         }
@@ -91,16 +94,18 @@ impl<T> Ranked<T> {
         let item = items.swap_remove(index);
         heap.items = items.into();
         self.len.store(heap.items.len(), Relaxed);
+        counts.taken();
         Some(item.unit)
     }
 
     /// Takes out all units that are `wanted`.
-    pub(crate) fn remove(&self, wanted: &dyn Fn(&T) -> bool) -> Vec<T> {
+    pub(crate) fn remove(&self, wanted: &dyn Fn(&T) -> bool, counts: &Counts) -> Vec<T> {
         let mut heap = self.heap.lock();
         let (removed, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut heap.items).into_vec().into_iter().partition(|item| wanted(&item.unit));
         heap.items = kept.into();
         self.len.store(heap.items.len(), Relaxed);
+        counts.removed(removed.len());
         removed.into_iter().map(|item| item.unit).collect()
     }
 

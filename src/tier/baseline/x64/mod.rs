@@ -6,7 +6,11 @@
 
 pub(crate) mod asm;
 pub(crate) mod forms;
+#[cfg(test)]
+mod forms_tests;
 pub(crate) mod locked;
+#[cfg(test)]
+mod oracle;
 pub(crate) mod pool;
 pub(crate) mod regs;
 pub(crate) mod sse;
