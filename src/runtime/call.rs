@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::enter::{enter_wasm, stack_pointer};
 use super::float_env;
-use super::func::{Func, FuncObject};
+use super::func::{Floats, Func, FuncObject, FuncOwner};
 use super::store::{Store, StoreInner};
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Activation, VmFuncRef};
@@ -79,10 +79,10 @@ impl<'a> Quick<'a> {
                 return Went::Nowhere;
             }
             // A limit that differs was poisoned by a request.
-            if (*vm).stack_limit.load(Ordering::Relaxed) != (*inner).stack_limit
-                || self.func.trampoline == 0
-                || !float_env::is_default()
-            {
+            if (*vm).stack_limit.load(Ordering::Relaxed) != (*inner).stack_limit || self.func.trampoline == 0 {
+                return Went::Nowhere;
+            }
+            if self.func.floats != Floats::None && !float_env::is_default() {
                 return Went::Nowhere;
             }
             let prev = std::ptr::null_mut();
@@ -100,7 +100,7 @@ impl<'a> Quick<'a> {
     /// As for `call`.
     #[inline(always)]
     pub(crate) unsafe fn call_nested(self, values: *mut RawVal) -> Went {
-        let FuncObject { funcref, trampoline, .. } = *self.func;
+        let FuncObject { funcref, trampoline, floats, .. } = *self.func;
         let inner = self.store.as_ptr();
         let sp = stack_pointer();
         // SAFETY: as in `call`.
@@ -116,8 +116,10 @@ impl<'a> Quick<'a> {
                 || trampoline == 0
                 || (*vm).float_env != 0
                 || !bounds.contains(sp)
-                || !float_env::is_default()
             {
+                return Went::Nowhere;
+            }
+            if floats != Floats::None && !float_env::is_default() {
                 return Went::Nowhere;
             }
             let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
@@ -161,6 +163,11 @@ impl StoreInner {
             let object = (*this).funcs.at_mut(index);
             if object.trampoline == 0 {
                 object.trampoline = (*this).engine.entry_trampoline(&object.ty)?;
+                if let FuncOwner::Instance(owner) = object.owner
+                    && (*this).instances.at(owner).is_integer_leaf(object.funcref)
+                {
+                    object.floats = Floats::None;
+                }
             }
             let (funcref, trampoline) = (object.funcref, object.trampoline);
             StoreInner::enter(this, funcref, trampoline, values)

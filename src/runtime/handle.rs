@@ -211,8 +211,8 @@ impl<T> Slab<T> {
     #[inline(always)]
     pub(super) fn seek(&self, handle: Handle) -> Option<&T> {
         let entry = self.entries.get(handle.index() as usize)?;
-        // No handle of another kind, store or generation is equal, and 0 is nobody's.
-        if entry.name == handle.0 && entry.name != 0 { entry.value.as_ref() } else { None }
+        // No handle of another kind, store or generation is equal. Where there is no object, the name is 0.
+        if entry.name == handle.0 { entry.value.as_ref() } else { None }
     }
 
     /// The object behind a handle, checked.
