@@ -23,6 +23,8 @@ mod engines;
 mod memory;
 #[path = "differential/operators.rs"]
 mod operators;
+#[path = "differential/programs.rs"]
+mod programs;
 #[path = "differential/relaxed.rs"]
 mod relaxed;
 #[path = "differential/smith.rs"]
@@ -49,6 +51,10 @@ const THREAD_STACK: usize = 16 << 20;
 /// Random modules of an ordinary run, and of a proof.
 const SLICE: u64 = 3000;
 const PROOF: u64 = 1_000_000;
+
+/// Programs of an ordinary run, and of a proof. Each makes 24 calls.
+const PROGRAMS: u64 = 300;
+const PROGRAMS_PROOF: u64 = 45_000;
 
 /// Both engines, ours in every mode.
 struct Engines {
@@ -106,7 +112,7 @@ fn keep(name: &str, wasm: &[u8], mismatch: &str) -> String {
     format!("{name}: {mismatch} (in target/differential)")
 }
 
-/// Makes all calls of a module in both engines and compares everything.
+/// As [`attempt`]; the reference must be able to run the module.
 fn compare(
     engines: &Engines,
     mode: usize,
@@ -115,9 +121,26 @@ fn compare(
     nans: Nans,
     coverage: &mut Coverage,
 ) -> Result<(), Mismatch> {
+    match attempt(engines, mode, wasm, cases, nans, coverage)? {
+        Verdict::Same => Ok(()),
+        Verdict::Inconclusive => Err(Mismatch("the module was not instantiated".into())),
+    }
+}
+
+/// Makes all calls of a module in both engines and compares everything. Inconclusive if the reference has too
+/// little room for the module.
+fn attempt(
+    engines: &Engines,
+    mode: usize,
+    wasm: &[u8],
+    cases: &[Case],
+    nans: Nans,
+    coverage: &mut Coverage,
+) -> Result<Verdict, Mismatch> {
     let mut pair = match Pair::new(&engines.ours[mode], &engines.reference, wasm)? {
         Ok(pair) => pair,
-        Err(verdict) => return Err(Mismatch(format!("the module was not instantiated: {verdict:?}"))),
+        Err(Verdict::Inconclusive) => return Ok(Verdict::Inconclusive),
+        Err(Verdict::Same) => return Err(Mismatch("both refused the module".into())),
     };
     for case in cases {
         let (verdict, _) = pair.call(&case.export, &case.args, nans)?;
@@ -137,7 +160,7 @@ fn compare(
             coverage.add(module, func);
         }
     }
-    Ok(())
+    Ok(Verdict::Same)
 }
 
 /// The modes that a case runs in: all of them in a proof, otherwise some that change from case to case, both
@@ -252,6 +275,35 @@ fn every_operator_agrees_with_the_reference() {
     assert!(errors.is_empty(), "{}", errors.join("\n"));
     let missing = coverage.missing();
     assert!(missing.is_empty(), "never executed: {missing:?}");
+}
+
+/// Programs that press on registers, stack and control flow do the same in both engines.
+#[test]
+fn programs_agree_with_the_reference() {
+    let engines = Engines::new();
+    let operators: Vec<_> = operators::operators().into_iter().filter(|op| op.values.is_none()).collect();
+    let start = env_number("UPDRAFT_SEED_START").unwrap_or(0);
+    let count = env_number("UPDRAFT_PROGRAMS").unwrap_or(if proving() { PROGRAMS_PROOF } else { PROGRAMS });
+    let compared = AtomicU64::new(0);
+    let (coverage, errors) = in_parallel(start..start + count, |seed, coverage| {
+        let (text, cases) = programs::module(&operators, seed);
+        let wasm = parse(&text);
+        for mode in modes_of(seed) {
+            let verdict = attempt(&engines, mode, &wasm, &cases, Nans::Exact, coverage)
+                .map_err(|error| keep(&format!("program-{seed}-{}", MODES[mode].name), &wasm, &error.0))?;
+            // Relaxed: read after the threads have ended.
+            compared.fetch_add(u64::from(verdict == Verdict::Same), Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    let (kinds, places) = coverage.totals();
+    let compared = compared.into_inner();
+    println!(
+        "{count} programs, {compared} comparisons: {kinds} operators, in {places} places of functions that were executed"
+    );
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    assert!(compared >= count * 2, "too few programs were compared");
+    assert!(count < PROGRAMS || kinds > 380, "{kinds} operators");
 }
 
 /// A NaN result has the one canonical bit pattern when the engine is told so.

@@ -1,4 +1,4 @@
-//! Machine code of the optimising tier, as recorded in `tests/disas/*.wat`.
+//! Machine code of both tiers, as recorded in `tests/disas/*.wat`.
 //!
 //! A file is a module with comments:
 //!
@@ -22,6 +22,7 @@ use updraft::abi::vmctx::VmLayout;
 use updraft::config::Config;
 use updraft::error::Result;
 use updraft::module::{Features, decode};
+use updraft::tier::baseline::{self, BaselineCompiler};
 use updraft::tier::compiled::CompiledCode;
 use updraft::tier::top::{Bounds, CallLinkage, HostKind, Scratch, TopCompiler};
 use updraft::types::DefinedFunc;
@@ -37,6 +38,8 @@ struct Setup {
 /// What is recorded.
 enum Subject {
     Functions,
+    /// Functions, in the baseline tier, whose compiler is the engine's own.
+    Baseline,
     /// The bridges between the host and WebAssembly, for each type of the module.
     Trampolines,
 }
@@ -53,6 +56,7 @@ impl Setup {
                 "explicit" => setup.bounds = Bounds::Explicit,
                 "signals off" => (setup.config.signals, setup.bounds) = (false, Bounds::Explicit),
                 "interrupts" => setup.config.interrupts = true,
+                "baseline" => setup.subject = Subject::Baseline,
                 "trampolines" => setup.subject = Subject::Trampolines,
                 "lazy" => setup.linkage = CallLinkage::Slot,
                 other => panic!("unknown setting: {other}"),
@@ -78,6 +82,15 @@ fn compile(name: &str, source: &str, setup: &Setup) -> String {
             let layout = VmLayout::new(&module);
             for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
                 let code = compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage);
+                list(format!("function {}", module.func_index(func).0), code);
+            }
+        }
+        Subject::Baseline => {
+            let layout = VmLayout::new(&module);
+            let compiler = BaselineCompiler::new(&setup.config, setup.bounds).expect("the machine has x86-64-v2");
+            let mut scratch = baseline::Scratch::default();
+            for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
+                let code = compiler.compile_function(&mut scratch, &module, &layout, func);
                 list(format!("function {}", module.func_index(func).0), code);
             }
         }

@@ -166,7 +166,7 @@ pub unsafe extern "C" fn updraft_module_wait_ready(
 }
 
 /// Waits until nothing that was asked for is outstanding, and compiles meanwhile: every function has its target tier, or
-/// cannot have it, or the work was cancelled.
+/// cannot have it, or the work was cancelled. Repeated compilations (`updraft_module_allow_again`) are not waited for.
 ///
 /// Fails as `updraft_module_wait_ready` does. Any thread. Since 0.1.
 #[unsafe(no_mangle)]

@@ -359,6 +359,12 @@ impl Compilation {
         let (change, queue) = self.states[func.index()].request(tier, priority);
         self.account(change);
         self.top.change(-1);
+        if queue && self.stopped().is_some() {
+            // Stopped meanwhile: there will be no unit, so nothing may count as queued or outstanding.
+            self.account(self.states[func.index()].unqueued(tier));
+            self.account(self.states[func.index()].abandon());
+            return false;
+        }
         queue
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Not here: what one module has done (`compilation`), threads and queues (`pool`).
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -143,10 +144,8 @@ impl Pipeline {
     /// Waits until nothing of a module is outstanding, compiling its functions meanwhile.
     pub fn wait_finished(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
         match self.wait_ready(compilation, deadline) {
-            Waited::Done => {
-                let lane = if compilation.lowest() == Tier::Top { Lane::Baseline } else { Lane::Top };
-                self.pool.help_until(lane, compilation.id(), deadline, &|| compilation.is_finished())
-            }
+            // Of both tiers: a host may ask for either.
+            Waited::Done => self.pool.help_all_until(compilation.id(), deadline, &|| compilation.is_finished()),
             waited => waited,
         }
     }
@@ -175,6 +174,29 @@ impl Pipeline {
             Waited::Done => Err(compilation.take_unpublished().unwrap_or(Error::Cancelled)),
             waited => Ok(waited),
         }
+    }
+
+    /// Waits until functions that were asked for have a tier, or nobody is at them any more.
+    pub fn wait_settled(
+        &self,
+        compilation: &Arc<Compilation>,
+        funcs: &[DefinedFunc],
+        tier: Tier,
+        deadline: Option<Instant>,
+    ) -> Waited {
+        let is_settled = |func: DefinedFunc| {
+            let word = compilation.look(func);
+            word.reached() >= Some(tier) || !(word.is_queued(tier) || word.is_in_flight(tier))
+        };
+        // Settled functions are not looked at again.
+        let settled = Cell::new(0);
+        let done = || {
+            let more = funcs[settled.get()..].iter().take_while(|func| is_settled(**func)).count();
+            settled.set(settled.get() + more);
+            settled.get() == funcs.len()
+        };
+        let lane = if tier == compilation.lowest() { Lane::Baseline } else { Lane::Top };
+        self.pool.help_until(lane, compilation.id(), deadline, &done)
     }
 
     /// Asks for a tier of a function, before others of lower priority. True: it is under way, or there.

@@ -70,6 +70,15 @@ impl CompiledModule {
     /// Fails if one will not have it.
     pub fn wait_tiers(&self, funcs: &[FuncIndex], tier: Tier, deadline: Option<Instant>) -> Result<Waited> {
         self.request_tiers(funcs, tier, 0)?;
+        let module = self.module();
+        let defined: Vec<DefinedFunc> = funcs.iter().filter_map(|func| module.defined_func(*func)).collect();
+        let waited = on_compile_stack(self.engine(), || {
+            Ok(self.engine().pipeline().wait_settled(self.compilation(), &defined, tier, deadline))
+        })?;
+        if waited != Waited::Done {
+            return Ok(waited);
+        }
+        // What has not got it by now, either fails or is tried once more.
         for func in funcs.iter().filter(|func| !self.has_tier(**func, tier)) {
             match self.wait_tier(*func, tier, deadline)? {
                 Waited::Done => {}

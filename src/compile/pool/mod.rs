@@ -300,6 +300,17 @@ impl<C: Client> Pool<C> {
         })
     }
 
+    /// As `help_until`, running the units of a module in both lanes, baseline units first.
+    pub fn help_all_until(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
+        let shared = &self.0;
+        let _waiting = self.waiting(Lane::Top);
+        let mut session = Session::helper(shared);
+        shared.wait(deadline, done, &mut || {
+            let found = Lane::ALL.into_iter().find_map(|lane| Some((lane, shared.take_of(lane, module)?)));
+            found.map(|(lane, entry)| session.run(lane, entry)).is_some() || session.publish()
+        })
+    }
+
     /// Sleeps until `done` says so, running nothing.
     pub fn wait_until(&self, lane: Lane, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
         let _waiting = self.waiting(lane);

@@ -143,7 +143,8 @@ impl Emit<'_> {
         while pending.destinations != 0 {
             if let Some(dst) = pending.ready() {
                 let source = pending.remove(dst);
-                self.asm.mov_rr(Width::W64, Gpr(dst as u8), Gpr(source));
+                let width = moves.gprs[dst].map_or(Width::W64, |entry| width(entry.ty));
+                self.asm.mov_rr(width, Gpr(dst as u8), Gpr(source));
                 continue;
             }
             // Only cycles are left, in which every register is one source and one destination.

@@ -104,6 +104,7 @@ impl<'a> Emit<'a> {
         let params = self.block_params(ty).len();
         self.flush();
         self.materialise_from(self.entries.len() - params);
+        self.enter_loop(self.control.len());
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
     }
@@ -195,7 +196,7 @@ impl<'a> Emit<'a> {
         let results = self.block_results(ty);
         match kind {
             ControlKind::Function => return self.end_function(),
-            ControlKind::Loop(_) => {}
+            ControlKind::Loop(_) => self.leave_loop(depth),
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
                 if self.reachable {

@@ -149,7 +149,11 @@ impl Emit<'_> {
         let mut depth = 0u32;
         loop {
             match self.peek() {
-                0x02..=0x04 => depth += 1,
+                0x02 | 0x04 => depth += 1,
+                0x03 => {
+                    depth += 1;
+                    self.loop_index += 1;
+                }
                 0x05 if depth == 0 => return,
                 0x0b if depth == 0 => return,
                 0x0b => depth -= 1,

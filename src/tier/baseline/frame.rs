@@ -14,11 +14,11 @@
 //!
 //! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
 
-use super::call::{ArgPlace, ArgPlaces};
+use super::call::{ArgPlace, ArgPlaces, Moves};
 use super::decode;
-use super::stack::{NO_PIN, in_xmm, width};
+use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, VMCTX};
+use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, Set, VMCTX, Xmm};
 use super::{Emit, Local};
 use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
@@ -36,12 +36,6 @@ const COVERED_OUTGOING: u32 = 1024;
 
 /// Locals with a home that are zeroed one by one; more are zeroed in a loop.
 const UNROLLED_ZEROS: u32 = 32;
-
-/// Callee-saved registers that locals are pinned to, in the order in which they are taken.
-const PINS: [Gpr; 4] = [Gpr::RBX, Gpr::R12, Gpr::R13, MEMORY];
-
-/// Sum of the weights of a local that make saving and restoring a register worth while.
-const PIN_WEIGHT: u32 = 4;
 
 /// Where things are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +81,7 @@ impl Frame {
         Mem::base(Gpr::RBP, self.result_pointer.expect("the results go through a pointer"))
     }
 
-    fn save(&mut self, reg: Gpr) {
+    pub(crate) fn save(&mut self, reg: Gpr) {
         self.saved[usize::from(self.saved_count)] = reg.0;
         self.saved_count += 1;
     }
@@ -130,12 +124,12 @@ impl<'a> Emit<'a> {
 
     fn read_locals(&mut self, ty: &FuncType) {
         self.locals.reserve(self.analysis.local_count as usize);
-        self.locals.extend(ty.params().iter().map(|&ty| Local { ty, pin: NO_PIN }));
+        self.locals.extend(ty.params().iter().map(|&ty| Local::at_home(ty)));
         let mut at = 0;
         for _ in 0..decode::u32_at(self.code, &mut at) {
             let count = decode::u32_at(self.code, &mut at) as usize;
             let ty = decode::val_type_at(self.code, &mut at);
-            self.locals.resize(self.locals.len() + count, Local { ty, pin: NO_PIN });
+            self.locals.resize(self.locals.len() + count, Local::at_home(ty));
         }
         debug_assert_eq!(self.locals.len(), self.analysis.local_count as usize);
         debug_assert_eq!(at, self.pc);
@@ -144,30 +138,6 @@ impl<'a> Emit<'a> {
     /// Whether the function keeps the base of memory 0 in its register.
     fn uses_memory0(&self) -> bool {
         self.has(BodyFlags::MEMORY0)
-    }
-
-    /// Gives registers to the locals that are used most.
-    fn choose_pins(&mut self) {
-        let count = if self.uses_memory0() { PINS.len() - 1 } else { PINS.len() };
-        let mut best = [(0u32, 0u32); PINS.len()];
-        for (index, local) in self.locals.iter().enumerate() {
-            let weight = self.known.weight(index as u32);
-            if weight < PIN_WEIGHT || weight <= best[count - 1].0 || in_xmm(local.ty) {
-                continue;
-            }
-            let mut place = count - 1;
-            while place > 0 && best[place - 1].0 < weight {
-                best[place] = best[place - 1];
-                place -= 1;
-            }
-            best[place] = (weight, index as u32);
-        }
-        for (&(weight, local), reg) in best[..count].iter().zip(PINS) {
-            if weight != 0 {
-                self.locals[local as usize].pin = reg.0;
-                self.frame.save(reg);
-            }
-        }
     }
 
     fn lay_out(&mut self, ty: &FuncType) {
@@ -238,36 +208,66 @@ impl<'a> Emit<'a> {
         }
     }
 
-    /// Brings the parameters where the locals live.
+    /// Brings the parameters where the locals live: those at home first, because pins may be registers that carry
+    /// parameters. The upper half of an i32 is dropped.
     fn take_params(&mut self, ty: &FuncType) {
         let mut places = ArgPlaces::new(ty);
-        let pointer = places.result_pointer();
+        if let Some(reg) = places.result_pointer() {
+            let home = self.frame.result_pointer_mem();
+            self.asm.store(Width::W64, home, reg);
+        }
+        let mut moves = Moves::default();
+        let mut pinned = false;
         for (index, &ty) in ty.params().iter().enumerate() {
             let home = self.frame.local_mem(index as u32);
             let pin = self.locals[index].pin;
             self.asm.reserve(64);
             match places.next(ty) {
-                // Pins are callee-saved registers, which carry no parameters. The upper half of an i32 is dropped.
-                ArgPlace::Gpr(reg) if pin != NO_PIN => self.asm.mov_rr(width(ty), Gpr(pin), reg),
+                ArgPlace::Gpr(reg) if pin != NO_PIN => {
+                    moves.add_gpr(Gpr(pin), Entry::register(ty, reg.0, Upper::Unknown));
+                    pinned = true;
+                }
                 ArgPlace::Gpr(reg) => self.asm.store(width(ty), home, reg),
+                // No parameter comes in a vector register that is a pin.
+                ArgPlace::Xmm(reg) if pin != NO_PIN => self.move_xmm(Xmm(pin), reg),
                 ArgPlace::Xmm(reg) => self.store_xmm(ty, home, reg),
-                ArgPlace::Stack(offset) => {
-                    let source = Mem::base(Gpr::RBP, 16 + offset as i32);
-                    if in_xmm(ty) {
-                        self.load_xmm(ty, SCRATCH_XMM, source);
-                        self.store_xmm(ty, home, SCRATCH_XMM);
-                    } else if pin != NO_PIN {
-                        self.asm.load(width(ty), Gpr(pin), source);
-                    } else {
-                        self.asm.load(width(ty), SCRATCH, source);
-                        self.asm.store(width(ty), home, SCRATCH);
-                    }
+                ArgPlace::Stack(_) => {}
+            }
+        }
+        if pinned {
+            self.move_all(&moves);
+            for local in &self.locals[..ty.params().len()] {
+                // A saved register is never one that carries a parameter: the move has dropped the upper half.
+                if width(local.ty) == Width::W32 && !in_xmm(local.ty) && Set::TEMPS.has(local.pin & 15) {
+                    self.asm.mov_rr(Width::W32, Gpr(local.pin & 15), Gpr(local.pin & 15));
                 }
             }
         }
-        if let Some(reg) = pointer {
-            let home = self.frame.result_pointer_mem();
-            self.asm.store(Width::W64, home, reg);
+        if places.stack_bytes() != 0 {
+            self.take_stack_params(ty);
+        }
+    }
+
+    fn take_stack_params(&mut self, ty: &FuncType) {
+        let mut places = ArgPlaces::new(ty);
+        for (index, &ty) in ty.params().iter().enumerate() {
+            let ArgPlace::Stack(offset) = places.next(ty) else { continue };
+            self.asm.reserve(64);
+            let source = Mem::base(Gpr::RBP, 16 + offset as i32);
+            let home = self.frame.local_mem(index as u32);
+            let pin = self.locals[index].pin;
+            match (in_xmm(ty), pin) {
+                (true, NO_PIN) => {
+                    self.load_xmm(ty, SCRATCH_XMM, source);
+                    self.store_xmm(ty, home, SCRATCH_XMM);
+                }
+                (true, pin) => self.load_xmm(ty, Xmm(pin), source),
+                (false, NO_PIN) => {
+                    self.asm.load(width(ty), SCRATCH, source);
+                    self.asm.store(width(ty), home, SCRATCH);
+                }
+                (false, pin) => self.asm.load(width(ty), Gpr(pin), source),
+            }
         }
     }
 
@@ -275,13 +275,14 @@ impl<'a> Emit<'a> {
     fn zero_locals(&mut self, first: u32) {
         let end = self.locals.len() as u32;
         let mut homes = 0;
-        for local in &self.locals[first as usize..] {
+        for index in first..end {
+            let local = self.locals[index as usize];
             if local.pin == NO_PIN {
                 homes += 1;
-            } else {
-                self.asm.reserve(16);
-                self.asm.zero(Gpr(local.pin));
+                continue;
             }
+            self.asm.reserve(16);
+            if in_xmm(local.ty) { self.zero_xmm(Xmm(local.pin)) } else { self.asm.zero(Gpr(local.pin)) }
         }
         if homes == 0 {
             return;

@@ -63,9 +63,11 @@ impl Emit<'_> {
             self.store_entry(value, home);
         } else if in_xmm(local.ty) {
             self.load_xmm_entry(Xmm(local.pin), value);
+            self.write_through(index);
         } else {
             // 32 bits of an i32, so that the upper half of a pin is always 0.
             self.load_entry(Gpr(local.pin), value);
+            self.write_through(index);
         }
     }
 
@@ -83,7 +85,7 @@ impl Emit<'_> {
     fn target_of_set(&mut self, opcode: u8) -> Option<Target> {
         let mut at = self.pc + 1;
         let local = super::decode::u32_at(self.code, &mut at);
-        let Some(&super::Local { ty, pin }) = self.locals.get(local as usize) else { unreachable!("validated") };
+        let Some(&super::Local { ty, pin, .. }) = self.locals.get(local as usize) else { unreachable!("validated") };
         if pin == NO_PIN || in_xmm(ty) {
             return None;
         }
@@ -102,6 +104,7 @@ impl Emit<'_> {
                     self.asm.mov_rr(width(ty), target.pin, reg);
                     self.free(reg);
                 }
+                self.write_through(target.local);
                 if target.tee {
                     self.push(Entry::local(ty, target.local));
                 }
@@ -174,8 +177,9 @@ impl Emit<'_> {
         let target = self.target();
         let commutes = op != Alu::Sub;
         if commutes {
-            let rhs_is_pin = target.is_some_and(|target| self.is_pin(rhs, target.pin));
-            if lhs.kind == Kind::Const || rhs_is_pin || rhs.kind == Kind::Reg && lhs.kind != Kind::Reg {
+            let is_target = |entry| target.is_some_and(|target| self.is_pin(entry, target.pin));
+            let better = rhs.kind == Kind::Reg && lhs.kind != Kind::Reg && !is_target(lhs);
+            if lhs.kind == Kind::Const || is_target(rhs) || better {
                 std::mem::swap(&mut lhs, &mut rhs);
             }
         }

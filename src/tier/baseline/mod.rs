@@ -34,6 +34,7 @@ mod frame;
 mod int;
 mod memory;
 mod operand;
+mod pins;
 mod select;
 mod simd;
 mod simd_arith;
@@ -145,6 +146,14 @@ struct Local {
     ty: ValType,
     /// The register that it lives in, or `stack::NO_PIN`.
     pin: u8,
+    /// Of a pinned local: what its home holds.
+    home: pins::Home,
+}
+
+impl Local {
+    fn at_home(ty: ValType) -> Local {
+        Local { ty, pin: stack::NO_PIN, home: pins::Home::Stale }
+    }
 }
 
 impl BaselineCompiler {
@@ -196,6 +205,9 @@ impl BaselineCompiler {
         }
     }
 }
+
+/// Alignment of entries: as in the optimising tier.
+const ENTRY_ALIGNMENT: u32 = 32;
 
 /// Bytes of scratch that a thread keeps from one function to the next.
 const KEPT_SCRATCH: usize = 4 << 20;
@@ -262,6 +274,9 @@ pub(crate) struct Emit<'a> {
     outgoing_hint: u32,
     /// Whether memory 0 is a 32-bit memory behind guard pages, whose base is in its register.
     guarded_memory0: bool,
+    /// How many `loop` operators have been met, and the pins of the one that is open.
+    loop_index: usize,
+    loop_pins: Option<pins::LoopPins>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
@@ -329,6 +344,8 @@ impl<'a> Emit<'a> {
             operator: 0,
             outgoing_hint,
             guarded_memory0: false,
+            loop_index: 0,
+            loop_pins: None,
             detours,
             table_depths,
             trap_sites,
@@ -351,7 +368,7 @@ impl<'a> Emit<'a> {
     fn finish(self) -> (CompiledCode, Buffers) {
         let code = CompiledCode {
             bytes: self.asm.bytes().to_vec(),
-            alignment: 16,
+            alignment: ENTRY_ALIGNMENT,
             entry_offset: self.frame.entry,
             body_offset: self.frame.body,
             relocations: self.relocations.clone(),

@@ -1,0 +1,215 @@
+//! Which locals live in registers, and where.
+//!
+//! - In a function that calls nothing, the hottest locals are pinned to registers that calls would overwrite, then
+//!   to ones that must be saved; floats and vectors, too.
+//! - In any other function, the hottest integers are pinned to saved registers. In addition, each outermost loop
+//!   that calls nothing pins what it touches to registers that calls would overwrite. Such a pin is loaded in front
+//!   of the loop, and whatever sets the local also stores it at home, so that nothing is to be done where the loop
+//!   is left, by whatever way.
+//!
+//! A pin holds for a whole stretch of code, so that there is nothing to reconcile where ways meet. The upper half of
+//! the pin of an i32 is 0.
+
+use super::Emit;
+use super::stack::{NO_PIN, in_xmm, width};
+use super::x64::regs::{Gpr, MEMORY, Xmm};
+use crate::module::body::{BodyFlags, LoopInfo};
+
+/// Saved registers, in the order in which they are taken; the last one where memory 0 is not used.
+const SAVED: [Gpr; 4] = [Gpr::RBX, Gpr::R12, Gpr::R13, MEMORY];
+
+/// Registers that calls overwrite. Five others are left for operands, which is more than any operator needs.
+const UNSAVED: [Gpr; 3] = [Gpr::RSI, Gpr::RDI, Gpr::R8];
+
+/// Vector registers for pins. Eight others are left for operands.
+const XMMS: [Xmm; 7] = [Xmm(8), Xmm(9), Xmm(10), Xmm(11), Xmm(12), Xmm(13), Xmm(14)];
+
+/// Sum of the weights of a local that makes saving and restoring a register worth while.
+const SAVED_WEIGHT: u32 = 4;
+
+/// What is kept where besides a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// Nothing that counts.
+    Stale,
+    /// The current value, always.
+    Current,
+}
+
+/// The pins of the outermost loop without calls that is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoopPins {
+    /// Its depth.
+    depth: usize,
+    count: usize,
+    locals: [u32; UNSAVED.len() + XMMS.len()],
+}
+
+/// The heaviest few locals, heaviest first.
+#[derive(Clone, Copy)]
+struct Best<const N: usize> {
+    items: [(u32, u32); N],
+    limit: usize,
+}
+
+impl<const N: usize> Best<N> {
+    fn new(limit: usize) -> Best<N> {
+        Best { items: [(0, 0); N], limit }
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, weight: u32, local: u32) {
+        if weight > self.items[self.limit - 1].0 {
+            self.insert(weight, local);
+        }
+    }
+
+    fn insert(&mut self, weight: u32, local: u32) {
+        let mut place = self.limit - 1;
+        while place > 0 && self.items[place - 1].0 < weight {
+            self.items[place] = self.items[place - 1];
+            place -= 1;
+        }
+        self.items[place] = (weight, local);
+    }
+
+    /// Those that are there.
+    fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.items.into_iter().take(self.limit).take_while(|&(weight, _)| weight != 0)
+    }
+}
+
+impl Emit<'_> {
+    /// Whether registers that calls overwrite may be pinned in the whole function.
+    fn calls_nothing(&self) -> bool {
+        !self.has(BodyFlags::CALLS) && !self.has(BodyFlags::ATOMICS)
+    }
+
+    /// Pins locals for the whole function.
+    pub(crate) fn choose_pins(&mut self) {
+        let saved = if self.has(BodyFlags::MEMORY0) { SAVED.len() - 1 } else { SAVED.len() };
+        let unsaved = if self.calls_nothing() { UNSAVED.len() } else { 0 };
+        let mut gprs = Best::<{ SAVED.len() + UNSAVED.len() }>::new(saved + unsaved);
+        let mut xmms = Best::<{ XMMS.len() }>::new(XMMS.len());
+        for (index, local) in self.locals.iter().enumerate() {
+            let weight = self.known.weight(index as u32);
+            if in_xmm(local.ty) { xmms.offer(weight, index as u32) } else { gprs.offer(weight, index as u32) }
+        }
+        for (place, (weight, local)) in gprs.iter().enumerate() {
+            if place < unsaved {
+                self.pin_gpr(local, UNSAVED[place]);
+            } else if weight >= SAVED_WEIGHT {
+                let reg = SAVED[place - unsaved];
+                self.locals[local as usize].pin = reg.0;
+                self.frame.save(reg);
+            }
+        }
+        if unsaved != 0 {
+            for ((_, local), reg) in xmms.iter().zip(XMMS) {
+                self.pin_xmm(local, reg);
+            }
+        }
+    }
+
+    fn pin_gpr(&mut self, local: u32, reg: Gpr) {
+        self.locals[local as usize].pin = reg.0;
+        self.temp_gprs.remove(reg.0);
+        self.free_gprs.remove(reg.0);
+    }
+
+    fn pin_xmm(&mut self, local: u32, reg: Xmm) {
+        self.locals[local as usize].pin = reg.0;
+        self.temp_xmms.remove(reg.0);
+        self.free_xmms.remove(reg.0);
+    }
+
+    /// In front of a loop, all of whose operands are at home: pins what it touches, if it is an outermost one that
+    /// calls nothing. `depth` is the number of blocks around it.
+    pub(crate) fn enter_loop(&mut self, depth: usize) {
+        let index = self.loop_index;
+        self.loop_index += 1;
+        if self.loop_pins.is_some() || self.calls_nothing() || self.has(BodyFlags::ATOMICS) {
+            return;
+        }
+        let LoopInfo { calls, touched, .. } = self.known.loops()[index];
+        if calls == 0 && touched != 0 {
+            self.pin_loop(depth, touched);
+        }
+    }
+
+    #[inline(never)]
+    fn pin_loop(&mut self, depth: usize, mut touched: u64) {
+        let mut gprs = Best::<{ UNSAVED.len() }>::new(UNSAVED.len());
+        let mut xmms = Best::<{ XMMS.len() }>::new(XMMS.len());
+        while touched != 0 {
+            let index = touched.trailing_zeros();
+            touched &= touched - 1;
+            let local = self.locals[index as usize];
+            if local.pin == NO_PIN {
+                let weight = self.known.weight(index);
+                if in_xmm(local.ty) { xmms.offer(weight, index) } else { gprs.offer(weight, index) }
+            }
+        }
+        let mut pins = LoopPins { depth, count: 0, locals: [0; UNSAVED.len() + XMMS.len()] };
+        for ((_, local), reg) in gprs.iter().zip(UNSAVED) {
+            self.asm.load(width(self.locals[local as usize].ty), reg, self.frame.local_mem(local));
+            self.pin_gpr(local, reg);
+            pins.add(local);
+        }
+        for ((_, local), reg) in xmms.iter().zip(XMMS) {
+            self.load_xmm(self.locals[local as usize].ty, reg, self.frame.local_mem(local));
+            self.pin_xmm(local, reg);
+            pins.add(local);
+        }
+        for &local in &pins.locals[..pins.count] {
+            self.locals[local as usize].home = Home::Current;
+        }
+        self.loop_pins = Some(pins);
+    }
+
+    /// At the end of the loop at this depth.
+    #[inline(always)]
+    pub(crate) fn leave_loop(&mut self, depth: usize) {
+        if self.loop_pins.is_some_and(|pins| pins.depth == depth) {
+            self.unpin_loop();
+        }
+    }
+
+    #[inline(never)]
+    fn unpin_loop(&mut self) {
+        let Some(pins) = self.loop_pins.take() else { return };
+        for &index in &pins.locals[..pins.count] {
+            let local = &mut self.locals[index as usize];
+            let (temps, free) = if in_xmm(local.ty) {
+                (&mut self.temp_xmms, &mut self.free_xmms)
+            } else {
+                (&mut self.temp_gprs, &mut self.free_gprs)
+            };
+            temps.insert(local.pin);
+            free.insert(local.pin);
+            local.pin = NO_PIN;
+            local.home = Home::Stale;
+        }
+    }
+
+    /// Stores a local that has just changed in its register, if its home must be current.
+    #[inline(always)]
+    pub(crate) fn write_through(&mut self, index: u32) {
+        let local = self.locals[index as usize];
+        if local.home == Home::Current {
+            let home = self.frame.local_mem(index);
+            if in_xmm(local.ty) {
+                self.store_xmm(local.ty, home, Xmm(local.pin));
+            } else {
+                self.asm.store(width(local.ty), home, Gpr(local.pin));
+            }
+        }
+    }
+}
+
+impl LoopPins {
+    fn add(&mut self, local: u32) {
+        self.locals[self.count] = local;
+        self.count += 1;
+    }
+}
