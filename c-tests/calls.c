@@ -377,11 +377,11 @@ static void all_kinds(updraft_engine_t *engine) {
             }
             OK(updraft_func_call(store, func, args, count, results, count, E));
             for (i = 0; i < count; i++) {
-                static const char zeros[sizeof(updraft_value_t)] = {0};
+                static const uint8_t zero[sizeof results[0].of] = { 0 };
                 size_t size = letters[i] == 'v' ? 16 : letters[i] == 'i' || letters[i] == 'f' ? 4 : 8;
                 CHECK(results[i].kind == args[i].kind && results[i].reserved == 0);
                 CHECK(memcmp(&results[i].of, &args[i].of, size) == 0);
-                CHECK(memcmp((const char *)&results[i].of + size, zeros, sizeof zeros - size) == 0);
+                CHECK(memcmp((const char *)&results[i].of + size, zero, sizeof zero - size) == 0);
             }
         }
         OK(updraft_store_delete(store, E));

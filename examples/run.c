@@ -17,6 +17,8 @@
 #include <time.h>
 #include <updraft.h>
 
+#include "live.h"
+
 enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_TIMEOUT = 124, EXIT_TRAP = 134 };
 
 static const char usage_text[] =
@@ -32,14 +34,23 @@ static const char usage_text[] =
     "What is run, and how:\n"
     "\n"
     "  --invoke NAME            call the export NAME with the arguments, print its results\n"
-    "  --lazy                   compile each function at its first call instead of all at the start\n"
+    "  --strategy NAME          eager (default): compile all at the start; lazy: each function at its first call;\n"
+    "                           background: all, while the program runs; lazy-top: each at its first call, and\n"
+    "                           all again by the optimising compiler in the background\n"
+    "  --lazy                   the same as --strategy lazy\n"
+    "  --compilers NAME         top (default), baseline, or both\n"
     "  --signals=off            no signal handlers: every check is an explicit branch\n"
     "  --explicit-bounds        check memory accesses by branches instead of guard pages\n"
     "  --timeout SECONDS        stop after this time (exit code 124)\n"
     "  --max-memory BYTES       limit of each memory; K, M and G are understood\n"
     "  --max-stack BYTES        limit of the stack\n"
     "\n"
-    "  -v, --stats              say on standard error how long each step took\n"
+    "What it shows, on standard error:\n"
+    "\n"
+    "  --tiers                  a progress bar while compiling (on a terminal), a table of functions at the end\n"
+    "  --trace FILE             write all compilation events to FILE, for Perfetto or chrome://tracing\n"
+    "  -v, --stats              say how long each step took\n"
+    "\n"
     "  --version                print the version\n"
     "  -h, --help               print this text\n"
     "\n"
@@ -59,7 +70,10 @@ typedef struct {
     size_t env_count;
     char **args;
     size_t arg_count;
-    bool lazy, explicit_bounds, signals_off, stats;
+    bool explicit_bounds, signals_off, stats, tiers;
+    const char *trace;
+    updraft_strategy_t strategy;
+    updraft_tiers_t compilers;
     double timeout;
     uint64_t max_memory, max_stack;
 } options_t;
@@ -72,6 +86,8 @@ typedef struct {
     updraft_linker_t *linker;
     updraft_error_t *error;
     const char *name;
+    /* With --tiers and --trace. */
+    live_t live;
 } session_t;
 
 static int fail(int code, const char *format, ...) {
@@ -90,10 +106,15 @@ static void *allocate(size_t count, size_t size) {
     return memory;
 }
 
-static double now(void) {
+/* The clock of the events. */
+static uint64_t now_ns(void) {
     struct timespec time = {0, 0};
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static double seconds(uint64_t begin_ns, uint64_t end_ns) {
+    return (double)(end_ns - begin_ns) * 1e-9;
 }
 
 /* --- The command line ----------------------------------------------------------------------------- */
@@ -127,6 +148,20 @@ static double parse_seconds(const char *text) {
     return seconds;
 }
 
+/* The position of `text` in `names`, which NULL ends. */
+static uint32_t parse_choice(const char *text, const char *option, const char *const *names) {
+    for (uint32_t i = 0; names[i] != NULL; i++)
+        if (strcmp(text, names[i]) == 0) return i;
+    exit(fail(EXIT_USAGE, "%s: there is no '%s'; --help lists what there is", option, text));
+}
+
+static const char *const strategy_names[] = {"eager", "lazy", "background", "lazy-top", NULL};
+static const updraft_strategy_t strategies[] = {UPDRAFT_STRATEGY_EAGER, UPDRAFT_STRATEGY_LAZY,
+                                                UPDRAFT_STRATEGY_EAGER_BACKGROUND,
+                                                UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP};
+static const char *const compiler_names[] = {"top", "baseline", "both", NULL};
+static const updraft_tiers_t compilers[] = {UPDRAFT_TIERS_TOP, UPDRAFT_TIERS_BASELINE, UPDRAFT_TIERS_BOTH};
+
 static void add_dir(options_t *options, const char *text, bool writable) {
     const char *split = strstr(text, "::");
     size_t host_len = split ? (size_t)(split - text) : strlen(text);
@@ -139,6 +174,8 @@ static void add_dir(options_t *options, const char *text, bool writable) {
 static options_t parse(int argc, char **argv) {
     options_t options;
     memset(&options, 0, sizeof options);
+    options.strategy = UPDRAFT_STRATEGY_EAGER;
+    options.compilers = UPDRAFT_TIERS_TOP;
     options.dirs = allocate((size_t)argc, sizeof *options.dirs);
     options.env = allocate((size_t)argc, sizeof *options.env);
     int i = 1;
@@ -155,11 +192,19 @@ static options_t parse(int argc, char **argv) {
                    updraft_target_string());
             exit(0);
         } else if (strcmp(argv[i], "--lazy") == 0) {
-            options.lazy = true;
+            options.strategy = UPDRAFT_STRATEGY_LAZY;
+        } else if (strcmp(argv[i], "--tiers") == 0) {
+            options.tiers = true;
         } else if (strcmp(argv[i], "--explicit-bounds") == 0) {
             options.explicit_bounds = true;
         } else if (strcmp(argv[i], "--stats") == 0 || strcmp(argv[i], "-v") == 0) {
             options.stats = true;
+        } else if ((value = option_value(argc, argv, &i, "--strategy")) != NULL) {
+            options.strategy = strategies[parse_choice(value, "--strategy", strategy_names)];
+        } else if ((value = option_value(argc, argv, &i, "--compilers")) != NULL) {
+            options.compilers = compilers[parse_choice(value, "--compilers", compiler_names)];
+        } else if ((value = option_value(argc, argv, &i, "--trace")) != NULL) {
+            options.trace = value;
         } else if ((value = option_value(argc, argv, &i, "--signals")) != NULL) {
             options.signals_off = strcmp(value, "off") == 0;
             if (!options.signals_off && strcmp(value, "on") != 0)
@@ -262,7 +307,8 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
     updraft_config_t *config = NULL;
     updraft_error_t **error = &session->error;
     updraft_status_t status = updraft_config_new(&config, error);
-    if (!status && options->lazy) status = updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, error);
+    if (!status) status = updraft_config_set_strategy(config, options->strategy, error);
+    if (!status) status = updraft_config_set_tiers(config, options->compilers, error);
     if (!status && options->signals_off) status = updraft_config_set_signals(config, 0, error);
     if (!status && options->explicit_bounds)
         status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);
@@ -408,15 +454,48 @@ static int invoke(session_t *session, const options_t *options, updraft_func_t f
     return code;
 }
 
+/* Calls what is to be called, and gives the exit code. */
+static int run_instance(session_t *session, const options_t *options, updraft_instance_t instance) {
+    updraft_extern_t item;
+    memset(&item, 0, sizeof item);
+    const char *name = options->invoke ? options->invoke : "_start";
+    updraft_status_t status =
+        updraft_instance_export(session->store, instance, name, strlen(name), &item, &session->error);
+    if (status == UPDRAFT_STATUS_NOT_FOUND && !options->invoke)
+        return fail(EXIT_ERROR, "%s is not a command (no export _start); --invoke calls another export", session->name);
+    if (status) return report(session, "looking into");
+    if (item.kind != UPDRAFT_KIND_FUNC) return fail(EXIT_ERROR, "%s: the export %s is not a function", session->name, name);
+
+    updraft_extern_t init;
+    if (options->invoke && strcmp(name, "_initialize") != 0 &&
+        updraft_instance_export(session->store, instance, "_initialize", 11, &init, NULL) == UPDRAFT_STATUS_OK &&
+        init.kind == UPDRAFT_KIND_FUNC) {
+        /* A WASI reactor: to be called once, before anything else. */
+        if (call(session, options, init.handle, NULL, 0, NULL, 0)) return report(session, "initialising");
+    }
+    if (options->invoke) return invoke(session, options, item.handle);
+    if (call(session, options, item.handle, NULL, 0, NULL, 0)) return report(session, "running");
+    return 0;
+}
+
 static int run(session_t *session, const options_t *options) {
     size_t len = 0;
-    double start = now();
+    uint64_t start = now_ns();
     uint8_t *bytes = read_file(options->file, &len);
     if (make_engine(session, options)) return free(bytes), report(session, "making an engine for");
-    updraft_status_t status = updraft_module_new(session->engine, bytes, len, &session->module, &session->error);
+    bool live = options->tiers || options->trace != NULL;
+    updraft_status_t status = UPDRAFT_STATUS_OK;
+    if (live) status = live_begin(&session->live, session->engine, options->trace != NULL, &session->error);
+    if (!status && live) {
+        status = live_load(&session->live, session->engine, bytes, len, &session->module, &session->error);
+    } else if (!status) {
+        status = updraft_module_new(session->engine, bytes, len, &session->module, &session->error);
+    }
     free(bytes);
     if (status) return report(session, "cannot load");
-    double compiled = now();
+    /* The table needs no events. */
+    if (options->trace == NULL) live_end(&session->live);
+    uint64_t compiled = now_ns();
 
     updraft_instance_t instance = 0;
     if (make_store(session, options) || updraft_linker_new(session->engine, &session->linker, &session->error) ||
@@ -424,42 +503,27 @@ static int run(session_t *session, const options_t *options) {
         return report(session, "preparing");
     if (updraft_linker_instantiate(session->linker, session->store, session->module, &instance, &session->error))
         return report(session, "cannot instantiate");
-    double ready = now();
+    uint64_t ready = now_ns();
 
-    updraft_extern_t item;
-    memset(&item, 0, sizeof item);
-    const char *name = options->invoke ? options->invoke : "_start";
-    status = updraft_instance_export(session->store, instance, name, strlen(name), &item, &session->error);
-    if (status == UPDRAFT_STATUS_NOT_FOUND && !options->invoke)
-        return fail(EXIT_ERROR, "%s is not a command (no export _start); --invoke calls another export", session->name);
-    if (status) return report(session, "looking into");
-    if (item.kind != UPDRAFT_KIND_FUNC) return fail(EXIT_ERROR, "%s: the export %s is not a function", session->name, name);
-
-    int code = 0;
-    updraft_extern_t init;
-    if (options->invoke && strcmp(name, "_initialize") != 0 &&
-        updraft_instance_export(session->store, instance, "_initialize", 11, &init, NULL) == UPDRAFT_STATUS_OK &&
-        init.kind == UPDRAFT_KIND_FUNC) {
-        /* A WASI reactor: to be called once, before anything else. */
-        if (call(session, options, init.handle, NULL, 0, NULL, 0)) code = report(session, "initialising");
-    }
-    if (code == 0) {
-        if (options->invoke) {
-            code = invoke(session, options, item.handle);
-        } else if (call(session, options, item.handle, NULL, 0, NULL, 0)) {
-            code = report(session, "running");
-        }
-    }
+    int code = run_instance(session, options, instance);
+    uint64_t end = now_ns();
     fflush(stdout);
     if (options->stats) {
         size_t compiled_count = 0, func_count = 0, code_size = 0;
         updraft_module_compiled_count(session->module, &compiled_count, NULL);
         updraft_module_func_count(session->module, &func_count, NULL);
         updraft_module_code_size(session->module, &code_size, NULL);
-        fprintf(stderr, "run: load and compile %.3f s, instantiate %.6f s, run %.3f s\n", compiled - start,
-                ready - compiled, now() - ready);
+        fprintf(stderr, "run: load and compile %.3f s, instantiate %.6f s, run %.3f s\n", seconds(start, compiled),
+                seconds(compiled, ready), seconds(ready, end));
         fprintf(stderr, "run: %zu bytes of WebAssembly, %zu functions, %zu of them compiled to %zu bytes\n", len,
                 func_count, compiled_count, code_size);
+    }
+    if (options->tiers) live_table(session->module);
+    if (options->trace != NULL) {
+        live_phase_t phases[] = {{"load", start, compiled}, {"instantiate", compiled, ready}, {"run", ready, end}};
+        live_drain(&session->live);
+        if (!live_trace(&session->live, session->module, options->trace, start, phases, 3))
+            return fail(EXIT_ERROR, "%s: %s", options->trace, errno ? strerror(errno) : "no memory for the events");
     }
     return code;
 }
@@ -470,6 +534,7 @@ int main(int argc, char **argv) {
     memset(&session, 0, sizeof session);
     session.name = options.file;
     int code = run(&session, &options);
+    live_end(&session.live);
     updraft_error_delete(session.error);
     updraft_linker_delete(session.linker);
     updraft_store_delete(session.store, NULL);

@@ -597,6 +597,10 @@ typedef struct updraft_event_t {
    * Which worker did the work, from 1; `UPDRAFT_NO_WORKER`.
    */
   uint32_t worker;
+  /**
+   * When the work began, by the clock of `time_ns`.
+   */
+  uint64_t began_ns;
 } updraft_event_t;
 
 /**
@@ -1556,7 +1560,8 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_COMPILATION_CHUNK 5
 
 /**
- * Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `duration_ns`, `worker`.
+ * Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `began_ns`, `duration_ns`,
+ * `worker`.
  */
 #define UPDRAFT_EVENT_FUNCTION_TIERED 6
 
@@ -2379,7 +2384,7 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
  * `1 << UPDRAFT_EVENT_...` of the kinds that are wanted, or is `UPDRAFT_EVENT_MASK_ALL`.
  *
  * The state events of the past come first, those of the future follow, without a gap. Up to `capacity` events (1 to
- * 1048576, 64 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
+ * 1048576, about 80 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
  * Writes to `out` a subscription owned by the caller (`updraft_subscription_delete`). Fails with MISUSE (also for a mask
  * of no kind) and LIMIT. Any thread. Since 0.1.
  */
@@ -2554,9 +2559,10 @@ updraft_status_t updraft_module_new_with_options(const struct updraft_engine_t *
  * for it. `options` may be NULL, and are copied.
  *
  * With `release` NULL the bytes are copied (and `env` is not used). Otherwise they must stay as they are until
- * `release` is called with `env`, which happens once, as soon as the engine has what it needs, or has given up, on the
- * thread where that happens: a worker, one that waits for the job, or one that cancels or deletes it; it may be called
- * before this function returns. On failure of this function it is not called.
+ * `release` is called with `env`, which happens once, as soon as the engine does not need them any more: with the end of
+ * the module (functions are compiled from them, and memories filled), after text was parsed, or when the job has failed;
+ * on the thread where that happens: a worker, one that waits for the job, or one that deletes an object; it may be
+ * called before this function returns. On failure of this function it is not called.
  * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails with MISUSE and BUSY (the options); what is wrong
  * with the module, `updraft_job_wait` tells. Any thread. Since 0.1.
  */

@@ -10,6 +10,7 @@ macro_rules! index_types {
         pub struct $name(pub u32);
         impl $name {
             /// The index as a position in a slice.
+            #[inline]
             pub fn index(self) -> usize { self.0 as usize }
         } )*
     };
@@ -97,11 +98,13 @@ impl FuncType {
     }
 
     /// Types of the parameters.
+    #[inline]
     pub fn params(&self) -> &[ValType] {
         &self.types[..self.param_count as usize]
     }
 
     /// Types of the results.
+    #[inline]
     pub fn results(&self) -> &[ValType] {
         &self.types[self.param_count as usize..]
     }

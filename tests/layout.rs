@@ -39,7 +39,8 @@ fn struct_facts() -> Facts {
             struct_size, func_index, func_offset, module_offset, func_name, func_name_len, module_name, module_name_len, tier, reserved
         }
         events::updraft_event_t {
-            size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker
+            size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker,
+            began_ns
         }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }

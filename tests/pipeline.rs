@@ -475,3 +475,32 @@ fn loading_and_unloading_leaves_nothing_behind() {
     assert!(after.0.mappings <= before.0.mappings + 8, "{before:?} {after:?}");
     assert!(after.0.resident <= before.0.resident + (8 << 20), "{before:?} {after:?}");
 }
+
+/// Bytes that the host holds are read in place, and let go with the last that may need them.
+#[test]
+fn bytes_of_the_host_are_released_once_and_not_before_the_module_is_gone() {
+    let engine = Engine::new(config(Tiers::Both, Strategy::Lazy)).unwrap();
+    let released = Arc::new(AtomicUsize::new(0));
+    let bytes = held(&functions(20), &released);
+    let address = (*bytes).as_ref().as_ptr();
+    let job = Job::start(&engine, bytes, ModuleOptions::default());
+    let module = job.wait(None).unwrap().unwrap();
+    assert_eq!(module.module().bytes().as_ptr(), address, "not copied");
+    drop(job);
+    module.tier_up_all().unwrap();
+    module.wait_finished(None).unwrap();
+    let mut store = Store::new(&engine).unwrap();
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    check(&mut store, instance, 19);
+    drop(module);
+    assert_eq!(released.load(Ordering::Relaxed), 0, "the instance may compile more");
+    drop(store);
+    while !engine.is_idle() {
+        std::thread::yield_now();
+    }
+    assert_eq!(released.load(Ordering::Relaxed), 1);
+    // A job that fails lets them go as well, and so does one that is given up.
+    let invalid = Arc::new(Held(b"\0asm\x01\0\0\0\xff".to_vec(), released.clone()));
+    assert!(Job::start(&engine, invalid, ModuleOptions::default()).wait(None).unwrap().is_err());
+    assert_eq!(released.load(Ordering::Relaxed), 2);
+}

@@ -40,7 +40,8 @@ pub const UPDRAFT_EVENT_CANCELLED: updraft_event_kind_t = 3;
 pub const UPDRAFT_EVENT_CLOSED: updraft_event_kind_t = 4;
 /// Stream: a batch of code was published: `count` functions, `code_size` bytes.
 pub const UPDRAFT_EVENT_COMPILATION_CHUNK: updraft_event_kind_t = 5;
-/// Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `duration_ns`, `worker`.
+/// Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `began_ns`, `duration_ns`,
+/// `worker`.
 pub const UPDRAFT_EVENT_FUNCTION_TIERED: updraft_event_kind_t = 6;
 /// Stream: a tier (`to_tier`) cannot compile a function (`func`), which stays as it is; `status` says why.
 pub const UPDRAFT_EVENT_FUNCTION_REFUSED: updraft_event_kind_t = 7;
@@ -90,9 +91,11 @@ pub struct updraft_event_t {
     pub to_tier: u16,
     /// Which worker did the work, from 1; `UPDRAFT_NO_WORKER`.
     pub worker: u32,
+    /// When the work began, by the clock of `time_ns`.
+    pub began_ns: u64,
 }
 
-const _: () = assert!(size_of::<updraft_event_t>() == 64);
+const _: () = assert!(size_of::<updraft_event_t>() == 72);
 
 // SAFETY: `repr(C)`; the assertion above leaves no room for padding.
 unsafe impl Record for updraft_event_t {}
@@ -129,6 +132,7 @@ fn event_for_c(event: &Event) -> updraft_event_t {
         from_tier: tier_number(event.from_tier) as u16,
         to_tier: tier_number(event.to_tier) as u16,
         worker: event.worker,
+        began_ns: event.began_ns,
     }
 }
 
@@ -141,7 +145,7 @@ pub(super) fn deadline(timeout_ns: u64) -> Option<Instant> {
 /// `1 << UPDRAFT_EVENT_...` of the kinds that are wanted, or is `UPDRAFT_EVENT_MASK_ALL`.
 ///
 /// The state events of the past come first, those of the future follow, without a gap. Up to `capacity` events (1 to
-/// 1048576, 64 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
+/// 1048576, about 80 bytes each) wait to be fetched; while they fill the queue, new ones are dropped and counted.
 /// Writes to `out` a subscription owned by the caller (`updraft_subscription_delete`). Fails with MISUSE (also for a mask
 /// of no kind) and LIMIT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]

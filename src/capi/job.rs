@@ -163,9 +163,10 @@ pub unsafe extern "C" fn updraft_module_new_with_options(
 /// for it. `options` may be NULL, and are copied.
 ///
 /// With `release` NULL the bytes are copied (and `env` is not used). Otherwise they must stay as they are until
-/// `release` is called with `env`, which happens once, as soon as the engine has what it needs, or has given up, on the
-/// thread where that happens: a worker, one that waits for the job, or one that cancels or deletes it; it may be called
-/// before this function returns. On failure of this function it is not called.
+/// `release` is called with `env`, which happens once, as soon as the engine does not need them any more: with the end of
+/// the module (functions are compiled from them, and memories filled), after text was parsed, or when the job has failed;
+/// on the thread where that happens: a worker, one that waits for the job, or one that deletes an object; it may be
+/// called before this function returns. On failure of this function it is not called.
 /// Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails with MISUSE and BUSY (the options); what is wrong
 /// with the module, `updraft_job_wait` tells. Any thread. Since 0.1.
 #[unsafe(no_mangle)]

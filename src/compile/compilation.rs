@@ -25,7 +25,6 @@ mod publication;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
@@ -37,7 +36,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sync::{AtomicU32, Ordering, generation};
+use crate::sync::{AtomicU32, Ordering, generation, now_ns};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::top::CallLinkage;
 use crate::tier::{Compilers, Scratch, Tier};
@@ -50,6 +49,13 @@ pub(super) struct Ready {
     func: DefinedFunc,
     tier: Tier,
     code: CompiledCode,
+    effort: Effort,
+}
+
+/// When, how long and by whom a function was compiled.
+#[derive(Clone, Copy)]
+struct Effort {
+    began_ns: u64,
     duration_ns: u64,
     worker: u32,
 }
@@ -262,21 +268,21 @@ impl Compilation {
         tier: Tier,
         worker: u32,
     ) -> Result<Ready> {
-        let started = Instant::now();
+        let began_ns = now_ns();
         // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
         let whole = self.whole.load(Ordering::Relaxed) != 0;
         let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
         let compiled = compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage);
-        let duration_ns = started.elapsed().as_nanos() as u64;
+        let effort = Effort { began_ns, duration_ns: now_ns().saturating_sub(began_ns), worker };
         match compiled {
             Ok(code) => {
                 count(&self.counters.compiled);
                 #[cfg(test)]
                 self.recorded.lock().push((func, tier, code.clone()));
-                Ok(Ready { func, tier, code, duration_ns, worker })
+                Ok(Ready { func, tier, code, effort })
             }
             Err(error) => {
-                self.refuse(func, tier, &error, duration_ns, worker);
+                self.refuse(func, tier, &error, effort);
                 Err(error)
             }
         }
@@ -300,7 +306,7 @@ impl Compilation {
         }
     }
 
-    fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, duration_ns: u64, worker: u32) {
+    fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, effort: Effort) {
         let reason = match error {
             Error::Compile { reason, .. } => reason.clone(),
             other => other.to_string().into(),
@@ -313,8 +319,9 @@ impl Compilation {
             from_tier: self.look(func).reached(),
             to_tier: Some(tier),
             status: error.status(),
-            duration_ns,
-            worker,
+            began_ns: effort.began_ns,
+            duration_ns: effort.duration_ns,
+            worker: effort.worker,
             ..Event::new(EventKind::FunctionRefused)
         });
     }

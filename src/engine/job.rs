@@ -17,6 +17,7 @@ use crate::compile::compilation::Cancel;
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::pool::{Runner, Waited};
 use crate::error::{Error, Result};
+use crate::module::{SharedBytes, decode};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::{ForkMutex, generation};
 
@@ -54,8 +55,8 @@ struct Source {
     options: ModuleOptions,
 }
 
-/// Wasm bytes or text, the job's own or the host's.
-pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+/// Wasm bytes or text, the job's own or the host's. Bytes are kept as long as the module, text until it was parsed.
+pub type Bytes = SharedBytes;
 
 /// What a look at a job finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +167,9 @@ impl Job {
             }
         };
         let Source { events, bytes, options } = *source;
-        let begun = CompiledModule::begin(&self.0.engine, events, (*bytes).as_ref(), &options);
+        let begun = CompiledModule::begin(&self.0.engine, events, &options, |features, threads| {
+            decode::load_shared(&bytes, features, threads)
+        });
         match begun {
             Ok(module) => {
                 let late = {

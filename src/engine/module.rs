@@ -18,7 +18,7 @@ use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::Strategy;
 use crate::error::{Error, Result};
-use crate::module::{ExportItem, Module, decode};
+use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::tier::Tier;
@@ -74,7 +74,9 @@ impl CompiledModule {
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
-            let module = CompiledModule::begin(engine, events, bytes, options)?;
+            let module = CompiledModule::begin(engine, events, options, |features, threads| {
+                decode::load(bytes, features, threads)
+            })?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -86,10 +88,10 @@ impl CompiledModule {
     pub(super) fn begin(
         engine: &Engine,
         events: ModuleEvents,
-        bytes: &[u8],
         options: &ModuleOptions,
+        load: impl FnOnce(Features, usize) -> Result<Module>,
     ) -> Result<CompiledModule> {
-        let prepared = decode::load(bytes, engine.config().features, engine.compile_threads())
+        let prepared = load(engine.config().features, engine.compile_threads())
             .and_then(|module| Ok((plan(engine, &module, options)?, Arc::new(module))));
         let (plan, module) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });

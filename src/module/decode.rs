@@ -5,7 +5,7 @@
 //!
 //! Not here: validation of the bodies (`validate`), the text format (`text`).
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use wasmparser::{
     DataKind, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload, RefType, TableInit,
@@ -19,7 +19,7 @@ use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, Module, encoding, text,
+    Features, Import, ImportCounts, Module, SharedBytes, WireBytes, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -36,18 +36,31 @@ pub struct Decoded {
 
 /// Text or bytes to a module that is valid throughout, on up to `threads` threads.
 pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
-    let Decoded { mut module, bodies } = decode(text::to_binary(bytes)?.into(), features)?;
+    validated(decode(text::to_binary(bytes)?.into_owned().into(), features)?, threads)
+}
+
+/// As [`load`], from bytes that are kept, not copied, unless they are text.
+pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> Result<Module> {
+    let wire = match text::to_binary((**bytes).as_ref())? {
+        Cow::Borrowed(_) => WireBytes::Shared(bytes.clone()),
+        Cow::Owned(binary) => binary.into(),
+    };
+    validated(decode(wire, features)?, threads)
+}
+
+fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
+    let Decoded { mut module, bodies } = decoded;
     module.features = validate::validate_all(&bodies, &module, threads)?;
     Ok(module)
 }
 
 /// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
 pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
-    Ok(decode(text::to_binary(bytes)?.into(), features)?.module)
+    Ok(decode(text::to_binary(bytes)?.into_owned().into(), features)?.module)
 }
 
 /// Decodes a module and validates all of it but the bodies.
-pub fn decode(bytes: Arc<[u8]>, features: Features) -> Result<Decoded> {
+pub fn decode(bytes: WireBytes, features: Features) -> Result<Decoded> {
     // Positions in a module are 32 bits wide.
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::Limit { what: "bytes of a module", asked: bytes.len() as u64, limit: u32::MAX as u64 });
@@ -70,7 +83,7 @@ struct Builder {
 type Parsed<T = ()> = Result<T, wasmparser::Error>;
 
 impl Builder {
-    fn new(bytes: Arc<[u8]>) -> Builder {
+    fn new(bytes: WireBytes) -> Builder {
         let module = Module {
             bytes,
             types: Vec::new(),

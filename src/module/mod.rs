@@ -13,9 +13,11 @@ pub mod registry;
 pub mod text;
 mod unsupported;
 pub mod validate;
+mod wire;
 
 use std::ops::Range;
-use std::sync::Arc;
+
+pub use wire::{SharedBytes, WireBytes};
 
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
@@ -24,7 +26,7 @@ use crate::types::{
 
 /// A decoded module.
 pub struct Module {
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: WireBytes,
     pub(crate) types: Vec<FuncType>,
     pub(crate) imports: Vec<Import>,
     pub(crate) exports: Vec<Export>,

@@ -7,13 +7,14 @@ use std::sync::{Arc, OnceLock};
 
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
+use crate::module::WireBytes;
 use crate::types::FuncIndex;
 
 /// Names of a module and its functions.
 #[derive(Default)]
 pub struct Names {
     /// The module's bytes and the contents of its name section.
-    section: Option<(Arc<[u8]>, Range<u32>)>,
+    section: Option<(WireBytes, Range<u32>)>,
     index: OnceLock<Index>,
 }
 
@@ -27,7 +28,7 @@ struct Index {
 
 impl Names {
     /// The names in this section of the module, if it has one.
-    pub(super) fn new(bytes: Arc<[u8]>, section: Option<Range<u32>>) -> Names {
+    pub(super) fn new(bytes: WireBytes, section: Option<Range<u32>>) -> Names {
         Names { section: section.map(|section| (bytes, section)), index: OnceLock::new() }
     }
 

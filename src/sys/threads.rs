@@ -35,14 +35,18 @@ pub fn without_host_signals<R>(start: impl FnOnce() -> R) -> R {
 /// Gives way to all other threads of the process whenever they have work. There is no way back without
 /// privileges. A system that refuses leaves the thread as it is.
 pub fn lower_priority() {
-    // On Linux a thread's own number names the thread, not the process.
-    // SAFETY: changes the scheduling of this thread only.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BACKGROUND_NICENESS) };
+    // The process's niceness counts, not the thread's: that one comes from the thread that has started it.
+    // SAFETY: asks about the own process, which cannot fail; changes this thread only: on Linux, 0 names the calling
+    // thread, not its process.
+    unsafe {
+        let base = libc::getpriority(libc::PRIO_PROCESS, libc::getpid() as libc::id_t);
+        libc::setpriority(libc::PRIO_PROCESS, 0, base + BACKGROUND_NICENESS);
+    }
 }
 
-/// The niceness of threads whose work can wait: a tenth of an ordinary thread's share. RATIONALE: "Why does the
-/// top tier have threads of its own?"
-const BACKGROUND_NICENESS: libc::c_int = 10;
+/// What is added to the niceness of threads whose work can wait: a third of an ordinary thread's share. RATIONALE:
+/// "Why does the top tier have threads of its own?"
+const BACKGROUND_NICENESS: libc::c_int = 5;
 
 /// How many threads can make progress at the same time: the processor affinity and the quotas of the
 /// control groups (version 1 and 2, with all ancestors) count, at least 1.

@@ -63,12 +63,17 @@ impl Compilers {
     pub fn new(config: &Config, bounds: Bounds) -> Result<Compilers> {
         let top = TopCompiler::new(config, bounds)?;
         let wanted = config.tiers.contains(Tier::Baseline);
+        let portable = || -> Result<Baseline> {
+            Ok(Baseline::Portable(TopCompiler::with_optimisation(config, bounds, Optimisation::None)?))
+        };
         let baseline = match config.baseline {
             _ if !wanted => None,
             BaselineChoice::Native => Some(Baseline::Native(baseline::BaselineCompiler::new(config, bounds)?)),
-            BaselineChoice::Auto | BaselineChoice::Portable => {
-                Some(Baseline::Portable(TopCompiler::with_optimisation(config, bounds, Optimisation::None)?))
-            }
+            BaselineChoice::Auto => match baseline::BaselineCompiler::new(config, bounds) {
+                Ok(native) => Some(Baseline::Native(native)),
+                Err(_) => Some(portable()?),
+            },
+            BaselineChoice::Portable => Some(portable()?),
         };
         Ok(Compilers { top, baseline })
     }

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -184,9 +185,90 @@ def statistics_go_to_standard_error(run):
     assert re.search(r"5 functions, 1 of them compiled", stderr), stderr
 
 
+STRATEGIES = [["--strategy", "eager"], ["--strategy", "lazy"], ["--strategy", "background"],
+              ["--strategy=eager", "--compilers", "baseline"], ["--strategy=background", "--compilers=baseline"],
+              ["--strategy", "eager", "--compilers", "both"], ["--strategy=lazy-top", "--compilers=both"]]
+
+
+def in_background(mode):
+    """Whether the program may end while something is being published."""
+    return any(name in option for option in mode for name in ("background", "lazy-top"))
+
+
+def tiers_are_shown_function_by_function(run):
+    for mode in STRATEGIES:
+        done = run("--tiers", *mode, "--dir", ".", RAYTRACER, *SMALL, "x.ppm")
+        assert SMALL_CHECKSUM in done.stdout, mode
+        assert "\r" not in done.stderr, "no progress bar without a terminal"
+        rows = re.findall(r"^ +(\d+)  (\S+) +(\S+) +(\d+) +(\d+\.\d)  (.+)$", done.stderr, re.M)
+        ran = [row for row in rows if row[1] != "-"]
+        summary = dict(re.findall(r"^run: (\w+(?: code)?) +(\d+) functions", done.stderr, re.M))
+        assert set(summary) == {"top", "baseline", "no code"}, done.stderr
+        assert len(ran) == int(summary["top"]) + int(summary["baseline"]) > 20, mode
+        # A function that is being published has its tier already, and its numbers a moment later.
+        known = [row for row in ran if int(row[3]) > 0 and float(row[4]) > 0]
+        assert len(known) > 20 and (len(known) == len(ran) or in_background(mode)), (mode, done.stderr)
+        if mode[-1] == "baseline":
+            assert {row[1] for row in ran} == {"baseline"}, mode
+        elif "both" not in mode[-1]:
+            assert {row[1] for row in ran} == {"top"}, mode
+        if "eager" in mode[0] + mode[1]:
+            assert summary["no code"] == "0", mode
+    for wrong in (["--strategy", "fast"], ["--compilers=all"]):
+        assert run(*wrong, "x", code=2).stderr.startswith("run: "), wrong
+
+
+def traces_hold_every_compilation(run):
+    for mode in STRATEGIES:
+        run("--trace", "trace.json", *mode, "--dir", ".", RAYTRACER, *SMALL, "x.ppm")
+        with open(os.path.join(run.directory, "trace.json")) as file:
+            trace = json.load(file)
+        assert trace["otherData"]["lost events"] == 0
+        events = trace["traceEvents"]
+        phases = {event["name"]: event for event in events if event.get("cat") == "run"}
+        assert list(phases) == ["load", "instantiate", "run"]
+        compiled = [event for event in events if event.get("cat") in ("baseline", "top")]
+        # Each function once per tier, begun and ended within the run, and published after that.
+        assert len(compiled) == len({(event["args"]["function"], event["cat"]) for event in compiled}) > 20, mode
+        for event in compiled:
+            end = event["ts"] + event["dur"]
+            assert 0 <= event["ts"] <= end <= event["args"]["published"] + 0.01, (mode, event)
+        # A thread is in one function at a time.
+        for thread in {event["tid"] for event in compiled}:
+            slices = sorted((event["ts"], event["ts"] + event["dur"]) for event in compiled if event["tid"] == thread)
+            assert all(end <= begin + 0.01 for (_, end), (begin, _) in zip(slices, slices[1:])), (mode, thread)
+        last = [event for event in events if event["ph"] == "C"][-1]["args"]
+        assert last["baseline"] + last["top"] == len({event["args"]["function"] for event in compiled}), mode
+        published = sum(event["args"]["functions"] for event in events if event["name"] == "published")
+        assert published == len(compiled) or in_background(mode), mode
+    done = run("--trace", "missing/trace.json", "--invoke", "i32", run.file("values.wat", VALUES), "1", "2", code=1)
+    assert "No such file" in done.stderr and done.stdout == "i32 3\n"
+
+
+def progress_is_drawn_on_a_terminal(run):
+    master, slave = os.openpty()
+    child = subprocess.Popen([run.run, "--tiers", "--dir", ".", RAYTRACER, *SMALL, "x.ppm"], cwd=run.directory,
+                             stdout=subprocess.DEVNULL, stderr=slave, stdin=subprocess.DEVNULL)
+    os.close(slave)
+    output = b""
+    try:
+        while chunk := os.read(master, 1 << 16):
+            output += chunk
+    except OSError:
+        pass  # The child has closed the other side.
+    os.close(master)
+    assert child.wait(300) == 0
+    output = output.decode()
+    # Whether compiling takes long enough for a bar, the machine decides; the line is clean afterwards in any case.
+    for done, total in re.findall(r"\rcompiling \[[#.]{40}\] (\d+) of (\d+) functions", output):
+        assert int(done) <= int(total) == 54
+    assert "\r\x1b[K" in output and output.rindex("\r\x1b[K") < output.index("function  tier")
+
+
 TESTS = [command_line_is_explained_and_checked, all_missing_imports_are_named, picture_is_the_same_in_every_mode,
          files_outside_are_out_of_reach, traps_are_reported_with_names_and_offsets, time_and_memory_are_limited,
-         results_are_typed, arguments_environment_and_status_pass_through, statistics_go_to_standard_error]
+         results_are_typed, arguments_environment_and_status_pass_through, statistics_go_to_standard_error,
+         tiers_are_shown_function_by_function, traces_hold_every_compilation, progress_is_drawn_on_a_terminal]
 
 
 def main():

@@ -81,10 +81,10 @@ impl Compilation {
     fn try_publish(&self, code: &ModuleCode, batch: Vec<Ready>) -> Result<(), (Error, Vec<Ready>)> {
         let mut told = Vec::with_capacity(batch.len());
         let mut new = Vec::with_capacity(batch.len());
-        for Ready { func, tier, code, duration_ns, worker } in batch {
+        for Ready { func, tier, code, effort } in batch {
             let attempts = self.look(func).attempts();
             let generation = if tier == Tier::Top { attempts.saturating_sub(1) as u16 } else { 0 };
-            told.push((func, tier, duration_ns, worker, code.bytes.len() as u32));
+            told.push((func, tier, effort, code.bytes.len() as u32));
             new.push(NewCode { func, version: Version { tier, generation }, code });
         }
         let publishing = self.begin_publishing();
@@ -92,12 +92,11 @@ impl Compilation {
             told.retain(|(func, ..)| new.iter().any(|new| new.func == *func));
             told.sort_by_key(|(func, ..)| *func);
             new.sort_by_key(|new| new.func);
-            let ready = told.into_iter().zip(new).map(|((func, tier, duration_ns, worker, _), new)| Ready {
+            let ready = told.into_iter().zip(new).map(|((func, tier, effort, _), new)| Ready {
                 func,
                 tier,
                 code: new.code,
-                duration_ns,
-                worker,
+                effort,
             });
             return Err((error, ready.collect()));
         }
@@ -107,9 +106,9 @@ impl Compilation {
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        for ((func, tier, duration_ns, worker, code_size), change) in told.into_iter().zip(changes) {
+        for ((func, tier, effort, code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
-                self.measured[func.index()].set(code_size, duration_ns);
+                self.measured[func.index()].set(code_size, effort.duration_ns);
             }
             if wanted && change.old.reached() < change.new.reached() {
                 self.events.post(Event {
@@ -117,8 +116,9 @@ impl Compilation {
                     from_tier: change.old.reached(),
                     to_tier: Some(tier),
                     code_size,
-                    duration_ns,
-                    worker,
+                    began_ns: effort.began_ns,
+                    duration_ns: effort.duration_ns,
+                    worker: effort.worker,
                     ..Event::new(EventKind::FunctionTiered)
                 });
             }

@@ -131,6 +131,8 @@ pub struct Event {
     pub module: u64,
     /// How long the work took.
     pub duration_ns: u64,
+    /// When the work began, by the same clock as `time_ns`.
+    pub began_ns: u64,
     /// Index of the function in its module, imported ones counted, or [`NO_FUNC`].
     pub func: u32,
     /// How many functions (chunks) or dropped events (resync) it stands for.
@@ -156,6 +158,7 @@ impl Event {
             time_ns: 0,
             module: 0,
             duration_ns: 0,
+            began_ns: 0,
             func: NO_FUNC,
             count: 0,
             code_size: 0,

@@ -3,14 +3,18 @@
 //! Threads are started one by one: whoever adds units starts the first, each thread the next one if there is
 //! work for it. They end when the pool is shut down.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::session::Session;
 use super::{Client, Executor, Lane, Runner, Shared, Task};
+#[cfg(not(loom))]
 use crate::compile::COMPILE_STACK;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{lower_priority, model_failed, without_host_signals};
+#[cfg(not(loom))]
+use crate::sync::without_host_signals;
+use crate::sync::{lower_priority, model_failed};
 
 #[cfg(loom)]
 use loom::thread::{self, JoinHandle, ThreadId};
@@ -75,12 +79,6 @@ impl<C: Client> Shared<C> {
         self.lane(lane).queues.active() > self.config.workers
     }
 
-    /// Models start their threads themselves.
-    #[cfg(loom)]
-    fn start_thread(self: &Arc<Self>, _lane: Lane) -> Runner {
-        Runner::Workers
-    }
-
     /// Runs a worker on the calling thread.
     #[cfg(loom)]
     pub(super) fn model_worker(self: &Arc<Self>, lane: Lane, slot: usize) {
@@ -88,7 +86,6 @@ impl<C: Client> Shared<C> {
     }
 
     /// Starts a thread unless all have been.
-    #[cfg(not(loom))]
     fn start_thread(self: &Arc<Self>, lane: Lane) -> Runner {
         let mut threads = self.threads.lock();
         let started = threads.lanes[lane as usize].started;
@@ -96,8 +93,7 @@ impl<C: Client> Shared<C> {
         if started < self.config.workers && !self.is_closing() {
             let slot = started + 1;
             let own = self.clone();
-            let builder = thread::Builder::new().name(thread_name(lane, slot)).stack_size(COMPILE_STACK);
-            if let Ok(handle) = without_host_signals(|| builder.spawn(move || own.work(lane, slot))) {
+            if let Ok(handle) = spawn(thread_name(lane, slot), move || own.work(lane, slot)) {
                 threads.handles.push(handle);
                 threads.running += 1;
                 threads.lanes[lane as usize].started = slot;
@@ -201,6 +197,17 @@ impl<C: Client> Shared<C> {
         }
         rest == 0
     }
+}
+
+#[cfg(not(loom))]
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    without_host_signals(|| thread::Builder::new().name(name).stack_size(COMPILE_STACK).spawn(body))
+}
+
+/// Models start their threads themselves.
+#[cfg(loom)]
+fn spawn(_name: String, _body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The system shows 15 bytes of it.

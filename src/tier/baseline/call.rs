@@ -73,48 +73,40 @@ impl ArgPlaces {
     }
 }
 
-/// Moves into registers that happen at once.
-#[derive(Default)]
-pub(crate) struct Moves {
-    gprs: [Option<Entry>; 16],
-    xmms: [Option<Entry>; 16],
+/// A move into a register.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move {
+    dst: u8,
+    entry: Entry,
 }
 
-impl Moves {
-    pub(crate) fn add_gpr(&mut self, dst: Gpr, entry: Entry) {
-        self.gprs[usize::from(dst.0)] = Some(entry);
-    }
+/// Moves that are made at once, at most; 8 results of each class are the most that there are.
+const MAX_MOVES: usize = 32;
 
-    pub(crate) fn add_xmm(&mut self, dst: Xmm, entry: Entry) {
-        self.xmms[usize::from(dst.0)] = Some(entry);
-    }
-}
-
-/// The moves between registers of one class that are still to be made.
+/// The moves between registers that are still to be made.
 struct Pending {
-    /// The source of each destination, or `NO_PIN`.
-    source: [u8; 16],
-    /// How many destinations each register is the source of.
-    uses: [u8; 16],
-    destinations: u16,
+    /// The source of each, by its place in the list; vector registers count from 16 on.
+    source: [u8; MAX_MOVES],
+    /// How many moves each register is the source of.
+    uses: [u8; 32],
+    /// A bit for each move.
+    left: u32,
 }
 
-impl Pending {
-    /// A destination that is no source any more.
-    fn ready(&self) -> Option<usize> {
-        (0..16).find(|&dst| self.destinations >> dst & 1 != 0 && self.uses[dst] == 0)
-    }
-
-    fn remove(&mut self, dst: usize) -> u8 {
-        let source = self.source[dst];
-        self.destinations &= !(1 << dst);
-        self.uses[usize::from(source)] -= 1;
-        source
-    }
+/// The number of a register among those of both classes.
+fn number(entry: Entry, reg: u8) -> u8 {
+    if in_xmm(entry.ty) { 16 + reg } else { reg }
 }
 
 impl Emit<'_> {
+    /// Adds to the moves that [`Emit::move_all`] makes.
+    #[inline(always)]
+    pub(crate) fn add_move(&mut self, dst: u8, entry: Entry) {
+        self.moves.push(Move { dst, entry });
+    }
+
     /// The register that holds an operand, if one does.
+    #[inline(always)]
     fn register_of(&self, entry: Entry) -> Option<u8> {
         match entry.kind {
             Kind::Reg => Some(entry.reg),
@@ -123,76 +115,85 @@ impl Emit<'_> {
         }
     }
 
-    fn pending(&self, entries: &[Option<Entry>; 16]) -> Pending {
-        let mut pending = Pending { source: [NO_PIN; 16], uses: [0; 16], destinations: 0 };
-        for (dst, entry) in entries.iter().enumerate() {
-            let Some(source) = entry.and_then(|entry| self.register_of(entry)) else { continue };
-            if usize::from(source) != dst {
-                pending.source[dst] = source;
-                pending.uses[usize::from(source)] += 1;
-                pending.destinations |= 1 << dst;
-            }
-        }
-        pending
-    }
-
-    /// Makes all moves as if at once. Whatever was in the destinations is lost; nothing else is, nor the flags.
-    pub(crate) fn move_all(&mut self, moves: &Moves) {
+    /// Makes all moves that were added, as if at once. Whatever was in the destinations is lost; nothing else is, nor
+    /// the flags. The registers of moved operands are not freed.
+    pub(crate) fn move_all(&mut self) {
+        let mut moves = std::mem::take(&mut self.moves);
         self.asm.reserve(512);
-        let mut pending = self.pending(&moves.gprs);
-        while pending.destinations != 0 {
-            if let Some(dst) = pending.ready() {
-                let source = pending.remove(dst);
-                let width = moves.gprs[dst].map_or(Width::W64, |entry| width(entry.ty));
-                self.asm.mov_rr(width, Gpr(dst as u8), Gpr(source));
+        let mut pending = Pending { source: [0; MAX_MOVES], uses: [0; 32], left: 0 };
+        for (i, &Move { dst, entry }) in moves.iter().enumerate() {
+            let Some(source) = self.register_of(entry).filter(|&source| source != dst) else { continue };
+            let source = number(entry, source);
+            pending.source[i] = source;
+            pending.uses[usize::from(source)] += 1;
+            pending.left |= 1 << i;
+        }
+        if pending.left != 0 {
+            self.move_registers(&moves, pending);
+        }
+        for &Move { dst, entry } in &moves {
+            if self.register_of(entry).is_some() {
                 continue;
             }
-            // Only cycles are left, in which every register is one source and one destination.
-            let dst = pending.destinations.trailing_zeros() as usize;
-            let source = pending.remove(dst);
-            self.asm.xchg(Width::W64, Gpr(dst as u8), Gpr(source));
-            // What was in `dst` is in `source` now.
-            for other in 0..16 {
-                if pending.destinations >> other & 1 != 0 && usize::from(pending.source[other]) == dst {
-                    pending.source[other] = source;
-                    pending.uses[dst] -= 1;
-                    pending.uses[usize::from(source)] += 1;
-                    if other == usize::from(source) {
-                        pending.remove(other);
-                    }
+            if in_xmm(entry.ty) { self.load_xmm_entry(Xmm(dst), entry) } else { self.load_entry(Gpr(dst), entry) }
+        }
+        moves.clear();
+        self.moves = moves;
+    }
+
+    fn move_registers(&mut self, moves: &[Move], mut pending: Pending) {
+        while pending.left != 0 {
+            let before = pending.left;
+            let mut bits = pending.left;
+            while bits != 0 {
+                let i = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let Move { dst, entry } = moves[i];
+                if pending.uses[usize::from(number(entry, dst))] == 0 {
+                    pending.left &= !(1 << i);
+                    pending.uses[usize::from(pending.source[i])] -= 1;
+                    self.move_register(entry.ty, dst, pending.source[i]);
                 }
             }
-        }
-        self.move_all_xmms(moves);
-        for (dst, entry) in moves.gprs.iter().enumerate() {
-            if let Some(entry) = entry.filter(|&entry| self.register_of(entry).is_none()) {
-                self.load_entry(Gpr(dst as u8), entry);
+            if pending.left == before {
+                self.break_cycle(moves, &mut pending);
             }
         }
     }
 
-    fn move_all_xmms(&mut self, moves: &Moves) {
-        let mut pending = self.pending(&moves.xmms);
-        while pending.destinations != 0 {
-            if let Some(dst) = pending.ready() {
-                let source = pending.remove(dst);
-                self.move_xmm(Xmm(dst as u8), Xmm(source));
-                continue;
-            }
-            // A cycle: its first destination steps aside, which leaves its place to its source.
-            let dst = pending.destinations.trailing_zeros() as usize;
-            self.move_xmm(SCRATCH_XMM, Xmm(dst as u8));
-            for other in 0..16 {
-                if pending.destinations >> other & 1 != 0 && usize::from(pending.source[other]) == dst {
-                    pending.source[other] = SCRATCH_XMM.0;
-                    pending.uses[dst] -= 1;
-                    pending.uses[usize::from(SCRATCH_XMM.0)] += 1;
-                }
-            }
+    fn move_register(&mut self, ty: ValType, dst: u8, source: u8) {
+        if in_xmm(ty) {
+            self.move_xmm(Xmm(dst), Xmm(source - 16));
+        } else {
+            self.asm.mov_rr(width(ty), Gpr(dst), Gpr(source));
         }
-        for (dst, entry) in moves.xmms.iter().enumerate() {
-            if let Some(entry) = entry.filter(|&entry| self.register_of(entry).is_none()) {
-                self.load_xmm_entry(Xmm(dst as u8), entry);
+    }
+
+    /// Only cycles are left, in which every register is one source and one destination. An integer changes places
+    /// with its source; a float steps aside.
+    fn break_cycle(&mut self, moves: &[Move], pending: &mut Pending) {
+        let first = pending.left.trailing_zeros() as usize;
+        let Move { dst, entry } = moves[first];
+        let (full, source) = (number(entry, dst), pending.source[first]);
+        let stand_in = if in_xmm(entry.ty) {
+            self.move_xmm(SCRATCH_XMM, Xmm(dst));
+            16 + SCRATCH_XMM.0
+        } else {
+            self.asm.xchg(Width::W64, Gpr(dst), Gpr(source));
+            pending.left &= !(1 << first);
+            pending.uses[usize::from(source)] -= 1;
+            source
+        };
+        // What was in `dst` is in the stand-in now.
+        for i in 0..moves.len() {
+            if pending.left >> i & 1 != 0 && pending.source[i] == full {
+                pending.source[i] = stand_in;
+                pending.uses[usize::from(full)] -= 1;
+                pending.uses[usize::from(stand_in)] += 1;
+                if number(moves[i].entry, moves[i].dst) == stand_in {
+                    pending.left &= !(1 << i);
+                    pending.uses[usize::from(stand_in)] -= 1;
+                }
             }
         }
     }
@@ -232,23 +233,21 @@ impl Emit<'_> {
         }
     }
 
-    /// Stores the stack arguments from `[rsp]` on, and says what goes into registers.
-    fn place_arguments(&mut self, ty: &FuncType) -> Moves {
+    /// Stores the stack arguments from `[rsp]` on, and adds the moves of those in registers.
+    fn place_arguments(&mut self, ty: &FuncType) {
         let base = self.entries.len() - ty.params().len();
-        let mut moves = Moves::default();
         let mut places = ArgPlaces::new(ty);
         for (i, &ty) in ty.params().iter().enumerate() {
             let entry = self.entries[base + i];
             match places.next(ty) {
-                ArgPlace::Gpr(reg) => moves.add_gpr(reg, entry),
-                ArgPlace::Xmm(reg) => moves.add_xmm(reg, entry),
+                ArgPlace::Gpr(reg) => self.add_move(reg.0, entry),
+                ArgPlace::Xmm(reg) => self.add_move(reg.0, entry),
                 ArgPlace::Stack(offset) => {
                     self.asm.reserve(64);
                     self.store_entry(entry, Mem::base(Gpr::RSP, offset as i32));
                 }
             }
         }
-        moves
     }
 
     /// Forgets the arguments. No register holds an operand any more.
@@ -291,8 +290,8 @@ impl Emit<'_> {
         if stack + cells != 0 {
             self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), (stack + cells) as i32);
         }
-        let moves = self.place_arguments(ty);
-        self.move_all(&moves);
+        self.place_arguments(ty);
+        self.move_all();
         if in_memory {
             self.asm.lea(Width::W64, PARAMS[2], Mem::base(Gpr::RSP, stack as i32));
         }
@@ -357,8 +356,8 @@ impl Emit<'_> {
         }
         let own = self.frame.stack_args;
         self.frame.outgoing = self.frame.outgoing.max(stack + stack.saturating_sub(own));
-        let moves = self.place_arguments(ty);
-        self.move_all(&moves);
+        self.place_arguments(ty);
+        self.move_all();
         if Results::of(ty.results()) == Results::Memory {
             // The callee has our result types, and returns to our caller.
             self.asm.load(Width::W64, PARAMS[2], self.frame.result_pointer_mem());
@@ -414,21 +413,20 @@ impl Emit<'_> {
     pub(crate) fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) {
         debug_assert_eq!(args.len(), builtin.params().len());
         self.spill_registers_below(self.entries.len());
-        let mut moves = Moves::default();
         let mut widened = [None; PARAMS.len()];
         for (i, ((&arg, &ty), reg)) in args.iter().zip(builtin.params()).zip(&PARAMS[1..]).enumerate() {
             match arg {
-                Arg::Index(index) => moves.add_gpr(*reg, Entry::constant(ValType::I32, u64::from(index))),
+                Arg::Index(index) => self.add_move(reg.0, Entry::constant(ValType::I32, u64::from(index))),
                 Arg::Operand(entry) => {
                     let dirty = entry.upper == Upper::Unknown;
                     if ty == AbiType::I64 && width(entry.ty) == Width::W32 && dirty {
                         widened[i] = Some(*reg);
                     }
-                    moves.add_gpr(*reg, entry);
+                    self.add_move(reg.0, entry);
                 }
             }
         }
-        self.move_all(&moves);
+        self.move_all();
         for reg in widened.into_iter().flatten() {
             self.asm.mov_rr(Width::W32, reg, reg);
         }

@@ -8,7 +8,6 @@
 //! comparison and the jump.
 
 use super::Emit;
-use super::call::Moves;
 use super::decode::BlockType;
 use super::select::Test;
 use super::stack::{Entry, Kind, Upper, in_xmm, width};
@@ -328,19 +327,18 @@ impl<'a> Emit<'a> {
             }
             return;
         }
-        let mut moves = Moves::default();
         let (mut gprs, mut xmms) = (0, 0);
         for position in start..start + count {
             let entry = self.entries[position];
             if in_xmm(entry.ty) {
-                moves.add_xmm(Xmm(xmms), entry);
+                self.add_move(xmms, entry);
                 xmms += 1;
             } else {
-                moves.add_gpr(RESULTS[gprs], entry);
+                self.add_move(RESULTS[gprs].0, entry);
                 gprs += 1;
             }
         }
-        self.move_all(&moves);
+        self.move_all();
     }
 
     /// Stores a result through the result pointer. Needs a register besides the scratch register: a register that

@@ -14,7 +14,7 @@
 //!
 //! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
 
-use super::call::{ArgPlace, ArgPlaces, Moves};
+use super::call::{ArgPlace, ArgPlaces};
 use super::decode;
 use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
@@ -216,7 +216,6 @@ impl<'a> Emit<'a> {
             let home = self.frame.result_pointer_mem();
             self.asm.store(Width::W64, home, reg);
         }
-        let mut moves = Moves::default();
         let mut pinned = false;
         for (index, &ty) in ty.params().iter().enumerate() {
             let home = self.frame.local_mem(index as u32);
@@ -224,7 +223,7 @@ impl<'a> Emit<'a> {
             self.asm.reserve(64);
             match places.next(ty) {
                 ArgPlace::Gpr(reg) if pin != NO_PIN => {
-                    moves.add_gpr(Gpr(pin), Entry::register(ty, reg.0, Upper::Unknown));
+                    self.add_move(pin, Entry::register(ty, reg.0, Upper::Unknown));
                     pinned = true;
                 }
                 ArgPlace::Gpr(reg) => self.asm.store(width(ty), home, reg),
@@ -235,7 +234,7 @@ impl<'a> Emit<'a> {
             }
         }
         if pinned {
-            self.move_all(&moves);
+            self.move_all();
             for local in &self.locals[..ty.params().len()] {
                 // A saved register is never one that carries a parameter: the move has dropped the upper half.
                 if width(local.ty) == Width::W32 && !in_xmm(local.ty) && Set::TEMPS.has(local.pin & 15) {

@@ -135,6 +135,7 @@ struct Buffers {
     control: Vec<Control>,
     detours: Vec<Detour>,
     table_depths: Vec<u32>,
+    moves: Vec<call::Move>,
     trap_sites: Vec<TrapSite>,
     call_sites: Vec<CallSite>,
     relocations: Vec<Relocation>,
@@ -281,6 +282,7 @@ pub(crate) struct Emit<'a> {
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
     table_depths: Vec<u32>,
+    moves: Vec<call::Move>,
     trap_sites: Vec<TrapSite>,
     call_sites: Vec<CallSite>,
     relocations: Vec<Relocation>,
@@ -306,6 +308,7 @@ impl<'a> Emit<'a> {
             mut control,
             mut detours,
             mut table_depths,
+            mut moves,
             mut trap_sites,
             mut call_sites,
             mut relocations,
@@ -317,6 +320,7 @@ impl<'a> Emit<'a> {
         control.clear();
         detours.clear();
         table_depths.clear();
+        moves.clear();
         trap_sites.clear();
         call_sites.clear();
         relocations.clear();
@@ -348,6 +352,7 @@ impl<'a> Emit<'a> {
             loop_pins: None,
             detours,
             table_depths,
+            moves,
             trap_sites,
             call_sites,
             relocations,
@@ -383,6 +388,7 @@ impl<'a> Emit<'a> {
             control: self.control,
             detours: self.detours,
             table_depths: self.table_depths,
+            moves: self.moves,
             trap_sites: self.trap_sites,
             call_sites: self.call_sites,
             relocations: self.relocations,

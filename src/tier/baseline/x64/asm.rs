@@ -245,7 +245,7 @@ impl Asm {
     #[inline(always)]
     pub(crate) fn put(&mut self, bits: u64, len: u32) {
         debug_assert!(len <= 8);
-        self.buf[self.pos..self.pos + 8].copy_from_slice(&bits.to_le_bytes());
+        *self.buf[self.pos..].first_chunk_mut().expect("reserved") = bits.to_le_bytes();
         self.pos += len as usize;
     }
 
@@ -257,7 +257,7 @@ impl Asm {
 
     #[inline(always)]
     pub(crate) fn put_u32(&mut self, bits: u32) {
-        self.buf[self.pos..self.pos + 4].copy_from_slice(&bits.to_le_bytes());
+        *self.buf[self.pos..].first_chunk_mut().expect("reserved") = bits.to_le_bytes();
         self.pos += 4;
     }
 

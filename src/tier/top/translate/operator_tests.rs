@@ -186,7 +186,7 @@ const SHARED: u32 = 2;
 fn module() -> Module {
     let unshared = MemoryType { min: 1, max: None, index: IndexType::I32, shared: false };
     Module {
-        bytes: [].into(),
+        bytes: vec![].into(),
         types: Vec::new(),
         imports: Vec::new(),
         exports: Vec::new(),
