@@ -4,6 +4,8 @@
 //! In all modes where a mode could make a difference. Not here: signal handlers of the host and the main
 //! thread's stack (`tests/process.rs`).
 
+#[path = "runtime/bulk.rs"]
+mod bulk;
 mod common;
 #[path = "runtime/floats.rs"]
 mod floats;
@@ -13,6 +15,8 @@ mod host;
 mod interrupts;
 #[path = "runtime/lifetime.rs"]
 mod lifetime;
+#[path = "runtime/loops.rs"]
+mod loops;
 #[path = "runtime/reclaim.rs"]
 mod reclaim;
 #[path = "runtime/stack.rs"]

@@ -92,3 +92,24 @@ macro_rules! define_builtins {
     };
 }
 for_each_builtin!(define_builtins);
+
+/// Functions of the platform that machine code calls like helpers, but without a vmctx: they know nothing of
+/// WebAssembly and raise nothing. The table holds their addresses behind those of the helpers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Plain {
+    /// `memmove(target address, source address, length)`.
+    Move,
+    /// `memset(target address, value: I32, length)`.
+    Fill,
+}
+
+impl Plain {
+    /// How many there are.
+    pub const COUNT: usize = 2;
+
+    /// Byte offset of the function's address in the table.
+    pub fn offset(self) -> i32 {
+        (Builtin::ALL.len() as i32 + self as i32) * 8
+    }
+}

@@ -27,7 +27,7 @@ pub struct VmHeader {
     pub builtins: *const usize,
     /// Target of lazy stubs: expects the function index in eax and all arguments in place.
     pub lazy_compile: usize,
-    /// Called by prologues whose stack check fails: function index in eax, all arguments in place.
+    /// Called by prologues whose stack check fails, with all arguments in place. The return address tells which.
     pub stack_check: usize,
     /// Unwinds to the entry frame with the trap that the store holds; takes the vmctx, never returns.
     pub unwind: usize,

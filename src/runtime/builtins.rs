@@ -394,9 +394,9 @@ macro_rules! shims_and_table {
             use super::shim;
             $( shim!($name, super::body::$name); )*
         }
-        /// The addresses that machine code loads, in the order of `Builtin`.
+        /// The addresses that machine code loads, in the order of `Builtin` and then of `Plain`.
         pub(super) static TABLE: Table = Table({
-            let mut table = [$( shims::$name as *const () ),*];
+            let mut table = [$( shims::$name as *const (), )* libc::memmove as *const (), libc::memset as *const ()];
             // The poll preserves all registers: its shim is written out.
             table[crate::abi::builtin::Builtin::interrupt as usize] = super::enter::interrupt as *const ();
             table
@@ -407,7 +407,7 @@ for_each_builtin!(shims_and_table);
 
 /// A table of code addresses; constant, hence shared by all threads.
 #[repr(transparent)]
-pub(super) struct Table([*const (); crate::abi::builtin::Builtin::ALL.len()]);
+pub(super) struct Table([*const (); crate::abi::builtin::Builtin::ALL.len() + crate::abi::builtin::Plain::COUNT]);
 
 // SAFETY: never written, and code belongs to no thread.
 unsafe impl Sync for Table {}

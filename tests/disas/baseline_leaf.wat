@@ -29,8 +29,7 @@
 ;; L0:
 ;;     xorps xmm0, xmm0
 ;;     cvtsi2sd xmm0, esi
-;;     addsd xmm0, xmm8
-;;     movaps xmm8, xmm0
+;;     addsd xmm8, xmm0
 ;;     mov eax, edi
 ;;     mov ecx, esi
 ;;     rol eax, cl
@@ -43,6 +42,6 @@
 ;;     mov r14, [rbp-8]
 ;;     leave
 ;;     ret
-;;     .bytes cc cc cc cc cc
+;;     .bytes cc
 ;; C0:
 ;;     .bytes 00 00 00 00 00 00 00 40

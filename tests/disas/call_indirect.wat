@@ -8,16 +8,18 @@
 ;; function 0:
 ;;   frame 0, aligned to 32
 ;; L0:
-;;     mov eax, 0
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     mov rax, [rdi+0x48]
 ;;     mov rsi, [rdi+0x40]
 ;;     mov r8d, ecx

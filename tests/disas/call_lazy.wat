@@ -17,16 +17,18 @@
 ;; function 1:
 ;;   frame 0, aligned to 32
 ;; L0:
-;;     mov eax, 1
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     mov r8, [slot_of_defined_function_0]
 ;;     mov rsi, rdi
 ;;     mov r9, rdi

@@ -33,16 +33,18 @@
 ;; function 1:
 ;;   frame 16, aligned to 32
 ;; L0:
-;;     mov eax, 1
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     sub rsp, 0x10
 ;;     mov [rsp], r12
 ;;     mov r12, rdi
@@ -60,17 +62,19 @@
 ;; function 2:
 ;;   frame 4160, aligned to 32
 ;; L0:
-;;     mov eax, 2
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
+;;     push rbp
+;;     mov rbp, rsp
 ;;     jmp body
 ;; entry:
+;;     push rbp
+;;     mov rbp, rsp
 ;;     mov r11, [rdi]
-;;     lea r10, [rsp-0x1040]
+;;     lea r10, [rbp-0x1040]
 ;;     cmp r10, [r11]
 ;;     jb L0
 ;; body:
-;;     push rbp
-;;     mov rbp, rsp
 ;;     sub rsp, 0x1040
 ;;     lea rdx, [rsp]
 ;;     mov rsi, rdi

@@ -15,16 +15,18 @@
 ;; function 1:
 ;;   frame 0, aligned to 32
 ;; L0:
-;;     mov eax, 1
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     mov rsi, rdi
 ;;     test edx, edx
 ;;     jne L2
@@ -45,16 +47,18 @@
 ;; function 2:
 ;;   frame 0, aligned to 32
 ;; L0:
-;;     mov eax, 2
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     mov rsi, [rdi+0x50]
 ;;     mov r8, rdi
 ;;     mov r10, [rsi]
@@ -67,16 +71,18 @@
 ;; function 3:
 ;;   frame 0, aligned to 32
 ;; L0:
-;;     mov eax, 3
+;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
-;;     jmp body
-;; entry:
-;;     mov r11, [rdi]
-;;     cmp rsp, [r11]
-;;     jb L0
-;; body:
 ;;     push rbp
 ;;     mov rbp, rsp
+;;     jmp body
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     mov r11, [rdi]
+;;     cmp rbp, [r11]
+;;     jb L0
+;; body:
 ;;     mov rax, [rdi+0x48]
 ;;     mov rsi, [rdi+0x40]
 ;;     mov r8d, ecx

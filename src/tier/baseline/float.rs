@@ -72,9 +72,10 @@ impl Emit<'_> {
     fn float_binary(&mut self, ty: ValType, rows: Pair, order: Order) {
         let b = self.pop();
         let a = self.pop();
-        let dst = self.combine(rows.of(ty), a, b, order);
+        let target = self.vector_target();
+        let dst = self.combine(rows.of(ty), a, b, order, target);
         self.canonicalize(ty, dst);
-        self.push_xmm(ty, dst);
+        self.vector_result(ty, dst, target);
     }
 
     fn float_unary(&mut self, ty: ValType, rows: Pair) {

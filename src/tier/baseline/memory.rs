@@ -236,11 +236,12 @@ impl Emit<'_> {
         let memarg = self.memarg();
         let access = self.pop_access(memarg, load.size(ty));
         if super::stack::in_xmm(ty) {
+            let target = self.vector_target();
             self.release(&access);
-            let dst = self.alloc_xmm();
+            let dst = self.vector_result_register(target);
             self.access_site(&access);
             self.load_xmm(ty, dst, access.mem);
-            return self.push_xmm(ty, dst);
+            return self.vector_result(ty, dst, target);
         }
         let target = self.target();
         self.release(&access);

@@ -155,7 +155,7 @@ impl Emit<'_> {
 
     /// The vector register that holds an operand, if one does.
     #[inline(always)]
-    fn xmm_of(&self, entry: Entry) -> Option<Xmm> {
+    pub(crate) fn xmm_of(&self, entry: Entry) -> Option<Xmm> {
         match entry.kind {
             Kind::Reg => Some(Xmm(entry.reg)),
             Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN).map(Xmm),

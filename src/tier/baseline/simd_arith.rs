@@ -294,9 +294,10 @@ impl Emit<'_> {
     fn vector_float(&mut self, lane: ValType, row: Sse, order: Order) {
         let b = self.pop();
         let a = self.pop();
-        let dst = self.combine(row, a, b, order);
+        let target = self.vector_target();
+        let dst = self.combine(row, a, b, order, target);
         self.canonicalize_lanes(lane, dst);
-        self.push_vector(dst);
+        self.vector_result(ValType::V128, dst, target);
     }
 
     fn vector_sqrt(&mut self, lane: ValType, row: Sse) {

@@ -171,8 +171,9 @@ impl Emit<'_> {
         let lanes = indices.to_le_bytes();
         let (row, first, second, imm) = if let Some(&(_, row)) = INTERLEAVES.iter().find(|(known, _)| *known == indices)
         {
-            let dst = self.combine(row, a, b, super::xmm::Order::Fixed);
-            self.push_vector(dst);
+            let target = self.vector_target();
+            let dst = self.combine(row, a, b, super::xmm::Order::Fixed, target);
+            self.vector_result(ValType::V128, dst, target);
             return true;
         } else if lanes.iter().zip(lanes[0]..).all(|(lane, expected)| *lane == expected) {
             // A window of both, of which the second is the upper one.

@@ -23,10 +23,14 @@ impl Emit<'_> {
             8 => self.load_splat_narrow(2),
             9 if self.asm.encoding == Encoding::Vex => self.load_vector(Sse::VBROADCASTSS, 4),
             9 => {
-                self.load_vector(Sse::MOVSS_LOAD, 4);
-                let a = self.pop_vector();
-                self.spread_lowest(2, a);
-                self.push_vector(a);
+                let memarg = self.memarg();
+                let access = self.pop_access(memarg, 4);
+                self.release(&access);
+                let dst = self.alloc_xmm();
+                self.access_site(&access);
+                self.load_xmm(ValType::F32, dst, access.mem);
+                self.spread_lowest(2, dst);
+                self.push_vector(dst);
             }
             10 => self.load_vector(Sse::MOVDDUP, 8),
             11 => self.store_vector(),
@@ -50,10 +54,11 @@ impl Emit<'_> {
         let memarg = self.memarg();
         let access = self.pop_access(memarg, size);
         self.release(&access);
-        let dst = self.alloc_xmm();
+        let target = self.vector_target();
+        let dst = self.vector_result_register(target);
         self.access_site(&access);
         self.asm.x2(row, dst, Xm::Mem(access.mem));
-        self.push_vector(dst);
+        self.vector_result(ValType::V128, dst, target);
     }
 
     /// Loads one or two bytes into all lanes.

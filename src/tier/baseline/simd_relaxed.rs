@@ -20,8 +20,9 @@ impl Emit<'_> {
             274 => self.x_binary_swapped(Sse::PMADDUBSW),
             275 => {
                 let sum = self.pop();
-                self.x_binary_swapped(Sse::PMADDUBSW);
-                let products = self.pop_vector();
+                let b = self.pop();
+                let a = self.pop();
+                let products = self.combine(Sse::PMADDUBSW, b, a, Order::Fixed, None);
                 self.pairwise_words(products);
                 let sum = self.to_xm_packed(sum);
                 self.v3(Sse::PADDD, products, products, sum);

@@ -6,7 +6,7 @@
 //! Not here: where operands are (`stack`), what an operator computes (`float`, `convert`, `simd`).
 
 use super::Emit;
-use super::stack::{Entry, Kind};
+use super::stack::{Entry, Kind, NO_PIN, in_xmm};
 use super::x64::asm::{Cond, Mem, Width};
 use super::x64::regs::{Gpr, Xmm};
 use super::x64::sse::{Encoding, Sse, Xm};
@@ -17,6 +17,15 @@ use crate::types::ValType;
 pub(crate) enum Order {
     Any,
     Fixed,
+}
+
+/// A pinned local that the next operator sets, which has been consumed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VectorTarget {
+    pin: Xmm,
+    local: u32,
+    /// Whether the value stays on the stack, too.
+    tee: bool,
 }
 
 /// A constant of four equal lanes.
@@ -208,28 +217,36 @@ impl Emit<'_> {
         entry.kind == Kind::Reg && self.temp_xmms.has(entry.reg)
     }
 
-    /// `a op b` in a register of the result's own. `packed` operands are read whole.
-    pub(crate) fn combine(&mut self, row: Sse, a: Entry, b: Entry, order: Order) -> Xmm {
-        let (a, b) = if order == Order::Any && self.is_temp(b) && !self.is_temp(a) { (b, a) } else { (a, b) };
-        let packed = a.ty == ValType::V128;
+    /// `a op b` in a register of the result's own, or in the target. Vectors are read whole.
+    pub(crate) fn combine(&mut self, row: Sse, a: Entry, b: Entry, order: Order, target: Option<VectorTarget>) -> Xmm {
+        let is_target = |entry| target.is_some_and(|target| self.xmm_of(entry) == Some(target.pin));
+        let better = is_target(b) || self.is_temp(b) && !self.is_temp(a) && !is_target(a);
+        let (a, b) = if order == Order::Any && better { (b, a) } else { (a, b) };
         match self.asm.encoding {
             Encoding::Vex => {
                 let first = self.to_xmm(a);
                 let second = self.to_xm(b);
-                let dst = match second {
+                let dst = match (target, second) {
+                    (Some(target), _) => target.pin,
                     _ if self.temp_xmms.has(first.0) => first,
-                    Xm::Reg(reg) if self.temp_xmms.has(reg.0) => reg,
+                    (_, Xm::Reg(reg)) if self.temp_xmms.has(reg.0) => reg,
                     _ => self.alloc_xmm(),
                 };
                 self.asm.x3(row, dst, first, second);
-                if second != Xm::Reg(dst) {
+                if first != dst {
+                    self.free_xmm(first);
+                }
+                if second != Xm::Reg(dst) && second != Xm::Reg(first) {
                     self.free_xm(second);
                 }
                 dst
             }
             Encoding::Legacy => {
-                let second = if packed { self.to_xm_packed(b) } else { self.to_xm(b) };
-                let dst = self.to_temp_xmm(a);
+                let second = if a.ty == ValType::V128 { self.to_xm_packed(b) } else { self.to_xm(b) };
+                let dst = match (target, self.xmm_of(a)) {
+                    (Some(target), Some(first)) if first == target.pin && second != Xm::Reg(first) => first,
+                    _ => self.to_temp_xmm(a),
+                };
                 self.asm.x3(row, dst, dst, second);
                 self.free_xm(second);
                 dst
@@ -242,16 +259,59 @@ impl Emit<'_> {
     pub(crate) fn x_binary(&mut self, row: Sse, order: Order) {
         let b = self.pop();
         let a = self.pop();
-        let dst = self.combine(row, a, b, order);
-        self.push_xmm(a.ty, dst);
+        let target = self.vector_target();
+        let dst = self.combine(row, a, b, order, target);
+        self.vector_result(a.ty, dst, target);
     }
 
     /// As [`Emit::x_binary`] with the operands in the other order.
     pub(crate) fn x_binary_swapped(&mut self, row: Sse) {
         let b = self.pop();
         let a = self.pop();
-        let dst = self.combine(row, b, a, Order::Fixed);
-        self.push_xmm(a.ty, dst);
+        let target = self.vector_target();
+        let dst = self.combine(row, b, a, Order::Fixed, target);
+        self.vector_result(a.ty, dst, target);
+    }
+
+    /// As [`Emit::target`], for locals in vector registers.
+    #[inline(always)]
+    pub(crate) fn vector_target(&mut self) -> Option<VectorTarget> {
+        let opcode = self.peek();
+        if opcode != 0x21 && opcode != 0x22 {
+            return None;
+        }
+        let mut at = self.pc + 1;
+        let local = super::decode::u32_at(self.code, &mut at);
+        let super::Local { ty, pin, .. } = self.locals[local as usize];
+        if pin == NO_PIN || !in_xmm(ty) {
+            return None;
+        }
+        self.pc = at;
+        self.read_before_write(local);
+        Some(VectorTarget { pin: Xmm(pin), local, tee: opcode == 0x22 })
+    }
+
+    /// Pushes the result of an operator, which is in `reg`; or, with a target, in its pin.
+    #[inline(always)]
+    pub(crate) fn vector_result(&mut self, ty: ValType, reg: Xmm, target: Option<VectorTarget>) {
+        let Some(target) = target else { return self.push_xmm(ty, reg) };
+        if reg != target.pin {
+            self.move_xmm(target.pin, reg);
+            self.free_xmm(reg);
+        }
+        self.write_through(target.local);
+        if target.tee {
+            self.push(Entry::local(ty, target.local));
+        }
+    }
+
+    /// A register for a result that is computed from nothing in a register.
+    #[inline(always)]
+    pub(crate) fn vector_result_register(&mut self, target: Option<VectorTarget>) -> Xmm {
+        match target {
+            Some(target) => target.pin,
+            None => self.alloc_xmm(),
+        }
     }
 
     /// The register for a result: the operand's if it is its own, which it is then not any more.

@@ -3,14 +3,21 @@
 //! # The stack check
 //! Cranelift's own would need signals, so that functions get this prefix, written by hand:
 //!
-//!     check_failed: mov eax, function index        | reached only from below
+//!     check_failed: pop rbp                        | reached only from below; as if just called: no frame
 //!                   call [rdi + VMCTX_STACK_CHECK] | raises, or returns if the function may run after all
+//!                   push rbp
+//!                   mov rbp, rsp
 //!                   jmp body
-//!     entry:        mov r11, [rdi + VMCTX_STORE]
-//!                   cmp rsp, [r11 + STORE_STACK_LIMIT]      (frames above 4 KiB: lea r10, [rsp - frame]
+//!     entry:        push rbp                                (Cranelift's first two instructions, always the same)
+//!                   mov rbp, rsp
+//!                   mov r11, [rdi + VMCTX_STORE]
+//!                   cmp rbp, [r11 + STORE_STACK_LIMIT]      (frames above 4 KiB: lea r10, [rbp - frame]
 //!                   jb check_failed                          and r10 is compared)
 //!                   nop                                     (if the body has constants to align)
-//!     body:         Cranelift's bytes
+//!     body:         what follows in Cranelift's bytes
+//!
+//! The check compares rbp, because it is dearer to read rsp right behind a call: some processors must first bring
+//! the register up to date (2026-11, a recursive function: 12 %).
 //!
 //! The entry is what is aligned: processors fetch and decode in blocks of this size, and a small function that
 //! straddles them costs its callers up to 40 % (2026-11, `bench/`, ackermann).
@@ -40,9 +47,9 @@ pub(super) enum StackCheck {
     /// Never: it is entered by the host, which checks for itself.
     Never,
     /// If the frame is too large for the headroom: the unit calls nothing that could call on.
-    IfLarge { func: u32 },
+    IfLarge,
     /// Always.
-    Always { func: u32 },
+    Always,
 }
 
 /// What Cranelift does not know about a unit.
@@ -70,21 +77,27 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
         ..CompiledCode::default()
     };
     let checked = match unit.check {
-        StackCheck::Never => None,
-        StackCheck::IfLarge { func } => (used >= UNCHECKED_FRAME).then_some(func),
-        StackCheck::Always { func } => Some(func),
+        StackCheck::Never => false,
+        StackCheck::IfLarge => used >= UNCHECKED_FRAME,
+        StackCheck::Always => true,
     };
-    if let Some(func) = checked {
-        let prefix = write_prefix(&mut out.bytes, func, used, buffer.alignment);
+    // Offsets of Cranelift's become ours by adding this.
+    let mut shift = 0;
+    if checked {
+        let rest = data.strip_prefix(&PROLOGUE).ok_or("a prologue of another kind")?;
+        let prefix = write_prefix(&mut out.bytes, used, buffer.alignment);
         out.entry_offset = prefix.entry;
         out.call_sites.push(call_site(prefix.return_offset, unit.wasm_start));
+        out.body_offset = out.bytes.len() as u32;
+        out.bytes.extend_from_slice(rest);
+        shift = out.body_offset - PROLOGUE.len() as u32;
+    } else {
+        out.bytes.extend_from_slice(data);
     }
-    out.body_offset = out.bytes.len() as u32;
-    out.bytes.extend_from_slice(data);
 
     for reloc in buffer.relocs() {
         out.relocations.push(Relocation {
-            offset: out.body_offset + reloc.offset,
+            offset: shift + reloc.offset,
             target: relocation_target(reloc.kind, &reloc.target, func, unit.imported_functions)?,
             addend: i32::try_from(reloc.addend).map_err(|_| format!("addend {:#x} of a relocation", reloc.addend))?,
         });
@@ -93,7 +106,7 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
     let mut places = Places { buffer, next: 0, start: unit.wasm_start };
     for trap in buffer.traps() {
         out.trap_sites.push(TrapSite {
-            offset: out.body_offset + trap.offset,
+            offset: shift + trap.offset,
             wasm_offset: places.of(trap.offset),
             code: trap_code(trap.code)?,
         });
@@ -103,7 +116,7 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
     for call in buffer.call_sites() {
         // The call ends where its return address is: it may be the last instruction of its operator.
         let wasm_offset = places.of(call.ret_addr - 1);
-        out.call_sites.push(call_site(out.body_offset + call.ret_addr, wasm_offset));
+        out.call_sites.push(call_site(shift + call.ret_addr, wasm_offset));
     }
     out.call_sites.sort_by_key(|site| site.return_offset);
     Ok(out)
@@ -177,33 +190,41 @@ struct Prefix {
     return_offset: u32,
 }
 
-/// Writes the stack check. The body follows directly, as far from the entry as a multiple of its alignment.
-fn write_prefix(out: &mut Vec<u8>, func: u32, frame: u32, body_alignment: u32) -> Prefix {
+/// What every function of Cranelift's begins with: `push rbp; mov rbp, rsp`.
+const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
+
+/// Writes the stack check. The body follows directly; without the check it would be as far from the entry as a
+/// multiple of its alignment.
+fn write_prefix(out: &mut Vec<u8>, frame: u32, body_alignment: u32) -> Prefix {
     const { assert!(VMCTX_STACK_CHECK < 128 && VMCTX_STORE < 128 && STORE_STACK_LIMIT < 128) };
     let check_failed = out.len();
-    out.push(0xb8); // mov eax, func
-    out.extend(func.to_le_bytes());
+    out.push(0x5d); // pop rbp
     out.extend([0xff, 0x57, VMCTX_STACK_CHECK as u8]); // call [rdi + VMCTX_STACK_CHECK]
     let return_offset = out.len() as u32;
+    out.extend(PROLOGUE);
     let jump = out.len();
     out.extend([0xeb, 0]); // jmp body
-    let entry = out.len() as u32;
+    let entry = out.len();
+    out.extend(PROLOGUE);
     memory_operand(out, &[0x4c, 0x8b], 0x1f, VMCTX_STORE); // mov r11, [rdi + VMCTX_STORE]
     if frame > COVERED_FRAME {
-        out.extend([0x4c, 0x8d, 0x94, 0x24]); // lea r10, [rsp - frame]
+        out.extend([0x4c, 0x8d, 0x95]); // lea r10, [rbp - frame]
         out.extend((frame as i32).wrapping_neg().to_le_bytes());
         memory_operand(out, &[0x4d, 0x3b], 0x13, STORE_STACK_LIMIT); // cmp r10, [r11 + STORE_STACK_LIMIT]
     } else {
-        memory_operand(out, &[0x49, 0x3b], 0x23, STORE_STACK_LIMIT); // cmp rsp, [r11 + STORE_STACK_LIMIT]
+        memory_operand(out, &[0x49, 0x3b], 0x2b, STORE_STACK_LIMIT); // cmp rbp, [r11 + STORE_STACK_LIMIT]
     }
     let behind = out.len() + 2;
     out.extend([0x72, (check_failed as i32 - behind as i32) as u8]); // jb check_failed
-    while !(out.len() as u32 - entry).is_multiple_of(body_alignment) {
-        let missing = body_alignment - (out.len() as u32 - entry) % body_alignment;
-        out.extend_from_slice(NOPS[missing.min(8) as usize - 1]);
+    let excess = (out.len() - entry - PROLOGUE.len()) % body_alignment as usize;
+    let mut padding = if excess == 0 { 0 } else { body_alignment as usize - excess };
+    while padding > 0 {
+        let nop = NOPS[padding.min(NOPS.len()) - 1];
+        out.extend_from_slice(nop);
+        padding -= nop.len();
     }
     out[jump + 1] = u8::try_from(out.len() - (jump + 2)).expect("constants are aligned to at most 64");
-    Prefix { entry, return_offset }
+    Prefix { entry: entry as u32, return_offset }
 }
 
 /// One instruction without effect for each length.
@@ -236,49 +257,58 @@ mod tests {
     #[test]
     fn prefix_of_a_small_frame() {
         let mut out = Vec::new();
-        let prefix = write_prefix(&mut out, 0x0102_0304, COVERED_FRAME, 1);
+        let prefix = write_prefix(&mut out, COVERED_FRAME, 1);
         let check = VMCTX_STACK_CHECK as u8;
         let expected = [
-            0xb8, 4, 3, 2, 1, // mov eax, 0x01020304
+            0x5d, // pop rbp
             0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
-            0xeb, 8, // jmp body
+            0x55, // push rbp
+            0x48, 0x89, 0xe5, // mov rbp, rsp
+            0xeb, 12, // jmp body
+            0x55, // push rbp
+            0x48, 0x89, 0xe5, // mov rbp, rsp
             0x4c, 0x8b, 0x1f, // mov r11, [rdi]
-            0x49, 0x3b, 0x23, // cmp rsp, [r11]
-            0x72, 0xee, // jb check_failed (-18)
+            0x49, 0x3b, 0x2b, // cmp rbp, [r11]
+            0x72, 0xea, // jb check_failed (-22)
         ];
         assert_eq!(out, expected);
-        assert_eq!(prefix, Prefix { entry: 10, return_offset: 8 });
+        assert_eq!(prefix, Prefix { entry: 10, return_offset: 4 });
     }
 
     #[test]
     fn prefix_of_a_large_frame() {
         let mut out = Vec::new();
-        let prefix = write_prefix(&mut out, 7, COVERED_FRAME + 16, 16);
+        let prefix = write_prefix(&mut out, COVERED_FRAME + 16, 16);
         let check = VMCTX_STACK_CHECK as u8;
         let expected = [
-            0xb8, 7, 0, 0, 0, // mov eax, 7
+            0x5d, // pop rbp
             0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
-            0xeb, 16, // jmp body
+            0x55, // push rbp
+            0x48, 0x89, 0xe5, // mov rbp, rsp
+            0xeb, 20, // jmp body
+            0x55, // push rbp
+            0x48, 0x89, 0xe5, // mov rbp, rsp
             0x4c, 0x8b, 0x1f, // mov r11, [rdi]
-            0x4c, 0x8d, 0x94, 0x24, 0xf0, 0xef, 0xff, 0xff, // lea r10, [rsp - 0x1010]
+            0x4c, 0x8d, 0x95, 0xf0, 0xef, 0xff, 0xff, // lea r10, [rbp - 0x1010]
             0x4d, 0x3b, 0x13, // cmp r10, [r11]
-            0x72, 0xe6, // jb check_failed (-26)
+            0x72, 0xe3, // jb check_failed (-29)
+            0x90, // nop
         ];
         assert_eq!(out, expected);
-        assert_eq!(prefix, Prefix { entry: 10, return_offset: 8 });
+        assert_eq!(prefix, Prefix { entry: 10, return_offset: 4 });
     }
 
     /// The jump back goes over the padding too.
     #[test]
     fn prefix_of_a_body_with_constants() {
-        for alignment in [16, 32, 64] {
+        for alignment in [1, 16, 32, 64] {
             let mut out = Vec::new();
-            let prefix = write_prefix(&mut out, 7, 16, alignment);
+            let prefix = write_prefix(&mut out, 16, alignment);
             let body = out.len() as u32;
-            assert_eq!((prefix.entry, (body - prefix.entry) % alignment), (10, 0));
+            assert_eq!((prefix.entry, (body - 4 - prefix.entry) % alignment), (10, 0));
             assert_eq!(out[8..10], [0xeb, body as u8 - 10]);
             let nops: Vec<u8> = [NOPS[7]; 7].concat();
-            assert_eq!(out[18..], nops[..body as usize - 18]);
+            assert_eq!(out[22..], nops[..body as usize - 22]);
         }
     }
 

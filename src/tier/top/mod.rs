@@ -179,8 +179,7 @@ impl TopCompiler {
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
-            let func = index.0;
-            let check = if summary.calls { StackCheck::Always { func } } else { StackCheck::IfLarge { func } };
+            let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             self.finish(
                 scratch,
                 Unit {
@@ -214,7 +213,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(scratch, bridge(StackCheck::IfLarge { func: NO_FUNCTION.0 }))
+            self.finish(scratch, bridge(StackCheck::IfLarge))
         })
     }
 

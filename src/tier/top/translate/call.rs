@@ -96,6 +96,9 @@ impl Translator<'_> {
 
     fn call(&mut self, func: FuncIndex, call: Call) {
         let type_index = self.module.functions()[func.index()];
+        if func == self.func && call == Call::Nested {
+            self.note_call_of_itself();
+        }
         let callee = if self.module.defined_func(func).is_some() {
             Callee::Direct(self.declare_callee(func))
         } else {
@@ -145,6 +148,7 @@ impl Translator<'_> {
     /// Pops the arguments, calls, pushes the results.
     fn emit_call(&mut self, callee: Callee, type_index: TypeIndex, call: Call) {
         self.calls = true;
+        self.calls_seen += 1;
         let ty = &self.module.types()[type_index.index()];
         let base = self.buf.stack.len() - ty.params().len();
         let in_memory = Results::of(ty.results()) == Results::Memory;

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::{BlockType, BrTable, Operator};
 
+use super::loops::Stays;
 use super::state::{Frame, FrameKind, Reach};
 use super::{Translator, clif_type, val_type};
 use crate::abi::call::{RAW_VAL_SIZE, Results};
@@ -163,12 +164,12 @@ impl<'a> Translator<'a> {
         let height = self.buf.stack.len() - params.len();
         let header = self.block_taking(params);
         self.take_block_args(height);
-        self.b.ins().jump(header, &self.buf.block_args);
+        let entry = self.b.ins().jump(header, &self.buf.block_args);
         self.buf.stack.truncate(height);
         // Sealed at the end of the loop, when all branches to it are known.
         self.enter_block(header);
         self.buf.frames.push(Frame { kind: FrameKind::Loop { header }, ty, outer_height: height, height, end: None });
-        self.poll();
+        self.enter_loop(header, entry);
     }
 
     fn if_(&mut self, ty: BlockType) {
@@ -225,7 +226,10 @@ impl<'a> Translator<'a> {
                     self.reach = Reach::Dead;
                 }
             }
-            FrameKind::Loop { header } => self.b.seal_block(header),
+            FrameKind::Loop { header } => {
+                self.b.seal_block(header);
+                self.leave_loop();
+            }
             FrameKind::Block | FrameKind::Else => {
                 let frame = self.buf.frames[self.buf.frames.len() - 1];
                 if self.reach == Reach::Live && frame.end.is_some() {
@@ -271,7 +275,15 @@ impl<'a> Translator<'a> {
     fn branch(&mut self, depth: u32) {
         let (block, count) = self.target(depth);
         self.take_block_args(self.buf.stack.len() - count);
-        self.b.ins().jump(block, &self.buf.block_args);
+        let jump = self.b.ins().jump(block, &self.buf.block_args);
+        if self.is_loop(depth) {
+            self.note_back_edge(block, Some(jump), None);
+        }
+    }
+
+    fn is_loop(&self, depth: u32) -> bool {
+        let position = self.buf.frames.len() - 1 - depth as usize;
+        matches!(self.buf.frames[position].kind, FrameKind::Loop { .. })
     }
 
     fn branch_if(&mut self, depth: u32) {
@@ -281,12 +293,20 @@ impl<'a> Translator<'a> {
         self.take_block_args(self.buf.stack.len() - count);
         let next = self.b.create_block();
         let args = &self.buf.block_args;
-        match condition {
-            Condition::Nonzero(value) => self.b.ins().brif(value, block, args, next, &[]),
-            Condition::Zero(value) => self.b.ins().brif(value, next, &[], block, args),
+        let (branch, taken, not_taken) = match condition {
+            Condition::Nonzero(value) => {
+                (self.b.ins().brif(value, block, args, next, &[]), Stays::IfNonzero(value), Stays::IfZero(value))
+            }
+            Condition::Zero(value) => {
+                (self.b.ins().brif(value, next, &[], block, args), Stays::IfZero(value), Stays::IfNonzero(value))
+            }
         };
         self.b.switch_to_block(next);
         self.b.seal_block(next);
+        if self.is_loop(depth) {
+            self.note_back_edge(block, Some(branch), Some(taken));
+        }
+        self.note_exit(not_taken);
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {
@@ -316,6 +336,9 @@ impl<'a> Translator<'a> {
     fn table_target(&mut self, depth: u32) -> Block {
         let (block, count) = self.target(depth);
         if count == 0 {
+            if self.is_loop(depth) {
+                self.note_back_edge(block, None, None);
+            }
             return block;
         }
         self.buf.forwards.get(depth).unwrap_or_else(|| {

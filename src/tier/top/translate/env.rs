@@ -6,8 +6,9 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 
 use super::Translator;
-use super::state::builtin_key;
-use crate::abi::builtin::{AbiType, Builtin};
+use super::loops::Poll;
+use super::state::{builtin_key, plain_key};
+use crate::abi::builtin::{AbiType, Builtin, Plain};
 use crate::abi::vmctx::{self, Place};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
@@ -61,7 +62,10 @@ impl Translator<'_> {
 
     /// Calls a helper; the arguments follow the vmctx, in the types of `Builtin::params`.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
-        self.calls |= !matches!(builtin, Builtin::raise | Builtin::interrupt);
+        if !matches!(builtin, Builtin::raise | Builtin::interrupt) {
+            self.calls = true;
+            self.calls_seen += 1;
+        }
         let signature = self.builtin_signature(builtin);
         // Not hoisted: most helpers are called where little else runs, and a register that a loop keeps
         // for its poll is dearer than two loads when that is taken.
@@ -76,6 +80,22 @@ impl Translator<'_> {
     /// As `call_builtin`, for helpers that have a result.
     pub(super) fn call_builtin_value(&mut self, builtin: Builtin, args: &[Value]) -> Value {
         self.call_builtin(builtin, args).expect("the helper has a result")
+    }
+
+    /// Calls a function of the platform. It is no call as the stack check counts them: it calls nothing of ours.
+    pub(super) fn call_plain(&mut self, function: Plain, args: &[Value; 3]) {
+        self.calls_seen += 1;
+        let key = plain_key(function);
+        let signature = self.buf.builtins.get(key).unwrap_or_else(|| {
+            let mut signature = Signature::new(CallConv::SystemV);
+            signature.params.extend(args.map(|arg| AbiParam::new(self.b.func.dfg.value_type(arg))));
+            let signature = self.b.import_signature(signature);
+            self.buf.builtins.insert(key, signature);
+            signature
+        });
+        let table = self.b.ins().load(types::I64, IN_PLACE, self.vmctx, vmctx::VMCTX_BUILTINS);
+        let callee = self.b.ins().load(types::I64, IN_PLACE, table, function.offset());
+        self.b.ins().call_indirect(signature, callee, args);
     }
 
     /// A 32-bit constant, as helpers take indices and codes.
@@ -114,9 +134,9 @@ impl Translator<'_> {
     }
 
     /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned.
-    pub(super) fn poll(&mut self) {
+    pub(super) fn poll(&mut self) -> Option<Poll> {
         if !self.options.interrupts {
-            return;
+            return None;
         }
         let store = self.vmctx_constant(types::I64, vmctx::VMCTX_STORE);
         let limit = self.b.ins().iadd_imm_s(store, i64::from(vmctx::STORE_STACK_LIMIT));
@@ -126,12 +146,15 @@ impl Translator<'_> {
         let attend = self.b.create_block();
         let next = self.b.create_block();
         self.b.set_cold_block(attend);
-        self.b.ins().brif(poisoned, attend, &[], next, &[]);
+        let branch = self.b.ins().brif(poisoned, attend, &[], next, &[]);
         self.b.switch_to_block(attend);
         self.b.seal_block(attend);
         self.call_builtin(Builtin::interrupt, &[]);
         self.b.ins().jump(next, &[]);
         self.b.switch_to_block(next);
         self.b.seal_block(next);
+        let dfg = &self.b.func.dfg;
+        let [load, compare] = [limit, poisoned].map(|value| dfg.value_def(value).unwrap_inst());
+        Some(Poll { load, compare, branch, next })
     }
 }

@@ -1,4 +1,4 @@
-//! Linear memories: addresses, loads, stores, bulk operators.
+//! Linear memories: addresses, loads, stores, sizes.
 
 use cranelift_codegen::ir::{
     Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, condcodes::IntCC, types,
@@ -7,7 +7,6 @@ use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::Translator;
 use super::env::{CONSTANT, MUTABLE, clif_trap};
-use super::table::narrower;
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx;
 use crate::limits::MEMORY_GUARD;
@@ -28,13 +27,6 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
     match *op {
         Operator::MemorySize { mem } => t.memory_size(MemoryIndex(mem)),
         Operator::MemoryGrow { mem } => t.memory_grow(MemoryIndex(mem)),
-        Operator::MemoryFill { mem } => t.memory_fill(MemoryIndex(mem)),
-        Operator::MemoryCopy { dst_mem, src_mem } => t.memory_copy(MemoryIndex(dst_mem), MemoryIndex(src_mem)),
-        Operator::MemoryInit { data_index, mem } => t.memory_init(data_index, MemoryIndex(mem)),
-        Operator::DataDrop { data_index } => {
-            let segment = t.index_const(data_index);
-            t.call_builtin(Builtin::data_drop, &[segment]);
-        }
         _ => return false,
     }
     true
@@ -197,7 +189,8 @@ impl Translator<'_> {
         }
     }
 
-    fn memory_base(&mut self, memory: MemoryIndex) -> Value {
+    /// The native address of a memory's first byte.
+    pub(super) fn memory_base(&mut self, memory: MemoryIndex) -> Value {
         let ty = self.memory_type(memory);
         let never_moves = ty.shared || (self.options.bounds == Bounds::Guarded && ty.index == IndexType::I32);
         let flags = if never_moves { CONSTANT } else { MUTABLE };
@@ -206,16 +199,20 @@ impl Translator<'_> {
         self.b.ins().load(types::I64, flags, base, offset + vmctx::MEMORY_BASE)
     }
 
-    /// Checks an access of `size` bytes at `index + memarg.offset`, `index` being an operand of the
-    /// memory's index type. The one place that widens indices and forms native addresses.
+    /// Checks an access of `size` bytes at `index + memarg.offset`.
     pub(super) fn mem_addr(&mut self, memarg: &MemArg, index: Value, size: u32) -> Access {
-        let memory = memory_of(memarg);
+        self.access(memory_of(memarg), index, memarg.offset, size)
+    }
+
+    /// Checks an access of `size` bytes at `index + offset`, `index` being an operand of the memory's index type.
+    /// The one place that widens indices and forms native addresses of loads and stores.
+    pub(super) fn access(&mut self, memory: MemoryIndex, index: Value, offset: u64, size: u32) -> Access {
         let ty = self.memory_type(memory);
         let known = self.constant(index).map(|value| match ty.index {
             IndexType::I32 => u64::from(value as u32),
             IndexType::I64 => value as u64,
         });
-        let check = decide(&ty, self.options.bounds, known, memarg.offset, u64::from(size));
+        let check = decide(&ty, self.options.bounds, known, offset, u64::from(size));
         let index = self.widen(ty.index, index);
         let flags = MemFlagsData::new().with_endianness(Endianness::Little);
         let faulting = flags.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds)));
@@ -226,7 +223,7 @@ impl Translator<'_> {
         let outside = match check {
             Check::InBounds | Check::Guarded => {
                 let base = self.memory_base(memory);
-                let (addr, offset) = self.fold_offset(base, index, memarg.offset);
+                let (addr, offset) = self.fold_offset(base, index, offset);
                 let flags = if check == Check::InBounds { flags.with_notrap() } else { faulting };
                 return Access { addr, offset, flags };
             }
@@ -258,7 +255,7 @@ impl Translator<'_> {
         }
         let base = self.memory_base(memory);
         let addr = self.b.ins().iadd(base, index);
-        let addr = self.b.ins().iadd_imm_s(addr, memarg.offset as i64);
+        let addr = self.b.ins().iadd_imm_s(addr, offset as i64);
         // An access out of bounds faults in the null page, mispredicted branches included.
         let null = self.b.ins().iconst(types::I64, 0);
         let addr = self.b.ins().select_spectre_guard(outside, null, addr);
@@ -365,32 +362,6 @@ impl Translator<'_> {
         let old = self.call_builtin_value(Builtin::memory_grow, &[number, delta]);
         let old = self.narrow(index, old);
         self.push(old);
-    }
-
-    fn memory_fill(&mut self, memory: MemoryIndex) {
-        let index = self.memory_type(memory).index;
-        let (dst, value, len) = self.pop3();
-        let dst = self.widen(index, dst);
-        let len = self.widen(index, len);
-        let number = self.index_const(memory.0);
-        self.call_builtin(Builtin::memory_fill, &[number, dst, value, len]);
-    }
-
-    fn memory_copy(&mut self, dst_memory: MemoryIndex, src_memory: MemoryIndex) {
-        let (dst_index, src_index) = (self.memory_type(dst_memory).index, self.memory_type(src_memory).index);
-        let (dst, src, len) = self.pop3();
-        let dst = self.widen(dst_index, dst);
-        let src = self.widen(src_index, src);
-        let len = self.widen(narrower(dst_index, src_index), len);
-        let (dst_number, src_number) = (self.index_const(dst_memory.0), self.index_const(src_memory.0));
-        self.call_builtin(Builtin::memory_copy, &[dst_number, src_number, dst, src, len]);
-    }
-
-    fn memory_init(&mut self, segment: u32, memory: MemoryIndex) {
-        let (dst, src, len) = self.pop3();
-        let dst = self.widen(self.memory_type(memory).index, dst);
-        let (number, segment) = (self.index_const(memory.0), self.index_const(segment));
-        self.call_builtin(Builtin::memory_init, &[number, segment, dst, src, len]);
     }
 }
 

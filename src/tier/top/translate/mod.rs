@@ -5,12 +5,14 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers
-//!     control, call, variable, numeric, memory, table, reference, vector, relaxed, atomic, wide = groups of operators
+//!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod bulk;
 mod call;
 mod control;
 mod env;
+mod loops;
 mod memory;
 mod numeric;
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -30,7 +32,7 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
-use crate::types::{DefinedFunc, ValType};
+use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
 
 pub(super) use call::signature;
@@ -97,6 +99,7 @@ pub(super) fn translate(
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
         let offset = operators.original_position();
+        t.offset = offset as u64;
         let operator = operators.read()?;
         t.b.set_srcloc(SourceLoc::new(offset as u32));
         t.operator(&operator);
@@ -127,6 +130,13 @@ struct Translator<'a> {
     calls: bool,
     /// As in [`Summary`].
     tail_stack: u32,
+    func: FuncIndex,
+    /// Where the operator is in the module.
+    offset: u64,
+    /// How many calls were translated, of functions and of helpers.
+    calls_seen: u32,
+    /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
+    work: u64,
 }
 
 impl<'a> Translator<'a> {
@@ -151,6 +161,10 @@ impl<'a> Translator<'a> {
             reach: Reach::Live,
             calls: false,
             tail_stack: 0,
+            func: module.func_index(job.func),
+            offset: 0,
+            calls_seen: 0,
+            work: 0,
         }
     }
 }
@@ -192,6 +206,7 @@ impl Translator<'_> {
             || control::translate(self, op)
             || numeric::translate(self, op)
             || memory::translate(self, op)
+            || bulk::translate(self, op)
             || call::translate(self, op)
             || table::translate(self, op)
             || reference::translate(self, op)

@@ -7,7 +7,8 @@ use cranelift_codegen::ir::{Block, BlockArg, BlockCall, FuncRef, SigRef, Value};
 use cranelift_frontend::Variable;
 use wasmparser::{BlockType, OperatorsReaderAllocations};
 
-use crate::abi::builtin::Builtin;
+use super::loops::Loop;
+use crate::abi::builtin::{Builtin, Plain};
 
 /// Whether the operators that follow can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub(in crate::tier::top) struct Buffers {
     pub(super) stack: Vec<Value>,
     /// Control frames, outermost first.
     pub(super) frames: Vec<Frame>,
+    /// Open loops, outermost first.
+    pub(super) loops: Vec<Loop>,
     /// Declared callees, by function index.
     pub(super) callees: SparseMap<FuncRef>,
     /// Declared signatures, by type index.
@@ -122,6 +125,7 @@ impl Buffers {
         Buffers {
             stack: Vec::new(),
             frames: Vec::new(),
+            loops: Vec::new(),
             forwards: SparseMap::new(),
             block_args: Vec::new(),
             block_calls: Vec::new(),
@@ -137,6 +141,7 @@ impl Buffers {
     pub(super) fn clear(&mut self) {
         self.stack.clear();
         self.frames.clear();
+        self.loops.clear();
         self.forwards.clear();
         self.block_args.clear();
         self.block_calls.clear();
@@ -155,4 +160,9 @@ pub(super) fn variable(local: u32) -> Variable {
 /// The key of a helper in [`Buffers::builtins`].
 pub(super) fn builtin_key(builtin: Builtin) -> u32 {
     builtin as u32
+}
+
+/// As [`builtin_key`], for functions of the platform.
+pub(super) fn plain_key(function: Plain) -> u32 {
+    Builtin::ALL.len() as u32 + function as u32
 }
