@@ -524,6 +524,40 @@ static void float_environments(updraft_engine_t *engine) {
     }
 }
 
+/* A function that cannot tell the environment is called in any; what it stands beside can tell. */
+static void leaves(updraft_engine_t *engine) {
+    const unsigned usual = _mm_getcsr(), unusual = (usual & ~0x6000u) | 0x4000u | 0x8040u;
+    updraft_store_t *store = test_store(engine);
+    updraft_instance_t instance = test_instance(store, "(module (func (export \"add\") (param i64 i64) (result i64) (i64.add (local.get 0) (local.get 1)))"
+                                                       " (func (export \"half\") (param i64 i64) (result i64)"
+                                                       "   (i64.reinterpret_f64 (f64.mul (f64.reinterpret_i64 (local.get 0)) (f64.const 0.5))))"
+                                                       " (func $half (param i64) (result i64)"
+                                                       "   (i64.reinterpret_f64 (f64.mul (f64.reinterpret_i64 (local.get 0)) (f64.const 0.5))))"
+                                                       " (func (export \"call\") (param i64 i64) (result i64) (call $half (local.get 0))))");
+    updraft_func_t add = test_export(store, instance, "add"), half = test_export(store, instance, "half"), call = test_export(store, instance, "call");
+    int i;
+    for (i = 0; i < 100; i++) {
+        updraft_raw_t sum[2], halves[2], calls[2];
+        updraft_status_t status[3];
+        unsigned after;
+        sum[0].i64 = halves[0].i64 = calls[0].i64 = INT64_C(0x0010000000000000);
+        sum[1].i64 = halves[1].i64 = calls[1].i64 = i;
+        if (i % 2) _mm_setcsr(unusual);
+        status[0] = updraft_func_call_raw(store, add, sum, NULL);
+        status[1] = updraft_func_call_raw(store, half, halves, NULL);
+        status[2] = updraft_func_call_raw(store, call, calls, NULL);
+        after = control();
+        _mm_setcsr(usual);
+        CHECK_EQ(after, (i % 2 ? unusual : usual) & 0xffc0u);
+        CHECK(status[0] == UPDRAFT_STATUS_OK && status[1] == UPDRAFT_STATUS_OK && status[2] == UPDRAFT_STATUS_OK);
+        /* The half of the smallest normal number, which is not flushed. */
+        CHECK_EQ(sum[0].i64, INT64_C(0x0010000000000000) + i);
+        CHECK_EQ(halves[0].i64, INT64_C(0x0008000000000000));
+        CHECK_EQ(calls[0].i64, INT64_C(0x0008000000000000));
+    }
+    OK(updraft_store_delete(store, E));
+}
+
 int main(void) {
     updraft_engine_t *engine = test_engine();
     wandering_stores(engine);
@@ -534,6 +568,7 @@ int main(void) {
     wrong_values(engine);
     handed_over(engine);
     float_environments(engine);
+    leaves(engine);
     updraft_engine_delete(engine);
     return test_end();
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::caller::updraft_caller_t;
 use super::error::{Fail, take, updraft_error_t};
 use super::status::{UPDRAFT_STATUS_OK, updraft_status_t};
-use super::store::{StoreValue, enter_quickly, updraft_func_t, updraft_store_t, with_store};
+use super::store::{StoreValue, enter_again, enter_quickly, updraft_func_t, updraft_store_t, with_store};
 use super::types::{func_type_for_c, updraft_functype_t};
 use super::value::{number_for_c, number_from_c, updraft_raw_t, updraft_val_t, val, val_for_c, zero_for_c};
 use super::{HostData, array, array_mut, enter, object, out, updraft_finalizer_t};
 use crate::abi::call::{RawVal, raw_cells};
 use crate::abi::vmctx::{VmHeader, VmHostFunc};
 use crate::error::Error;
-use crate::runtime::call::Went;
+use crate::runtime::call::{Quick, Went};
 use crate::runtime::extern_ref::ExternRef;
 use crate::runtime::func::{Callback, Caller, Func, HostCallback, Native, NativeCall, RawHostCallback};
 use crate::runtime::host::{call_host, raise};
@@ -344,54 +344,53 @@ fn call_checked(
     Ok(())
 }
 
-/// The short way of a checked call; None = the long way is needed, and nothing happened. Nothing here panics.
+/// The short way of a checked call, in a store that was entered; None = the long way is needed, and nothing happened.
+/// Nothing here panics.
 ///
 /// # Safety
-/// The C contract of [`updraft_func_call`].
+/// The C contract of [`updraft_func_call`]; `call` is one of those of [`Quick`].
 #[inline(always)]
 unsafe fn call_quickly(
-    store: *mut updraft_store_t,
+    store: &mut Store,
     func: updraft_func_t,
     (args, arg_count): (*const updraft_val_t, usize),
     (results, result_count): (*mut updraft_val_t, usize),
     error: *mut *mut updraft_error_t,
+    call: impl FnOnce(Quick<'_>, *mut RawVal) -> Went,
 ) -> Option<updraft_status_t> {
-    enter_quickly(store, |store| {
-        // SAFETY: the store is used for this call only.
-        let quick = unsafe { store.quick(Func(Handle(func))) }?;
-        let ty = quick.ty();
-        let (params, result_types) = (ty.params(), ty.results());
-        let fits = arg_count == params.len()
-            && result_count == result_types.len()
-            && arg_count.max(result_count) <= STACK_VALUES
-            && (arg_count == 0 || !args.is_null())
-            && (result_count == 0 || !results.is_null())
-            && !result_types.iter().any(|ty| ty.is_ref());
-        if !fits {
+    // SAFETY: the store is used for this call only.
+    let quick = unsafe { store.quick(Func(Handle(func))) }?;
+    let ty = quick.ty();
+    let (params, result_types) = (ty.params(), ty.results());
+    let fits = arg_count == params.len()
+        && result_count == result_types.len()
+        && arg_count.max(result_count) <= STACK_VALUES
+        && (arg_count == 0 || !args.is_null())
+        && (result_count == 0 || !results.is_null())
+        && !result_types.iter().any(|ty| ty.is_ref());
+    if !fits {
+        return None;
+    }
+    let mut cells = [const { MaybeUninit::<RawVal>::uninit() }; STACK_VALUES];
+    let cells: *mut RawVal = cells.as_mut_ptr().cast();
+    for (i, ty) in params.iter().enumerate() {
+        // SAFETY: `args` holds that many values (C contract), and there are enough cells.
+        let (arg, cell) = unsafe { (&*args.add(i), cells.add(i)) };
+        if !number_from_c(arg, *ty, cell) {
             return None;
         }
-        let mut cells = [const { MaybeUninit::<RawVal>::uninit() }; STACK_VALUES];
-        let cells: *mut RawVal = cells.as_mut_ptr().cast();
-        for (i, ty) in params.iter().enumerate() {
-            // SAFETY: `args` holds that many values (C contract), and there are enough cells.
-            let (arg, cell) = unsafe { (&*args.add(i), cells.add(i)) };
-            if !number_from_c(arg, *ty, cell) {
-                return None;
-            }
-        }
-        // SAFETY: there are enough cells, and the arguments have the parameter types.
-        match unsafe { quick.call(cells) } {
-            Went::Well => {}
-            Went::Trapped => return Some(report_trap(store, error)),
-            Went::Nowhere => return None,
-        }
-        for (i, ty) in result_types.iter().enumerate() {
-            // SAFETY: the function stored a value of this type; `results` has room for it (C contract). Written only
-            // now: the arrays may overlap, and callbacks may see them.
-            unsafe { results.add(i).write(number_for_c(*ty, &*cells.add(i))) };
-        }
-        Some(UPDRAFT_STATUS_OK)
-    })
+    }
+    match call(quick, cells) {
+        Went::Well => {}
+        Went::Trapped => return Some(report_trap(store, error)),
+        Went::Nowhere => return None,
+    }
+    for (i, ty) in result_types.iter().enumerate() {
+        // SAFETY: the function stored a value of this type; `results` has room for it (C contract). Written only
+        // now: the arrays may overlap, and callbacks may see them.
+        unsafe { results.add(i).write(number_for_c(*ty, &*cells.add(i))) };
+    }
+    Some(UPDRAFT_STATUS_OK)
 }
 
 /// Reports the trap of a call that went the short way.
@@ -420,23 +419,30 @@ pub unsafe extern "C" fn updraft_func_call(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     let (args, results) = ((args, arg_count), (results, result_count));
-    // SAFETY: the C contract of this function.
-    unsafe { call_quickly(store, func, args, results, error) }
-        .unwrap_or_else(|| call_thoroughly(store, func, args, results, error))
+    enter_quickly(store, |store| {
+        // SAFETY: the C contract of this function; the cells are as they must be.
+        unsafe { call_quickly(store, func, args, results, error, |quick, cells| quick.call(cells)) }
+    })
+    .unwrap_or_else(|| call_otherwise(store, func, args, results, error))
 }
 
-/// The long way of [`updraft_func_call`].
-#[cold]
+/// The other ways of [`updraft_func_call`].
 #[inline(never)]
-fn call_thoroughly(
+fn call_otherwise(
     store: *mut updraft_store_t,
     func: updraft_func_t,
     args: (*const updraft_val_t, usize),
     results: (*mut updraft_val_t, usize),
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    enter(error, || {
-        call_checked(store, args, results, |store, args, results| Func(Handle(func)).call(store, args, results))
+    let again = enter_again(store, |store| {
+        // SAFETY: as above.
+        unsafe { call_quickly(store, func, args, results, error, |quick, cells| quick.call_nested(cells)) }
+    });
+    again.unwrap_or_else(|| {
+        enter(error, || {
+            call_checked(store, args, results, |store, args, results| Func(Handle(func)).call(store, args, results))
+        })
     })
 }
 
@@ -463,31 +469,6 @@ pub unsafe extern "C" fn updraft_func_call_with_timeout(
     })
 }
 
-/// As `call_quickly`, for raw cells.
-///
-/// # Safety
-/// The C contract of [`updraft_func_call_raw`].
-#[inline(always)]
-unsafe fn call_raw_quickly(
-    store: *mut updraft_store_t,
-    func: updraft_func_t,
-    values: *mut updraft_raw_t,
-    error: *mut *mut updraft_error_t,
-) -> Option<updraft_status_t> {
-    if values.is_null() || !values.is_aligned() {
-        return None;
-    }
-    enter_quickly(store, |store| {
-        // SAFETY: the store is used for this call only; the cells are as they must be (C contract), and both cell types
-        // have one layout (`value.rs`).
-        match unsafe { store.quick(Func(Handle(func)))?.call(values.cast::<RawVal>()) } {
-            Went::Well => Some(UPDRAFT_STATUS_OK),
-            Went::Trapped => Some(report_trap(store, error)),
-            Went::Nowhere => None,
-        }
-    })
-}
-
 /// Calls a function without checking the types of its arguments: the fast way, for a buffer that is used again and
 /// again.
 ///
@@ -505,24 +486,51 @@ pub unsafe extern "C" fn updraft_func_call_raw(
     values: *mut updraft_raw_t,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
+    if !values.is_null() && values.is_aligned() {
+        let quickly = enter_quickly(store, |store| {
+            // SAFETY: the store is used for this call only; the cells are as they must be (C contract), and both cell
+            // types have one layout (`value.rs`).
+            let went = unsafe { store.quick(Func(Handle(func)))?.call(values.cast::<RawVal>()) };
+            status_of(went, store, error)
+        });
+        if let Some(status) = quickly {
+            return status;
+        }
+    }
     // SAFETY: the C contract of this function.
-    unsafe { call_raw_quickly(store, func, values, error) }
-        // SAFETY: as above.
-        .unwrap_or_else(|| unsafe { call_raw_thoroughly(store, func, values, error) })
+    unsafe { call_raw_otherwise(store, func, values, error) }
 }
 
-/// The long way of [`updraft_func_call_raw`].
+#[inline(always)]
+fn status_of(went: Went, store: &mut Store, error: *mut *mut updraft_error_t) -> Option<updraft_status_t> {
+    match went {
+        Went::Well => Some(UPDRAFT_STATUS_OK),
+        Went::Trapped => Some(report_trap(store, error)),
+        Went::Nowhere => None,
+    }
+}
+
+/// The other ways of [`updraft_func_call_raw`].
 ///
 /// # Safety
 /// The C contract of [`updraft_func_call_raw`].
-#[cold]
 #[inline(never)]
-unsafe fn call_raw_thoroughly(
+unsafe fn call_raw_otherwise(
     store: *mut updraft_store_t,
     func: updraft_func_t,
     values: *mut updraft_raw_t,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
+    if !values.is_null() && values.is_aligned() {
+        let again = enter_again(store, |store| {
+            // SAFETY: as above.
+            let went = unsafe { store.quick(Func(Handle(func)))?.call_nested(values.cast::<RawVal>()) };
+            status_of(went, store, error)
+        });
+        if let Some(status) = again {
+            return status;
+        }
+    }
     enter(error, || {
         if !values.is_aligned() {
             return Err(Fail::misuse("values is not aligned to 16 bytes"));

@@ -162,8 +162,8 @@ pub(super) fn with_store<R>(
     result
 }
 
-/// Runs `body` with the store behind a pointer from C, if the store leans on this thread and nothing is in the way; else None,
-/// and nothing happened: then [`with_store`] is the way. `body` does not panic.
+/// Runs `body` with the store behind a pointer from C, if nobody is inside, it leans on this thread, and nothing is in the
+/// way; else None, and nothing happened. `body` does not panic.
 #[inline(always)]
 pub(super) fn enter_quickly<R>(store: *const updraft_store_t, body: impl FnOnce(&mut Store) -> Option<R>) -> Option<R> {
     let value = super::object_quickly(store)?;
@@ -171,15 +171,27 @@ pub(super) fn enter_quickly<R>(store: *const updraft_store_t, body: impl FnOnce(
     let mut result = None;
     // Relaxed: written by a thread that was inside before, which `turn` synchronises with.
     if value.state.load(Ordering::Relaxed) == FINE {
-        // SAFETY: it is this thread's turn, and whoever else has one waits for a host function, as `open` says below.
+        // SAFETY: it is this thread's turn, and it was not inside before. The store is not open.
         let mut store = unsafe { (*value.store.get()).alias() };
-        let open = store.set_open(0);
-        if held.is_nested() == (open != 0) {
-            result = body(&mut store);
-            if value.owing.get() && !held.is_nested() {
-                value.release_all(&mut store);
-            }
+        result = body(&mut store);
+        if value.owing.get() {
+            value.release_all(&mut store);
         }
+    }
+    value.turn.end(held);
+    result
+}
+
+/// As [`enter_quickly`], but for a thread that is in a host function of the store.
+#[inline(always)]
+pub(super) fn enter_again<R>(store: *const updraft_store_t, body: impl FnOnce(&mut Store) -> Option<R>) -> Option<R> {
+    let value = super::object_quickly(store)?;
+    let held = value.turn.begin(thread_token()).ok()?;
+    let mut result = None;
+    if held.is_nested()
+        && let Ok((mut store, open)) = value.open_store(&held)
+    {
+        result = body(&mut store);
         store.set_open(open);
     }
     value.turn.end(held);

@@ -121,20 +121,13 @@ impl pool::Client for Client {
             compilation.count_discarded();
             return Outcome::Discarded;
         }
-        let compile = || compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker);
-        // The compilers turn their own panics into errors; this is for everything around them.
-        match catch_unwind(AssertUnwindSafe(compile)) {
-            Ok(Ok(ready)) => {
+        match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
+            Ok(ready) => {
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);
                 Outcome::Compiled
             }
-            Ok(Err(_)) => Outcome::Failed,
-            Err(_) => {
-                context.scratch = Scratch::new();
-                compilation.give_up(func, tier);
-                Outcome::Failed
-            }
+            Err(_) => Outcome::Failed,
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod body;
 pub mod decode;
 mod encoding;
+pub(crate) mod leaf;
 pub mod names;
 pub mod registry;
 pub mod text;

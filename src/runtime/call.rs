@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::enter::{enter_wasm, stack_pointer};
 use super::float_env;
-use super::func::{Func, FuncObject};
+use super::func::{Floats, Func, FuncObject, FuncOwner};
 use super::store::{Store, StoreInner};
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Activation, VmFuncRef};
@@ -18,6 +18,9 @@ use crate::limits::STACK_HEADROOM;
 use crate::sys::threads::{self, StackBounds};
 use crate::trap::TrapCode;
 use crate::types::FuncType;
+
+/// How far the start of a call may be from where its stack limit was computed for.
+const PLACE_TOLERANCE: usize = 1 << 10;
 
 /// A function that may be called the short way.
 pub(crate) struct Quick<'a> {
@@ -62,37 +65,61 @@ impl<'a> Quick<'a> {
         self.func.ty.ty()
     }
 
-    /// Calls the function.
+    /// Calls the function from outside of all calls.
     ///
     /// # Safety
     /// `values` holds arguments of the parameter types and has room for the results.
     #[inline(always)]
     pub(crate) unsafe fn call(self, values: *mut RawVal) -> Went {
-        let FuncObject { funcref, trampoline, .. } = *self.func;
+        let inner = self.store.as_ptr();
+        // SAFETY: this thread is alone in the store. No reference into it is held while WebAssembly runs.
+        unsafe {
+            let vm = (*inner).vm();
+            if !(*vm).activation.is_null() || !(*inner).is_placed(stack_pointer()) && !StoreInner::place(inner) {
+                return Went::Nowhere;
+            }
+            // A limit that differs was poisoned by a request.
+            if (*vm).stack_limit.load(Ordering::Relaxed) != (*inner).stack_limit || self.func.trampoline == 0 {
+                return Went::Nowhere;
+            }
+            if self.func.floats != Floats::None && !float_env::is_default() {
+                return Went::Nowhere;
+            }
+            let prev = std::ptr::null_mut();
+            let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp: 0, store: vm };
+            (*vm).activation = &raw mut activation;
+            let trapped = enter_function(&raw mut activation, self.func.funcref, self.func.trampoline, values);
+            (*activation.store).activation = prev;
+            if trapped == 0 { Went::Well } else { Went::Trapped }
+        }
+    }
+
+    /// Calls the function from a host function.
+    ///
+    /// # Safety
+    /// As for `call`.
+    #[inline(always)]
+    pub(crate) unsafe fn call_nested(self, values: *mut RawVal) -> Went {
+        let FuncObject { funcref, trampoline, floats, .. } = *self.func;
         let inner = self.store.as_ptr();
         let sp = stack_pointer();
-        // SAFETY: this thread is alone in the store. No reference into it is held while WebAssembly runs.
+        // SAFETY: as in `call`.
         unsafe {
             let vm = (*inner).vm();
             let (prev, prev_exit_fp) = ((*vm).activation, (*vm).exit_fp);
             let Some(bounds) = threads::known_stack_bounds() else { return Went::Nowhere };
-            if !bounds.contains(sp) {
+            // Below the call around it, on the same stack, where its limit holds.
+            if (prev as usize) < sp || !bounds.contains(prev as usize) || sp < (*inner).stack_limit {
                 return Went::Nowhere;
             }
-            if prev.is_null() {
-                let limit = (*inner).limit_at(sp, bounds);
-                if limit != (*inner).stack_limit {
-                    (*inner).set_limit(limit);
-                }
-            } else if (prev as usize) < sp || !bounds.contains(prev as usize) {
+            if (*vm).stack_limit.load(Ordering::Relaxed) != (*inner).stack_limit
+                || trampoline == 0
+                || (*vm).float_env != 0
+                || !bounds.contains(sp)
+            {
                 return Went::Nowhere;
             }
-            let limit = (*inner).stack_limit;
-            // A limit that differs was poisoned by a request.
-            if sp < limit || (*vm).stack_limit.load(Ordering::Relaxed) != limit {
-                return Went::Nowhere;
-            }
-            if trampoline == 0 || (*vm).float_env != 0 || !float_env::is_default() {
+            if floats != Floats::None && !float_env::is_default() {
                 return Went::Nowhere;
             }
             let mut activation = Activation { entry_fp: 0, prev, prev_exit_fp, store: vm };
@@ -136,6 +163,11 @@ impl StoreInner {
             let object = (*this).funcs.at_mut(index);
             if object.trampoline == 0 {
                 object.trampoline = (*this).engine.entry_trampoline(&object.ty)?;
+                if let FuncOwner::Instance(owner) = object.owner
+                    && (*this).instances.at(owner).is_integer_leaf(object.funcref)
+                {
+                    object.floats = Floats::None;
+                }
             }
             let (funcref, trampoline) = (object.funcref, object.trampoline);
             StoreInner::enter(this, funcref, trampoline, values)
@@ -204,7 +236,38 @@ impl StoreInner {
     #[cold]
     fn set_limit(&mut self, limit: usize) {
         self.stack_limit = limit;
+        self.placed_sp = 0;
         self.shared.set_stack_limit(limit);
+    }
+
+    /// Whether the stack limit is the one for a call that starts at `sp`, give or take [`PLACE_TOLERANCE`].
+    #[inline(always)]
+    fn is_placed(&self, sp: usize) -> bool {
+        // While no thread ends, these addresses are of the stack that they were of.
+        self.placed_sp.wrapping_sub(sp) < PLACE_TOLERANCE && self.placed_ended == threads::ended_threads()
+    }
+
+    /// Places the stack limit for outermost calls that start about here; false if the long way has to.
+    ///
+    /// # Safety
+    /// `this` is a live store, which this thread is alone in.
+    #[cold]
+    #[inline(never)]
+    unsafe fn place(this: *mut StoreInner) -> bool {
+        let sp = stack_pointer() + PLACE_TOLERANCE / 2;
+        let Ok(bounds) = threads::stack_bounds() else { return false };
+        // SAFETY: the caller's contract.
+        let inner = unsafe { &mut *this };
+        let ended = threads::ended_threads();
+        let limit = inner.limit_at(sp, bounds);
+        if !bounds.contains(sp) || limit + PLACE_TOLERANCE > sp || !threads::watch_thread_end() {
+            return false;
+        }
+        if limit != inner.stack_limit {
+            inner.set_limit(limit);
+        }
+        (inner.placed_sp, inner.placed_ended) = (sp, ended);
+        true
     }
 
     /// Sets the limit for a call that starts at `sp`, and takes what was requested before it.

@@ -7,6 +7,7 @@
 //! x86-64 only, as `enter.rs`.
 
 use std::arch::asm;
+use std::mem::MaybeUninit;
 
 /// Everything but the sticky flags, which nobody relies on.
 const CONTROL: u32 = 0xffc0;
@@ -15,10 +16,12 @@ const DEFAULT: u32 = 0x1f80;
 
 #[inline(always)]
 fn read() -> u32 {
-    let mut value = 0u32;
+    let mut value = MaybeUninit::<u32>::uninit();
     // SAFETY: stores the control word of this thread at a valid address.
-    unsafe { asm!("stmxcsr [{}]", in(reg) &mut value, options(nostack, preserves_flags)) };
-    value
+    unsafe {
+        asm!("stmxcsr [{}]", in(reg) value.as_mut_ptr(), options(nostack, preserves_flags));
+        value.assume_init()
+    }
 }
 
 fn write(value: u32) {

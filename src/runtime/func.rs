@@ -28,6 +28,16 @@ pub(super) struct FuncObject {
     pub(super) ty: TypeEntry,
     /// The entry trampoline of its type, 0 until the first call.
     pub(super) trampoline: usize,
+    pub(super) floats: Floats,
+}
+
+/// Whether a function depends on the floating-point environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Floats {
+    /// It may.
+    Possible,
+    /// It surely does not; known from the first call on.
+    None,
 }
 
 /// Who keeps the function's reference alive.
@@ -172,7 +182,8 @@ impl StoreInner {
         let owner = unsafe { super::instance::owner_of((*funcref).vmctx) };
         // SAFETY: as above.
         let ty = self.instances.at(owner).module.type_by_id(unsafe { (*funcref).type_id });
-        let object = FuncObject { funcref, owner: FuncOwner::Instance(owner), ty, trampoline: 0 };
+        let object =
+            FuncObject { funcref, owner: FuncOwner::Instance(owner), ty, trampoline: 0, floats: Floats::Possible };
         let index = self.funcs.insert(object, 1)?;
         // SAFETY: only this thread uses the store's references; machine code never reads this field.
         unsafe { (*funcref.cast_mut()).handle = index + 1 };

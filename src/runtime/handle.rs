@@ -118,14 +118,14 @@ impl StoreId {
 pub(super) struct Slab<T> {
     kind: Kind,
     store: StoreId,
-    /// What handles of these objects begin with.
-    prefix: u64,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     live: usize,
 }
 
 struct Entry<T> {
+    /// The handle of the object that is here, 0 = none.
+    name: u64,
     generation: u16,
     marked: bool,
     /// Handles that the host holds.
@@ -137,8 +137,7 @@ struct Entry<T> {
 
 impl<T> Slab<T> {
     pub(super) fn new(kind: Kind, store: StoreId) -> Slab<T> {
-        let prefix = (kind as u64) << STORE_BITS | u64::from(store.0);
-        Slab { kind, store, prefix, entries: Vec::new(), free: Vec::new(), live: 0 }
+        Slab { kind, store, entries: Vec::new(), free: Vec::new(), live: 0 }
     }
 
     /// Objects alive.
@@ -152,6 +151,7 @@ impl<T> Slab<T> {
             let entry = &mut self.entries[index as usize];
             entry.roots = roots;
             entry.value = Some(value);
+            entry.name = Handle::pack(self.kind, self.store, entry.generation, index).0;
             self.live += 1;
             return Ok(index);
         }
@@ -159,7 +159,8 @@ impl<T> Slab<T> {
         if index >= MAX_ENTRIES {
             return Err(Error::Limit { what: "objects of one kind in a store", asked: index + 1, limit: MAX_ENTRIES });
         }
-        self.entries.push(Entry { generation: 0, marked: false, roots, value: Some(value), host_info: None });
+        let name = Handle::pack(self.kind, self.store, 0, index as u32).0;
+        self.entries.push(Entry { name, generation: 0, marked: false, roots, value: Some(value), host_info: None });
         self.live += 1;
         Ok(index as u32)
     }
@@ -168,7 +169,7 @@ impl<T> Slab<T> {
     pub(super) fn remove(&mut self, index: u32) -> Option<T> {
         let entry = &mut self.entries[index as usize];
         let value = entry.value.take()?;
-        entry.roots = 0;
+        (entry.roots, entry.name) = (0, 0);
         let host_info = entry.host_info.take();
         self.live -= 1;
         // A used-up entry stays empty for ever.
@@ -209,11 +210,9 @@ impl<T> Slab<T> {
     /// The object behind a handle, checked; None where [`Slab::resolve`] has a reason.
     #[inline(always)]
     pub(super) fn seek(&self, handle: Handle) -> Option<&T> {
-        if handle.0 >> (INDEX_BITS + GENERATION_BITS) != self.prefix {
-            return None;
-        }
         let entry = self.entries.get(handle.index() as usize)?;
-        if entry.generation == handle.generation() { entry.value.as_ref() } else { None }
+        // No handle of another kind, store or generation is equal. Where there is no object, the name is 0.
+        if entry.name == handle.0 { entry.value.as_ref() } else { None }
     }
 
     /// The object behind a handle, checked.

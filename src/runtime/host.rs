@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::cells::Scratch;
 use super::float_env;
-use super::func::{Func, FuncObject, FuncOwner};
+use super::func::{Floats, Func, FuncObject, FuncOwner};
 use super::handle::Kind;
 use super::instance::Instance;
 use super::memory::Memory;
@@ -150,7 +150,10 @@ impl HostFunc {
             (*vm).data = (&raw mut *host).cast();
             &raw mut (*vm).funcref
         };
-        let index = store.funcs.insert(FuncObject { funcref, owner: FuncOwner::Host(host), ty, trampoline: 0 }, 1)?;
+        let index = store.funcs.insert(
+            FuncObject { funcref, owner: FuncOwner::Host(host), ty, trampoline: 0, floats: Floats::Possible },
+            1,
+        )?;
         // SAFETY: the box now lives in the store.
         unsafe { (*funcref).handle = index + 1 };
         Ok(Func(store.funcs.handle(index)))

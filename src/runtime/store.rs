@@ -90,6 +90,9 @@ pub(super) struct StoreInner {
     pub(super) pending: Option<Error>,
     /// The stack limit of the running call, unpoisoned.
     pub(super) stack_limit: usize,
+    /// Where outermost calls start that `stack_limit` was computed for, 0 = nowhere; and how many threads had ended then.
+    pub(super) placed_sp: usize,
+    pub(super) placed_ended: usize,
     /// Bytes of stack that a call may use; the engine's.
     pub(super) max_stack: usize,
     /// What the embedder calls this store; null = nothing.
@@ -125,6 +128,8 @@ impl Store {
             externs: Slab::new(Kind::ExternRef, id),
             pending: None,
             stack_limit: 0,
+            placed_sp: 0,
+            placed_ended: 0,
             max_stack: engine.config().max_stack,
             embedder: std::ptr::null(),
             deadline: None,

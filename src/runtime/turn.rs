@@ -83,37 +83,50 @@ impl Turn {
         }
     }
 
-    /// Enters the store that leans on this thread; None if it does not, and then nothing happened.
+    /// The lean of this era, if it is on this thread, and the era.
     #[inline(always)]
-    pub(crate) fn begin_leaning(&self, me: usize) -> Option<Held<'_>> {
+    fn my_lean(&self, me: usize) -> Option<(&Lean, usize)> {
         // Acquire pairs with the Release in `lean_on`: the thread of the era is seen.
         let era = self.era.load(Ordering::Acquire);
-        if era.is_multiple_of(2) {
-            return None;
-        }
-        let lean = self.leans.get(era / 2)?;
-        // Relaxed: as above; and only this thread writes `inside` of an era of its own.
-        if lean.thread.load(Ordering::Relaxed) != me {
-            return None;
-        }
-        let outer = lean.inside.load(Ordering::Relaxed);
+        let lean = &self.leans[era / 2 % ERAS];
+        // Relaxed: as above.
+        if era.is_multiple_of(2) || lean.thread.load(Ordering::Relaxed) != me { None } else { Some((lean, era)) }
+    }
+
+    /// Marks this thread inside, if the era goes on.
+    #[inline(always)]
+    fn step_in<'a>(&self, lean: &'a Lean, era: usize) -> Option<Held<'a>> {
         lean.inside.store(1, Ordering::Relaxed);
         fences::light();
-        if self.era.load(Ordering::Relaxed) != era && outer == 0 {
-            // Release: as in `end`; another thread may read this 0 instead of that one.
-            lean.inside.store(0, Ordering::Release);
-            return None;
+        if self.era.load(Ordering::Relaxed) == era {
+            return Some(Held { lean: Some(lean), outer: 0 });
         }
-        Some(Held { lean: Some(lean), outer })
+        // Release: as in `end`; another thread may read this 0 instead of that one.
+        lean.inside.store(0, Ordering::Release);
+        None
+    }
+
+    /// Enters the store that leans on this thread, from outside; None if that is not so, and then nothing happened.
+    #[inline(always)]
+    pub(crate) fn begin_leaning(&self, me: usize) -> Option<Held<'_>> {
+        let (lean, era) = self.my_lean(me)?;
+        // Relaxed: only this thread writes `inside` of an era of its own.
+        if lean.inside.load(Ordering::Relaxed) != 0 { None } else { self.step_in(lean, era) }
     }
 
     /// Enters the store. `me` is the token of this thread.
     #[inline]
     pub(crate) fn begin(&self, me: usize) -> Result<Held<'_>> {
-        match self.begin_leaning(me) {
-            Some(held) => Ok(held),
-            None => self.begin_claiming(me),
+        if let Some((lean, era)) = self.my_lean(me) {
+            // Relaxed: as in `begin_leaning`. Whoever tries to take the store meanwhile finds this thread inside.
+            if lean.inside.load(Ordering::Relaxed) != 0 {
+                return Ok(Held { lean: Some(lean), outer: 1 });
+            }
+            if let Some(held) = self.step_in(lean, era) {
+                return Ok(held);
+            }
         }
+        self.begin_claiming(me)
     }
 
     fn begin_claiming(&self, me: usize) -> Result<Held<'_>> {
@@ -271,7 +284,7 @@ mod tests {
             assert!(turn.begin_leaning(me).is_none(), "round {round}: too early");
             turns(&turn, me, 1);
             assert_eq!(turn.begin_leaning(me).map(|held| turn.end(held)).is_some(), round < ERAS, "round {round}");
-            assert!(turn.begin_leaning(7).is_none());
+            assert!(turn.begin_leaning(7).is_none() && turn.begin_leaning(0).is_none());
             turns(&turn, me, LEAN_AFTER);
         }
     }

@@ -5,6 +5,9 @@
 use std::arch::asm;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use once_cell::sync::OnceCell;
 
 use crate::error::{Error, Result};
 
@@ -62,7 +65,6 @@ pub struct StackBounds {
 }
 
 impl StackBounds {
-    #[inline(always)]
     /// Whether `address` is on this stack. (A host that switches stacks by itself runs on none of ours.)
     pub fn contains(&self, address: usize) -> bool {
         (self.low..self.high).contains(&address)
@@ -101,6 +103,39 @@ pub fn thread_token() -> usize {
     // SAFETY: reads a word that every thread of x86-64 Linux has.
     unsafe { asm!("mov {}, fs:0", out(reg) token, options(nostack, preserves_flags, readonly, pure)) };
     token
+}
+
+/// Threads that were watched and ended.
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+/// The key whose destructor counts them; None = the system has no more keys.
+static WATCH: OnceCell<Option<libc::pthread_key_t>> = OnceCell::new();
+
+unsafe extern "C" fn count_end(_value: *mut libc::c_void) {
+    // Relaxed: whoever may mistake another thread for this one starts after this one ended, by way of the C library's
+    // lists of stacks, which are locked.
+    ENDED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Makes the end of the current thread count in [`ended_threads`]; false if that cannot be.
+///
+/// Tokens and stack addresses of a thread that ended come again. What is remembered by one of them holds while the
+/// count stays the same.
+pub fn watch_thread_end() -> bool {
+    let key = WATCH.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is valid for writing; the library is never unloaded (`-z nodelete`), and with it the destructor.
+        (unsafe { libc::pthread_key_create(&mut key, Some(count_end)) } == 0).then_some(key)
+    });
+    // SAFETY: the key was made above. Any value but null has the destructor called.
+    key.is_some_and(|key| unsafe { libc::pthread_setspecific(key, std::ptr::dangling::<u8>().cast()) } == 0)
+}
+
+/// Threads that ended after [`watch_thread_end`].
+#[inline(always)]
+pub fn ended_threads() -> usize {
+    // Relaxed: see `count_end`.
+    ENDED.load(Ordering::Relaxed)
 }
 
 /// Commands of membarrier(2).
@@ -187,6 +222,19 @@ mod tests {
                 .join()
                 .unwrap();
         assert!(alarm && !fault && !blocked(libc::SIGALRM));
+    }
+
+    /// Only threads that asked for it count, once each.
+    #[test]
+    fn ends_of_watched_threads_are_counted() {
+        let before = ended_threads();
+        std::thread::spawn(|| assert!(watch_thread_end() && watch_thread_end())).join().unwrap();
+        assert!(ended_threads() > before);
+    }
+
+    #[test]
+    fn all_threads_can_be_fenced() {
+        assert!(may_fence_all_threads() && fence_all_threads());
     }
 
     #[test]
