@@ -137,7 +137,9 @@ fn check_length(pair: &mut Pair, rng: &mut Rng, len: u32) {
         let narrow = |models: &mut [Vec<u8>; 2]| fill(&mut models[0], dst.into(), value as u8, len);
         pair.check(&format!("fill{len}"), &[Val::I32(i32_dst), Val::I32(value as i32)], narrow);
         pair.check("fill", &[Val::I32(i32_dst), Val::I32(value as i32), Val::I32(length)], narrow);
-        pair.check(&format!("fill{len}with"), &[Val::I32(i32_dst)], |models| fill(&mut models[0], dst.into(), 0xa5, len));
+        pair.check(&format!("fill{len}with"), &[Val::I32(i32_dst)], |models| {
+            fill(&mut models[0], dst.into(), 0xa5, len)
+        });
         let wide = |models: &mut [Vec<u8>; 2]| fill(&mut models[1], dst.into(), value as u8, len);
         pair.check(&format!("wide fill{len}"), &[Val::I64(wide_dst), Val::I32(value as i32)], wide);
         pair.check("wide fill", &[Val::I64(wide_dst), Val::I32(value as i32), Val::I64(len.into())], wide);

@@ -262,9 +262,9 @@ mod tests {
         let expected = [
             0x5d, // pop rbp
             0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
-            0x55, // push rbp
+            0x55,  // push rbp
             0x48, 0x89, 0xe5, // mov rbp, rsp
-            0xeb, 12, // jmp body
+            0xeb, 12,   // jmp body
             0x55, // push rbp
             0x48, 0x89, 0xe5, // mov rbp, rsp
             0x4c, 0x8b, 0x1f, // mov r11, [rdi]
@@ -283,9 +283,9 @@ mod tests {
         let expected = [
             0x5d, // pop rbp
             0xff, 0x57, check, // call [rdi + VMCTX_STACK_CHECK]
-            0x55, // push rbp
+            0x55,  // push rbp
             0x48, 0x89, 0xe5, // mov rbp, rsp
-            0xeb, 20, // jmp body
+            0xeb, 20,   // jmp body
             0x55, // push rbp
             0x48, 0x89, 0xe5, // mov rbp, rsp
             0x4c, 0x8b, 0x1f, // mov r11, [rdi]

@@ -215,7 +215,15 @@ impl Translator<'_> {
     }
 
     /// As above, for `counter relation bound`.
-    fn counted(&self, ended: &Loop, back_edge: Inst, bits: u32, relation: IntCC, counter: Sum, bound: Sum) -> Option<u64> {
+    fn counted(
+        &self,
+        ended: &Loop,
+        back_edge: Inst,
+        bits: u32,
+        relation: IntCC,
+        counter: Sum,
+        bound: Sum,
+    ) -> Option<u64> {
         let dfg = &self.b.func.dfg;
         let ValueDef::Param(block, position) = dfg.value_def(counter.base?) else { return None };
         if block != ended.header {
@@ -228,7 +236,9 @@ impl Translator<'_> {
         }
         let mask = mask(bits);
         let start = first.offset.wrapping_add(counter.offset);
-        let count = |start: Option<u64>, bound: u64| iterations(bits, start.map(|start| start & mask), next.offset & mask, relation, bound & mask);
+        let count = |start: Option<u64>, bound: u64| {
+            iterations(bits, start.map(|start| start & mask), next.offset & mask, relation, bound & mask)
+        };
         if bound.base == first.base {
             match bound.base {
                 None => count(Some(start), bound.offset),
@@ -325,9 +335,10 @@ fn iterations(bits: u32, start: Option<u64>, step: u64, relation: IntCC, bound: 
     }
     // Signed numbers in their order are unsigned ones with the top bit flipped.
     let (start, bound, relation) = match relation {
-        IntCC::SignedLessThan | IntCC::SignedLessThanOrEqual | IntCC::SignedGreaterThan | IntCC::SignedGreaterThanOrEqual => {
-            (start.map(|start| start ^ top), bound ^ top, relation.unsigned())
-        }
+        IntCC::SignedLessThan
+        | IntCC::SignedLessThanOrEqual
+        | IntCC::SignedGreaterThan
+        | IntCC::SignedGreaterThanOrEqual => (start.map(|start| start ^ top), bound ^ top, relation.unsigned()),
         _ => (start, bound, relation),
     };
     match relation {
