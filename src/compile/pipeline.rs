@@ -138,7 +138,7 @@ impl Pipeline {
 
     /// Waits until a module is ready, compiling its functions meanwhile.
     pub fn wait_ready(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
-        self.pool.help_until(Lane::Baseline, compilation.id(), deadline, &|| compilation.is_ready())
+        self.pool.help_through(Lane::Baseline, compilation.id(), deadline, &|| compilation.is_ready())
     }
 
     /// Waits until nothing of a module is outstanding, compiling its functions meanwhile.

@@ -6,13 +6,15 @@
 #![allow(dead_code, unreachable_pub)]
 
 use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
-use updraft::engine::{CompiledModule, Engine};
+use updraft::engine::{CompiledModule, Engine, Waited};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::{Handle, Store};
 use updraft::runtime::value::{Extern, Val};
+use updraft::tier::Tier;
 use updraft::trap::TrapCode;
+use updraft::types::FuncIndex;
 
 /// A way to run WebAssembly. All of them give the same results.
 #[derive(Clone, Copy)]
@@ -35,6 +37,9 @@ impl Mode {
         *MODES.iter().find(|mode| mode.name == name).expect("a mode of this name")
     }
 }
+
+/// The mode in which functions of both tiers call each other, where a test moves some of them up.
+pub const MIXED: &str = "mixed";
 
 /// All modes.
 pub const MODES: &[Mode] = &[
@@ -107,6 +112,21 @@ pub const MODES: &[Mode] = &[
             config.memory_moves = true;
         },
     },
+    Mode {
+        name: "tiered",
+        adjust: |config| {
+            baseline(config);
+            config.tiers = Tiers::Both;
+            config.strategy = Strategy::LazyBaselineEagerTop;
+        },
+    },
+    Mode {
+        name: MIXED,
+        adjust: |config| {
+            baseline(config);
+            config.tiers = Tiers::Both;
+        },
+    },
 ];
 
 /// The engine's own baseline compiler, and no other.
@@ -125,7 +145,11 @@ pub struct Fixture {
 impl Fixture {
     /// Instantiates a module that imports nothing, in this mode.
     pub fn new(mode: Mode, text: &str) -> Fixture {
-        Fixture::with_config(mode.config(), text)
+        let fixture = Fixture::with_config(mode.config(), text);
+        if mode.name == MIXED {
+            tier_up_some(&fixture.module, text.len() as u64);
+        }
+        fixture
     }
 
     /// As `new`, with settings of the test's own.
@@ -172,6 +196,15 @@ impl Fixture {
 pub fn compile(engine: &Engine, text: &str) -> CompiledModule {
     let bytes = wat::parse_str(text).expect("valid text");
     CompiledModule::new(engine, &bytes).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Moves some of a module's functions to the top tier, others for other seeds. Only in an engine with both tiers.
+pub fn tier_up_some(module: &CompiledModule, seed: u64) {
+    let mut rng = Rng::new(seed);
+    let imported = module.module().import_counts().functions as u32;
+    let defined = 0..module.module().defined_func_count() as u32;
+    let some: Vec<FuncIndex> = defined.filter(|_| rng.below(2) == 0).map(|func| FuncIndex(imported + func)).collect();
+    assert_eq!(module.wait_tiers(&some, Tier::Top, None).expect("the tier exists"), Waited::Done);
 }
 
 /// The function that an instance exports under this name, as a new handle.

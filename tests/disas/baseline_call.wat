@@ -39,8 +39,8 @@
 ;;     mov dword ptr [rsp], 7
 ;;     mov r11d, [rbp-0x30]
 ;;     mov [rsp+8], r11d
-;;     mov ecx, [rbp-0x10]
 ;;     mov edx, [rbp-0x18]
+;;     mov ecx, [rbp-0x10]
 ;;     mov r8d, [rbp-0x20]
 ;;     mov r9d, [rbp-0x28]
 ;;     mov rdi, r14
@@ -133,8 +133,8 @@
 ;;     sub rsp, 0x10
 ;;     mov dword ptr [rsp], 0
 ;;     mov dword ptr [rsp+8], 1
-;;     mov ecx, [rbp-0x10]
 ;;     mov edx, [rbp-0x10]
+;;     mov ecx, [rbp-0x10]
 ;;     mov r8d, [rbp-0x10]
 ;;     mov r9d, 0
 ;;     mov rdi, r14

@@ -17,8 +17,8 @@
 ;;     push r14
 ;;     sub rsp, 0x48
 ;;     mov r14, rdi
-;;     mov esi, ecx
 ;;     mov edi, edx
+;;     mov esi, ecx
 ;;     mov edi, edi
 ;;     mov esi, esi
 ;;     xorps xmm8, xmm8

@@ -44,8 +44,8 @@
 ;;     add ebx, 4
 ;;     cmp ebx, r13d
 ;;     jb L2
-;;     mov ecx, ebx
 ;;     mov edx, r12d
+;;     mov ecx, ebx
 ;;     mov rdi, r14
 ;;     mov rsi, r14
 ;;     call qword ptr [slot_of_defined_function_0]

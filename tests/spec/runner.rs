@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use updraft::config::Tiers;
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::module::Features;
@@ -13,7 +14,7 @@ use updraft::trap::{Trap, TrapCode};
 use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
-use crate::common::{extern_handle, val_handle};
+use crate::common::{extern_handle, tier_up_some, val_handle};
 use crate::spectest;
 use crate::suite::{SUPERSEDED, Script};
 use crate::values::{argument, matches};
@@ -178,7 +179,12 @@ impl Runner<'_> {
     fn compile(&mut self, module: &mut QuoteWat<'_>) -> Step<Made<CompiledModule>> {
         let bytes = module.encode().map_err(|error| Miss::Failed(error.to_string()))?;
         match CompiledModule::new(self.engine, &bytes) {
-            Ok(module) => Ok(Ok(module)),
+            Ok(module) => {
+                if self.engine.config().tiers == Tiers::Both {
+                    tier_up_some(&module, bytes.len() as u64);
+                }
+                Ok(Ok(module))
+            }
             Err(error) => missing_feature(&error).map(Err).ok_or_else(|| Miss::Failed(error.to_string())),
         }
     }

@@ -291,8 +291,24 @@ impl<C: Client> Pool<C> {
     /// sleeps; `done` is asked again after each publication, and after [`Pool::notify`]. The thread's stack is
     /// used: at least `COMPILE_STACK` bytes.
     pub fn help_until(&self, lane: Lane, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
+        self.help(lane, module, deadline, done, self.waiting(lane))
+    }
+
+    /// As `help_until`, for somebody who needs all units of the module in this lane and has no use for the first of
+    /// them: batches are published when their workers are done, not unit by unit.
+    pub fn help_through(&self, lane: Lane, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
+        self.help(lane, module, deadline, done, self.begin_waiting(lane, Hurry::ForTheLast))
+    }
+
+    fn help(
+        &self,
+        lane: Lane,
+        module: u64,
+        deadline: Option<Instant>,
+        done: &dyn Fn() -> bool,
+        _waiting: Waiting<'_, C>,
+    ) -> Waited {
         let shared = &self.0;
-        let _waiting = self.waiting(lane);
         let mut session = Session::helper(shared);
         shared.wait(deadline, done, &mut || {
             let entry = shared.take_of(lane, module);
@@ -325,12 +341,18 @@ impl<C: Client> Pool<C> {
     /// While the result lives, batches are published at once, and if the lane is baseline, no worker begins a
     /// top-tier unit while baseline units are queued.
     pub fn waiting(&self, lane: Lane) -> Waiting<'_, C> {
+        self.begin_waiting(lane, Hurry::ForEach)
+    }
+
+    fn begin_waiting(&self, lane: Lane, hurry: Hurry) -> Waiting<'_, C> {
         // Relaxed: workers may notice one unit later.
-        self.0.waiting.fetch_add(1, Relaxed);
+        if hurry == Hurry::ForEach {
+            self.0.waiting.fetch_add(1, Relaxed);
+        }
         if lane == Lane::Baseline {
             self.0.waiting_for_baseline.fetch_add(1, Relaxed);
         }
-        Waiting { shared: &self.0, lane }
+        Waiting { shared: &self.0, lane, hurry }
     }
 
     /// Discards the queued units of a module. Those that are being run are the client's to refuse.
@@ -384,6 +406,16 @@ impl<C: Client> Drop for Pool<C> {
 pub struct Waiting<'a, C: Client> {
     shared: &'a Arc<Shared<C>>,
     lane: Lane,
+    hurry: Hurry,
+}
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hurry {
+    /// Any unit may be the one.
+    ForEach,
+    /// All of them.
+    ForTheLast,
 }
 
 impl<C: Client> Drop for Waiting<'_, C> {
@@ -392,7 +424,9 @@ impl<C: Client> Drop for Waiting<'_, C> {
             return;
         }
         // Relaxed: workers of the top tier that were held up are woken below, after a fence.
-        self.shared.waiting.fetch_sub(1, Relaxed);
+        if self.hurry == Hurry::ForEach {
+            self.shared.waiting.fetch_sub(1, Relaxed);
+        }
         if self.lane == Lane::Baseline && self.shared.waiting_for_baseline.fetch_sub(1, Relaxed) == 1 {
             self.shared.wake_held_up();
         }
