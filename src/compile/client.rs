@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::compilation::Compilation;
+use super::events::NO_WORKER;
 use super::pool::{self, Lane, Outcome, Pending};
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
@@ -100,6 +101,8 @@ impl pool::Client for Client {
     }
 
     fn context(&self, worker: u32) -> Context {
+        // 0 is a thread of the host's.
+        let worker = if worker == 0 { NO_WORKER } else { worker };
         Context { scratch: Scratch::new(), worker, pending: Pending::default(), modules: Vec::new() }
     }
 
