@@ -11,6 +11,16 @@
     F(updraft_status_t, config_new, (updraft_config_t **, updraft_error_t **))                                            \
     F(updraft_status_t, config_set_signals, (updraft_config_t *, uint32_t, updraft_error_t **))                           \
     F(void, config_delete, (updraft_config_t *))                                                                          \
+    F(updraft_status_t, config_set_workers, (updraft_config_t *, uint32_t, updraft_error_t **))                           \
+    F(updraft_status_t, engine_shutdown, (const updraft_engine_t *, uint64_t, updraft_error_t **))                        \
+    F(updraft_status_t, module_new_async,                                                                                 \
+      (const updraft_engine_t *, const uint8_t *, size_t, updraft_finalizer_t, void *, const updraft_module_options_t *,  \
+       updraft_job_t **, updraft_error_t **))                                                                             \
+    F(void, job_delete, (updraft_job_t *))                                                                                \
+    F(updraft_status_t, subscription_new,                                                                                 \
+      (const updraft_engine_t *, uint64_t, updraft_event_mask_t, size_t, updraft_subscription_t **, updraft_error_t **))  \
+    F(updraft_status_t, subscription_fd, (const updraft_subscription_t *, int32_t *, updraft_error_t **))                 \
+    F(void, subscription_delete, (updraft_subscription_t *))                                                              \
     F(updraft_status_t, engine_new, (const updraft_config_t *, updraft_engine_t **, updraft_error_t **))                  \
     F(void, engine_delete, (updraft_engine_t *))                                                                          \
     F(updraft_status_t, module_new,                                                                                       \
@@ -67,12 +77,22 @@ static void use(void) {
     updraft_engine_t *engine = NULL;
     updraft_module_t *module = NULL;
     updraft_store_t *store = NULL;
+    updraft_job_t *job = NULL;
+    updraft_subscription_t *subscription = NULL;
     updraft_instance_t instance = 0;
+    int32_t fd = -1;
     const uint64_t second = 1000000000;
     CHECK_EQ(api.abi_version(), UPDRAFT_ABI_VERSION);
     CHECK_EQ(api.config_new(&config, NULL), UPDRAFT_STATUS_OK);
     CHECK_EQ(api.config_set_signals(config, test_signals() ? 1 : 0, NULL), UPDRAFT_STATUS_OK);
+    CHECK_EQ(api.config_set_workers(config, 2, NULL), UPDRAFT_STATUS_OK);
     CHECK_EQ(api.engine_new(config, &engine, NULL), UPDRAFT_STATUS_OK);
+    CHECK_EQ(api.subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 16, &subscription, NULL), UPDRAFT_STATUS_OK);
+    CHECK_EQ(api.subscription_fd(subscription, &fd, NULL), UPDRAFT_STATUS_OK);
+    CHECK(fd >= 0);
+    /* Still at work when the engine is shut down. */
+    CHECK_EQ(api.module_new_async(engine, (const uint8_t *)module_text, sizeof module_text - 1, NULL, NULL, NULL, &job, NULL),
+             UPDRAFT_STATUS_OK);
     CHECK_EQ(api.module_new(engine, (const uint8_t *)module_text, sizeof module_text - 1, &module, NULL), UPDRAFT_STATUS_OK);
     CHECK_EQ(api.store_new(engine, &store, NULL), UPDRAFT_STATUS_OK);
     CHECK_EQ(api.instance_new(store, module, NULL, 0, &instance, NULL), UPDRAFT_STATUS_OK);
@@ -81,7 +101,10 @@ static void use(void) {
     run(store, instance, UPDRAFT_TRAP_MEMORY_OUT_OF_BOUNDS, "f", -100, 60 * second);
     run(store, instance, UPDRAFT_TRAP_DEADLINE, "l", 0, second / 200);
     CHECK_EQ(api.store_delete(store, NULL), UPDRAFT_STATUS_OK);
+    CHECK_EQ(api.engine_shutdown(engine, UINT64_MAX, NULL), UPDRAFT_STATUS_OK);
+    api.job_delete(job);
     api.module_delete(module);
+    api.subscription_delete(subscription);
     api.engine_delete(engine);
     api.config_delete(config);
 }

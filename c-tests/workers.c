@@ -85,7 +85,11 @@ static void threads(uint64_t seed) {
     CHECK(stats.threads == 0 && stats.first_added == FUNCS && stats.code_bytes > 0);
     adds_up(&stats);
     OK(updraft_subscription_drain(all, events, 2 * FUNCS, sizeof events[0], &count, E));
-    for (i = 0; i < count; i++) tiered += events[i].kind == UPDRAFT_EVENT_FUNCTION_TIERED;
+    for (i = 0; i < count; i++) {
+        if (events[i].kind != UPDRAFT_EVENT_FUNCTION_TIERED) continue;
+        tiered++;
+        CHECK(events[i].worker == UPDRAFT_NO_WORKER || (events[i].worker >= 1 && events[i].worker <= 4));
+    }
     CHECK_EQ(tiered, FUNCS);
     /* Again, which changes nothing. Whoever comes now compiles by himself. */
     OK(updraft_engine_shutdown(engine, 0, E));
@@ -102,7 +106,7 @@ static void threads(uint64_t seed) {
 /* From within one of its threads an engine cannot be shut down. */
 static void on_event(void *env, const updraft_event_t *event) {
     updraft_engine_t *engine = *(updraft_engine_t **)env;
-    if (event->kind == UPDRAFT_EVENT_FUNCTION_TIERED && event->worker != UPDRAFT_NO_WORKER && event->worker != 0) {
+    if (event->kind == UPDRAFT_EVENT_FUNCTION_TIERED && event->worker != UPDRAFT_NO_WORKER) {
         FAILS(TIMEOUT, "still compiling", updraft_engine_shutdown(engine, UINT64_MAX, E));
     }
 }

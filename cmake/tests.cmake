@@ -143,6 +143,11 @@ if(NOT UPDRAFT_PROFILE STREQUAL "release")
   set_tests_properties(library.shape PROPERTIES DISABLED ON)
 endif()
 
+# Another language lives with the interface: no compiler is involved.
+add_test(NAME python.tiers COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/python/test_tiers.py"
+  --library "${shared_library}")
+set_tests_properties(python.tiers PROPERTIES LABELS python)
+
 # --- Examples and real programs ------------------------------------------------------------------------
 
 add_test(NAME examples.hello COMMAND hello)

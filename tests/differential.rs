@@ -62,12 +62,14 @@ const PROGRAMS_PROOF: u64 = 45_000;
 struct Engines {
     ours: Vec<Engine>,
     reference: wasmi::Engine,
+    /// Calls of single operators that were compared.
+    calls: AtomicU64,
 }
 
 impl Engines {
     fn new() -> Engines {
         let ours = MODES.iter().map(|mode| Engine::new(mode.config()).expect("an engine")).collect();
-        Engines { ours, reference: reference() }
+        Engines { ours, reference: reference(), calls: AtomicU64::new(0) }
     }
 }
 
@@ -154,6 +156,8 @@ fn attempt(
         }
     }
     pair.compare_state()?;
+    // Relaxed: a count, read when all threads have ended.
+    engines.calls.fetch_add(cases.len() as u64, Ordering::Relaxed);
     let module = pair.module.module();
     let mut called: Vec<&str> = cases.iter().map(|case| case.export.as_str()).collect();
     called.sort_unstable();
@@ -292,7 +296,9 @@ fn every_operator_agrees_with_the_reference() {
         errors.extend(failed);
     }
     let (kinds, count) = coverage.totals();
-    println!("{kinds} operators, in {count} places of functions that were executed");
+    let calls = engines.calls.load(Ordering::Relaxed);
+    println!("{kinds} operators, in {count} places of functions that were executed, {calls} calls compared");
+    assert!(calls > if proving() { 10_000_000 } else { 1_000_000 }, "{calls} calls compared");
     assert!(errors.is_empty(), "{}", errors.join("\n"));
     let missing = coverage.missing();
     assert!(missing.is_empty(), "never executed: {missing:?}");

@@ -504,3 +504,45 @@ fn bytes_of_the_host_are_released_once_and_not_before_the_module_is_gone() {
     assert!(Job::start(&engine, invalid, ModuleOptions::default()).wait(None).unwrap().is_err());
     assert_eq!(released.load(Ordering::Relaxed), 2);
 }
+
+/// Code that runs never waits for a publication, however much is published meanwhile.
+#[test]
+fn running_code_does_not_wait_while_others_publish() {
+    let engine = Engine::new(config(Tiers::Both, Strategy::LazyBaselineEagerTop)).unwrap();
+    let module = compile(&engine, &functions(400));
+    let mut store = Store::new(&engine).unwrap();
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    while !module.compilation().is_finished() {
+        check(&mut store, instance, 399);
+    }
+    let progress = module.progress();
+    assert_eq!((progress.publication_waits, progress.counts.top), (0, 400));
+}
+
+/// Engines whose handles go while their workers are busy end all by themselves, jobs and all.
+#[test]
+fn engines_may_go_while_their_jobs_run() {
+    if !alone("engines_may_go_while_their_jobs_run") {
+        return;
+    }
+    let threads = || std::fs::read_dir("/proc/self/task").expect("procfs").count();
+    let bytes: Bytes = Arc::new(wat::parse_str(functions(200)).unwrap());
+    let before = threads();
+    for round in 0..if proving() { 2000 } else { 60 } {
+        let config = Config { workers: Workers::Threads(1 + round % 3), ..config(Tiers::Both, Strategy::Eager) };
+        let engine = Engine::new(config).unwrap();
+        let job = Job::start(&engine, bytes.clone(), ModuleOptions::default());
+        if round % 2 == 0 {
+            std::thread::yield_now();
+        }
+        drop(engine);
+        if round % 4 == 0 {
+            job.cancel();
+        }
+        drop(job);
+    }
+    // The last of them may still be about to end.
+    while threads() > before {
+        std::thread::yield_now();
+    }
+}

@@ -317,7 +317,7 @@ fn fork_quiet() {
 }
 
 fn fork_busy() {
-    for mode in [Mode::named("lazy"), Mode::named("eager")] {
+    for mode in [Mode::named("lazy"), Mode::named("eager"), Mode::named("tiered")] {
         let engine = Engine::new(mode.config()).expect("an engine");
         let mut fixture = Fixture::with_engine(&engine, &functions());
         let stop = AtomicBool::new(false);

@@ -28,7 +28,16 @@ pub enum Results {
 
 impl Results {
     /// Decides how functions with these results return.
+    #[inline]
     pub fn of(results: &[ValType]) -> Results {
+        // So few that their types do not matter.
+        if results.len() <= MAX_INT_RESULTS.min(MAX_FLOAT_RESULTS) {
+            return Results::Registers;
+        }
+        Results::of_many(results)
+    }
+
+    fn of_many(results: &[ValType]) -> Results {
         let vectors = results.iter().filter(|ty| ty.is_float() || **ty == ValType::V128).count();
         let integers = results.len() - vectors;
         if integers <= MAX_INT_RESULTS && vectors <= MAX_FLOAT_RESULTS { Results::Registers } else { Results::Memory }

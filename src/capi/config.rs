@@ -363,7 +363,8 @@ pub unsafe extern "C" fn updraft_config_set_max_stack(
     })
 }
 
-/// Threads that compile, the calling one included. 0, the default: as many as the process may use.
+/// Threads that validate and compile a module while its maker waits, the calling one included. 0, the default: as many as
+/// the process may use. With 1, calling threads alone compile, unless `updraft_config_set_workers` says otherwise.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::compilation::Compilation;
+use super::events::NO_WORKER;
 use super::pool::{self, Lane, Outcome, Pending};
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
@@ -100,6 +101,8 @@ impl pool::Client for Client {
     }
 
     fn context(&self, worker: u32) -> Context {
+        // 0 is a thread of the host's.
+        let worker = if worker == 0 { NO_WORKER } else { worker };
         Context { scratch: Scratch::new(), worker, pending: Pending::default(), modules: Vec::new() }
     }
 
@@ -121,20 +124,13 @@ impl pool::Client for Client {
             compilation.count_discarded();
             return Outcome::Discarded;
         }
-        let compile = || compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker);
-        // The compilers turn their own panics into errors; this is for everything around them.
-        match catch_unwind(AssertUnwindSafe(compile)) {
-            Ok(Ok(ready)) => {
+        match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
+            Ok(ready) => {
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);
                 Outcome::Compiled
             }
-            Ok(Err(_)) => Outcome::Failed,
-            Err(_) => {
-                context.scratch = Scratch::new();
-                compilation.give_up(func, tier);
-                Outcome::Failed
-            }
+            Err(_) => Outcome::Failed,
         }
     }
 

@@ -23,6 +23,7 @@
 mod publication;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 
@@ -112,6 +113,9 @@ pub struct Compilation {
     /// All that was compiled.
     #[cfg(test)]
     recorded: Lock<Vec<(DefinedFunc, Tier, CompiledCode)>>,
+    /// A function whose compilation panics.
+    #[cfg(test)]
+    panic_at: AtomicU32,
     /// The process that it began in: in a child, whoever holds a claim may be a thread that is not there.
     generation: usize,
 }
@@ -144,6 +148,8 @@ impl Compilation {
             counters: Counters::default(),
             #[cfg(test)]
             recorded: Lock::default(),
+            #[cfg(test)]
+            panic_at: AtomicU32::new(u32::MAX),
             generation: generation(),
             module,
         });
@@ -272,7 +278,16 @@ impl Compilation {
         // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
         let whole = self.whole.load(Ordering::Relaxed) != 0;
         let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
-        let compiled = compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage);
+        // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
+        let compile = AssertUnwindSafe(|| {
+            #[cfg(test)]
+            assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage)
+        });
+        let compiled = catch_unwind(compile).unwrap_or_else(|_| {
+            *scratch = Scratch::new();
+            Err(Error::Compile { func: self.module.func_index(func), reason: "the compiler panicked".into() })
+        });
         let effort = Effort { began_ns, duration_ns: now_ns().saturating_sub(began_ns), worker };
         match compiled {
             Ok(code) => {
@@ -448,6 +463,11 @@ impl Compilation {
     /// All that was compiled, before linking.
     pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
         self.recorded.lock().clone()
+    }
+
+    /// Makes the compilation of a function panic.
+    pub(super) fn panic_at(&self, func: DefinedFunc) {
+        self.panic_at.store(func.0, Ordering::Relaxed);
     }
 
     /// Whether calls are linked directly.

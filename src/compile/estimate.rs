@@ -1,6 +1,6 @@
 //! How much memory the compilation of a module will take, before it begins.
 //!
-//! In: a decoded module. Out: bytes. The factors are measured (RATIONALE.md); they are wrong by a factor of two for
+//! In: a decoded module. Out: bytes. The factors are measured (RATIONALE.md). They may be wrong by a factor of two for
 //! modules of an unusual kind, and say nothing about a module whose functions are never called.
 //!
 //! Not here: what is in use (`compilation`).
@@ -8,9 +8,9 @@
 use crate::config::Tiers;
 use crate::module::Module;
 
-/// Bytes of machine code for a byte of body, times 16.
-const BASELINE_FACTOR: usize = 4 * 16;
-const TOP_FACTOR: usize = 3 * 16;
+/// Bytes of machine code for a byte of body, in sixteenths: 2.0 and 2.5.
+const BASELINE_FACTOR: usize = 32;
+const TOP_FACTOR: usize = 40;
 
 /// Bytes of records and slots for a function that is compiled.
 const PER_FUNCTION: usize = 120;

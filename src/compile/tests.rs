@@ -233,9 +233,11 @@ fn one_schedule(module: &Arc<Module>, strategy: Strategy, tiers: Tiers, workers:
     assert_eq!(world.space.users(), 0, "memory of a module that is gone");
 }
 
-/// How many schedules per strategy and number of workers: all of them, or a slice.
+/// How many schedules per strategy and number of workers: all of them, a slice, or as many as asked for.
 fn schedules() -> u64 {
-    if std::env::var("UPDRAFT_PROVE").is_ok_and(|value| value == "1") { 10_000 } else { 12 }
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let full = number("UPDRAFT_PROVE") == Some(1);
+    number("UPDRAFT_SCHEDULES").unwrap_or(if full { 10_000 } else { 12 })
 }
 
 fn schedules_of(strategy: Strategy) {
@@ -362,6 +364,25 @@ fn a_function_without_any_code_fails_its_callers_and_the_eager_module() {
         let error = world.pipeline.finish(&running.compilation, None).unwrap_err();
         assert!(matches!(error, Error::Compile { func, .. } if func.0 == 3), "{error}");
     }
+}
+
+/// A panic is an error of its unit, for the worker's and for the caller's, and leaves no claim behind.
+#[test]
+fn a_panic_harms_its_unit_only() {
+    let module = module();
+    let world = World::new(config(Tiers::Both), PoolConfig { workers: 2, ..PoolConfig::default() });
+    let running = world.begin(&module, Strategy::Lazy, &[]);
+    running.compilation.panic_at(DefinedFunc(6));
+    let error = running.call(6).unwrap_err();
+    assert_eq!(error.to_string(), "function 6 could not be compiled: the compiler panicked");
+    running.call(7).unwrap();
+    running.compilation.panic_at(DefinedFunc(7));
+    world.pipeline.tier_up_all(&running.compilation);
+    assert_eq!(world.pipeline.wait_finished(&running.compilation, None), Waited::Done);
+    let progress = running.compilation.progress();
+    assert_eq!((progress.counts.baseline, progress.counts.top), (1, FUNCTIONS as usize - 1));
+    assert_eq!((progress.refused, progress.units), ([1, 1], 0));
+    running.call(7).unwrap();
 }
 
 /// Exhaustion is the error of whoever asked, and the functions that have code keep it.

@@ -113,6 +113,14 @@ pub const MODES: &[Mode] = &[
         },
     },
     Mode {
+        name: "tiered",
+        adjust: |config| {
+            baseline(config);
+            config.tiers = Tiers::Both;
+            config.strategy = Strategy::LazyBaselineEagerTop;
+        },
+    },
+    Mode {
         name: MIXED,
         adjust: |config| {
             baseline(config);

@@ -226,7 +226,11 @@ const OPERAND_STRIDE: usize = 48;
 
 /// A module with the operator in all its surroundings, and calls of it.
 pub fn module(op: &Operator, rng: &mut Rng) -> (String, Vec<Case>) {
-    let mut writer = Writer { op, text: String::from("(module (memory (export \"memory\") 1)\n"), cases: Vec::new() };
+    let mut writer = Writer {
+        op,
+        text: String::from("(module (memory (export \"memory\") 1) (table 3 funcref)\n"),
+        cases: Vec::new(),
+    };
     let values = op.values.clone().unwrap_or_else(|| op.params.iter().map(|ty| boundaries(*ty)).collect());
     let tuples = tuples(op, &values, rng);
 
@@ -258,6 +262,7 @@ pub fn module(op: &Operator, rng: &mut Rng) -> (String, Vec<Case>) {
     }
     if op.results == [ValType::I32] {
         writer.conditions(&tuples);
+        writer.indices(&tuples, rng);
     }
     writer.surroundings(&tuples, rng);
     writer.text.push(')');
@@ -422,13 +427,42 @@ impl Writer<'_> {
             ("selectf", "(f64.const 1.5) (f64.const -2.5)", "(select) (i32.trunc_f64_s)"),
         ];
         for (name, before, after) in shapes {
-            self.open(name, "(result i32)");
-            self.text.push_str(before);
-            self.apply(&params);
-            self.text.push_str(after);
-            self.text.push_str(")\n");
-            self.calls(name, tuples);
+            self.within(name, &params, before, after, tuples);
         }
+    }
+
+    /// Functions in which the operator's result is an address, an index or a key, for which all of a register counts;
+    /// with operands whose registers have ones above, too.
+    fn indices(&mut self, tuples: &[Vec<Val>], rng: &mut Rng) {
+        let few: Vec<Vec<Val>> = (0..32).map(|_| rng.pick(tuples).clone()).collect();
+        let shapes = [
+            ("load", "", "(i32.load8_u)"),
+            ("load_far", "", "(i32.load16_s offset=60000)"),
+            ("load_vector", "", "(v128.load) (i32x4.extract_lane 0)"),
+            ("store", "", "(i32.const 5) (i32.store8) (i32.const 1)"),
+            ("extend", "", "(i64.extend_i32_u) (i64.const 32) (i64.shr_u) (i32.wrap_i64)"),
+            (
+                "key",
+                "(block (block (block ",
+                "(br_table 0 1 2)) (return (i32.const 1))) (return (i32.const 2))) (i32.const 3)",
+            ),
+            ("element", "", "(table.get 0) (ref.is_null)"),
+        ];
+        for (name, before, after) in shapes {
+            for (suffix, source) in [("", Source::Param), ("_dirty", Source::Dirty)] {
+                self.within(&format!("{name}{suffix}"), &Operands::all(self.op, source), before, after, &few);
+            }
+        }
+    }
+
+    /// A function with the operator between two pieces of text, of which an i32 remains.
+    fn within(&mut self, name: &str, operands: &Operands, before: &str, after: &str, tuples: &[Vec<Val>]) {
+        self.open(name, "(result i32)");
+        self.text.push_str(before);
+        self.apply(operands);
+        self.text.push_str(after);
+        self.text.push_str(")\n");
+        self.calls(name, tuples);
     }
 
     fn open(&mut self, name: &str, results: &str) {

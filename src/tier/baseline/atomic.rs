@@ -37,6 +37,7 @@ const SHAPES: [(ValType, u32); 7] = [
 
 impl Emit<'_> {
     /// An operator behind the prefix 0xfe.
+    #[inline(never)]
     pub(crate) fn atomic(&mut self, number: u32) {
         if number == 3 {
             self.pc += 1;

@@ -110,7 +110,7 @@ impl Emit<'_> {
     fn register_of(&self, entry: Entry) -> Option<u8> {
         match entry.kind {
             Kind::Reg => Some(entry.reg),
-            Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN),
+            Kind::Local => Some(self.local(entry.bits as u32).pin).filter(|&pin| pin != NO_PIN),
             Kind::Const | Kind::Home => None,
         }
     }
@@ -185,12 +185,12 @@ impl Emit<'_> {
             source
         };
         // What was in `dst` is in the stand-in now.
-        for i in 0..moves.len() {
+        for (i, other) in moves.iter().enumerate() {
             if pending.left >> i & 1 != 0 && pending.source[i] == full {
                 pending.source[i] = stand_in;
                 pending.uses[usize::from(full)] -= 1;
                 pending.uses[usize::from(stand_in)] += 1;
-                if number(moves[i].entry, moves[i].dst) == stand_in {
+                if number(other.entry, other.dst) == stand_in {
                     pending.left &= !(1 << i);
                     pending.uses[usize::from(stand_in)] -= 1;
                 }
@@ -443,7 +443,11 @@ impl Emit<'_> {
 }
 
 /// Bytes of the stack arguments of functions of this type.
-fn stack_bytes(ty: &FuncType) -> u32 {
+pub(crate) fn stack_bytes(ty: &FuncType) -> u32 {
+    // So few that all are in registers.
+    if ty.params().len() <= PARAMS.len() - 3 {
+        return 0;
+    }
     let mut places = ArgPlaces::new(ty);
     ty.params().iter().for_each(|&ty| {
         places.next(ty);

@@ -513,7 +513,10 @@ impl Emit<'_> {
             self.asm.reserve(super::x64::asm::SLACK);
             let table = std::mem::take(&mut self.control[position as usize].table);
             self.asm.bind(table);
-            self.branch_to(position as usize);
+            // Beyond the bound, the function is given up behind this operator.
+            if self.asm.offset() <= self.options.max_code {
+                self.branch_to(position as usize);
+            }
         }
         self.table_depths = depths;
         self.end_of_reach();

@@ -56,6 +56,7 @@ fn cvtt(ty: ValType, width: Width) -> Sse {
 
 impl Emit<'_> {
     /// An operator from `i32.trunc_f32_s` (0xa8) to `f64.reinterpret_i64` (0xbf), but for the extensions of integers.
+    #[inline(never)]
     pub(crate) fn convert(&mut self, opcode: u8) {
         use Sign::{Signed, Unsigned};
         use ValType::{F32, F64, I32, I64};
@@ -84,6 +85,7 @@ impl Emit<'_> {
     }
 
     /// An operator from `i32.trunc_sat_f32_s` (0) to `i64.trunc_sat_f64_u` (7).
+    #[inline(never)]
     pub(crate) fn trunc_sat(&mut self, opcode: u32) {
         let from = if opcode & 2 == 0 { ValType::F32 } else { ValType::F64 };
         let to = if opcode & 4 == 0 { ValType::I32 } else { ValType::I64 };

@@ -1,27 +1,30 @@
 //! The pass over a body: one match on opcodes.
 
-use super::Emit;
 use super::call::Call;
 use super::memory::Load;
 use super::wide::Division;
 use super::x64::asm::{Alu, Cond, SLACK, Shift, Unary};
+use super::{Emit, Outcome};
 use crate::abi::builtin::Builtin;
 use crate::types::ValType::{F32, F64, I32, I64};
 
 impl Emit<'_> {
-    /// Emits the function. False if it must be emitted again, with what is known now of the frame.
-    pub(crate) fn function(&mut self) -> bool {
+    /// Emits the function.
+    pub(super) fn function(&mut self) -> Outcome {
         self.prologue();
         self.open_function();
         while !self.control.is_empty() {
             self.asm.reserve(SLACK);
             self.operator = self.pc;
             self.operator();
+            if self.asm.offset() > self.options.max_code {
+                return Outcome::TooLarge;
+            }
         }
         debug_assert_eq!(self.pc, self.code.len());
         self.write_detours();
         self.asm.place_pool(self.frame.entry);
-        self.complete_stack_check()
+        if self.complete_stack_check() { Outcome::Complete } else { Outcome::Again }
     }
 
     fn operator(&mut self) {

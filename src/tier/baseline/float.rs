@@ -45,6 +45,7 @@ pub(crate) fn sign_mask(ty: ValType) -> u128 {
 impl Emit<'_> {
     /// A comparison from `f32.eq` (0x5b) to `f64.ge` (0x66), or an operator from `f32.abs` (0x8b) to
     /// `f64.copysign` (0xa6).
+    #[inline(never)]
     pub(crate) fn float(&mut self, opcode: u8) {
         if opcode < 0x8b {
             return self.float_comparison(opcode);

@@ -14,7 +14,7 @@
 //!
 //! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
 
-use super::call::{ArgPlace, ArgPlaces};
+use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
 use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
@@ -23,7 +23,7 @@ use super::{Emit, Local};
 use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
-use crate::module::body::BodyFlags;
+use crate::module::body::{BodyFlags, NEAR_LOCALS};
 use crate::tier::compiled::CallSite;
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
@@ -123,15 +123,16 @@ impl<'a> Emit<'a> {
     }
 
     fn read_locals(&mut self, ty: &FuncType) {
-        self.locals.reserve(self.analysis.local_count as usize);
         self.locals.extend(ty.params().iter().map(|&ty| Local::at_home(ty)));
         let mut at = 0;
         for _ in 0..decode::u32_at(self.code, &mut at) {
             let count = decode::u32_at(self.code, &mut at) as usize;
             let ty = decode::val_type_at(self.code, &mut at);
-            self.locals.resize(self.locals.len() + count, Local::at_home(ty));
+            // The work of a function must not exceed its bytes, and ten bytes can declare all the locals there may be.
+            let end = (self.locals.len() + count).min(NEAR_LOCALS);
+            self.locals.resize(end, Local::at_home(ty));
         }
-        debug_assert_eq!(self.locals.len(), self.analysis.local_count as usize);
+        debug_assert_eq!(self.locals.len(), NEAR_LOCALS.min(self.analysis.local_count as usize));
         debug_assert_eq!(at, self.pc);
     }
 
@@ -151,7 +152,7 @@ impl<'a> Emit<'a> {
         let home = 1u32 << frame.shift;
         let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
         frame.locals = -((saved + home) as i32);
-        let mut used = saved + home * self.locals.len() as u32;
+        let mut used = saved + home * self.analysis.local_count;
         if Results::of(ty.results()) == Results::Memory {
             used += home;
             frame.result_pointer = Some(-(used as i32));
@@ -159,11 +160,7 @@ impl<'a> Emit<'a> {
         frame.operands = -((used + home) as i32);
         used += home * self.analysis.max_height;
         frame.size = used.next_multiple_of(16);
-        let mut places = ArgPlaces::new(ty);
-        ty.params().iter().for_each(|&ty| {
-            places.next(ty);
-        });
-        frame.stack_args = places.stack_bytes();
+        frame.stack_args = stack_bytes(ty);
     }
 
     fn stack_check(&mut self) {
@@ -272,9 +269,10 @@ impl<'a> Emit<'a> {
 
     /// Sets the locals behind the parameters to zero.
     fn zero_locals(&mut self, first: u32) {
-        let end = self.locals.len() as u32;
-        let mut homes = 0;
-        for index in first..end {
+        let end = self.analysis.local_count;
+        let near = self.locals.len() as u32;
+        let mut homes = end - near;
+        for index in first..near {
             let local = self.locals[index as usize];
             if local.pin == NO_PIN {
                 homes += 1;

@@ -24,7 +24,7 @@ impl Emit<'_> {
     #[inline(always)]
     pub(crate) fn local_get(&mut self) {
         let index = self.u32();
-        let ty = self.locals[index as usize].ty;
+        let ty = self.local(index).ty;
         self.push(Entry::local(ty, index));
     }
 
@@ -39,7 +39,7 @@ impl Emit<'_> {
         let index = self.u32();
         let value = self.pop();
         self.assign(index, value);
-        let local = self.locals[index as usize];
+        let local = self.local(index);
         if local.pin != NO_PIN {
             self.free_entry(value);
             self.push(Entry::local(local.ty, index));
@@ -54,7 +54,7 @@ impl Emit<'_> {
     /// Gives a local the value of a popped operand, which keeps its register.
     fn assign(&mut self, index: u32, value: Entry) {
         self.read_before_write(index);
-        let local = self.locals[index as usize];
+        let local = self.local(index);
         if local.pin == NO_PIN {
             if value.kind == Kind::Local && value.bits == u64::from(index) {
                 return;
@@ -85,7 +85,7 @@ impl Emit<'_> {
     fn target_of_set(&mut self, opcode: u8) -> Option<Target> {
         let mut at = self.pc + 1;
         let local = super::decode::u32_at(self.code, &mut at);
-        let Some(&super::Local { ty, pin, .. }) = self.locals.get(local as usize) else { unreachable!("validated") };
+        let super::Local { ty, pin, .. } = self.local(local);
         if pin == NO_PIN || in_xmm(ty) {
             return None;
         }

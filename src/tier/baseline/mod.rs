@@ -80,6 +80,8 @@ struct Options {
     interrupts: bool,
     canonicalize_nans: bool,
     cpu: Cpu,
+    /// [`MAX_CODE`], but in tests.
+    max_code: u32,
 }
 
 /// What the processor has beyond x86-64-v2.
@@ -141,6 +143,19 @@ struct Buffers {
     relocations: Vec<Relocation>,
 }
 
+impl Buffers {
+    /// Memory that is held on to, but for what is small whatever the function.
+    fn bytes(&self) -> usize {
+        self.asm.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.control.capacity() * size_of::<Control>()
+            + self.detours.capacity() * size_of::<Detour>()
+            + self.trap_sites.capacity() * size_of::<TrapSite>()
+            + self.call_sites.capacity() * size_of::<CallSite>()
+            + self.relocations.capacity() * size_of::<Relocation>()
+    }
+}
+
 /// A local of the function.
 #[derive(Clone, Copy, Debug)]
 struct Local {
@@ -173,6 +188,7 @@ impl BaselineCompiler {
                 interrupts: config.interrupts,
                 canonicalize_nans: config.canonicalize_nans,
                 cpu,
+                max_code: MAX_CODE,
             },
             fail_function: config.fail_function.filter(|_| config.fail_tiers.contains(Tier::Baseline)),
         })
@@ -192,11 +208,12 @@ impl BaselineCompiler {
         }
         // Unwind safe: what the panic may have left inconsistent is replaced below.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let analysis = body::analyse(module, func, &mut scratch.analysis)?;
-            Some(emit(self.options, scratch, module, layout, func, &analysis))
+            let analysis =
+                body::analyse(module, func, &mut scratch.analysis).ok_or("the analysis does not know the body")?;
+            emit(self.options, scratch, module, layout, func, &analysis).ok_or("its machine code is too large")
         }));
         match outcome {
-            Ok(code) => code.ok_or_else(|| failed("the analysis does not know the body")),
+            Ok(code) => code.map_err(failed),
             Err(payload) => {
                 *scratch = Scratch::default();
                 let text = payload.downcast_ref::<&str>().copied();
@@ -207,13 +224,26 @@ impl BaselineCompiler {
     }
 }
 
+/// Machine code of a function, at most. Values that many branches take along can make it exceed any multiple of the
+/// body.
+const MAX_CODE: u32 = 128 << 20;
+
+/// How an emission ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Complete,
+    /// It is to be made again, with what is known now of the frame.
+    Again,
+    TooLarge,
+}
+
 /// Alignment of entries: as in the optimising tier.
 const ENTRY_ALIGNMENT: u32 = 32;
 
 /// Bytes of scratch that a thread keeps from one function to the next.
 const KEPT_SCRATCH: usize = 4 << 20;
 
-/// The emission of one function, into the buffers of the scratch.
+/// The emission of one function, into the buffers of the scratch. `None` if the code would be too large.
 fn emit(
     options: Options,
     scratch: &mut Scratch,
@@ -221,22 +251,27 @@ fn emit(
     layout: &VmLayout,
     func: DefinedFunc,
     analysis: &Analysis,
-) -> CompiledCode {
+) -> Option<CompiledCode> {
     let Scratch { analysis: known, buffers } = scratch;
     let mut outgoing_hint = 0;
     let (code, returned) = loop {
         let mut emit =
             Emit::new(options, outgoing_hint, std::mem::take(buffers), module, layout, func, analysis, known);
-        let complete = emit.function();
+        let outcome = emit.function();
         outgoing_hint = emit.frame.outgoing;
-        let (code, returned) = emit.finish();
-        if complete {
+        let code = match outcome {
+            Outcome::Complete => Some(emit.code()),
+            Outcome::Again => None,
+            Outcome::TooLarge => return None,
+        };
+        let returned = emit.into_buffers();
+        if code.is_some() {
             break (code, returned);
         }
         *buffers = returned;
     };
     // A function of megabytes must not leave megabytes behind in every thread.
-    if returned.asm.capacity() <= KEPT_SCRATCH && returned.entries.capacity() <= KEPT_SCRATCH / size_of::<Entry>() {
+    if returned.bytes() <= KEPT_SCRATCH {
         *buffers = returned;
     }
     code
@@ -359,6 +394,20 @@ impl<'a> Emit<'a> {
         }
     }
 
+    /// A local. The first ones are at hand, and only they can be pinned.
+    #[inline(always)]
+    fn local(&self, index: u32) -> Local {
+        match self.locals.get(index as usize) {
+            Some(&local) => local,
+            None => self.far_local(index),
+        }
+    }
+
+    #[cold]
+    fn far_local(&self, index: u32) -> Local {
+        Local::at_home(self.known.local_type(index))
+    }
+
     /// Whether the body has this property.
     fn has(&self, flags: BodyFlags) -> bool {
         self.analysis.flags.contains(flags)
@@ -369,9 +418,9 @@ impl<'a> Emit<'a> {
         self.body_start + self.operator as u32
     }
 
-    /// The record, and the buffers for the next function.
-    fn finish(self) -> (CompiledCode, Buffers) {
-        let code = CompiledCode {
+    /// The record.
+    fn code(&self) -> CompiledCode {
+        CompiledCode {
             bytes: self.asm.bytes().to_vec(),
             alignment: ENTRY_ALIGNMENT,
             entry_offset: self.frame.entry,
@@ -380,8 +429,12 @@ impl<'a> Emit<'a> {
             trap_sites: self.trap_sites.clone(),
             call_sites: self.call_sites.clone(),
             frame_size: self.frame.size + self.frame.outgoing,
-        };
-        let buffers = Buffers {
+        }
+    }
+
+    /// The buffers for the next function.
+    fn into_buffers(self) -> Buffers {
+        Buffers {
             asm: self.asm,
             entries: self.entries,
             locals: self.locals,
@@ -392,7 +445,6 @@ impl<'a> Emit<'a> {
             trap_sites: self.trap_sites,
             call_sites: self.call_sites,
             relocations: self.relocations,
-        };
-        (code, buffers)
+        }
     }
 }

@@ -14,13 +14,13 @@ impl Emit<'_> {
     /// Where a local is.
     #[inline(always)]
     pub(crate) fn local_rm(&self, index: u64) -> Rm {
-        let local = self.locals[index as usize];
+        let local = self.local(index as u32);
         if local.pin != NO_PIN { Rm::Reg(Gpr(local.pin)) } else { Rm::Mem(self.frame.local_mem(index as u32)) }
     }
 
     #[inline(always)]
     fn local_xm(&self, index: u64) -> Xm {
-        let local = self.locals[index as usize];
+        let local = self.local(index as u32);
         if local.pin != NO_PIN { Xm::Reg(Xmm(local.pin)) } else { Xm::Mem(self.frame.local_mem(index as u32)) }
     }
 
@@ -158,7 +158,7 @@ impl Emit<'_> {
     pub(crate) fn xmm_of(&self, entry: Entry) -> Option<Xmm> {
         match entry.kind {
             Kind::Reg => Some(Xmm(entry.reg)),
-            Kind::Local => Some(self.locals[entry.bits as usize].pin).filter(|&pin| pin != NO_PIN).map(Xmm),
+            Kind::Local => Some(self.local(entry.bits as u32).pin).filter(|&pin| pin != NO_PIN).map(Xmm),
             Kind::Const | Kind::Home => None,
         }
     }

@@ -195,7 +195,7 @@ impl Emit<'_> {
     /// Stores a local that has just changed in its register, if its home must be current.
     #[inline(always)]
     pub(crate) fn write_through(&mut self, index: u32) {
-        let local = self.locals[index as usize];
+        let local = self.local(index);
         if local.home == Home::Current {
             let home = self.frame.local_mem(index);
             if in_xmm(local.ty) {

@@ -37,6 +37,7 @@ pub(crate) enum Lanes {
 
 impl Emit<'_> {
     /// An operator behind the prefix 0xfd.
+    #[inline(never)]
     pub(crate) fn vector(&mut self, number: u32) {
         if let Some((row, order)) = single(number) {
             return self.x_binary(row, order);

@@ -53,8 +53,8 @@ impl Emit<'_> {
     fn load_vector(&mut self, row: Sse, size: u32) {
         let memarg = self.memarg();
         let access = self.pop_access(memarg, size);
-        self.release(&access);
         let target = self.vector_target();
+        self.release(&access);
         let dst = self.vector_result_register(target);
         self.access_site(&access);
         self.asm.x2(row, dst, Xm::Mem(access.mem));

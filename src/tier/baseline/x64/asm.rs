@@ -223,7 +223,7 @@ impl Asm {
 
     /// Bytes that the buffer holds on to.
     pub(crate) fn capacity(&self) -> usize {
-        self.buf.capacity()
+        self.buf.capacity() + self.pool.capacity()
     }
 
     /// Makes sure that `len` bytes can be written, and something behind them.

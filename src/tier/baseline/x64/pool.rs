@@ -52,6 +52,11 @@ impl Pool {
         self.fields.push((offset, index));
     }
 
+    /// Bytes that the pool holds on to.
+    pub(crate) fn capacity(&self) -> usize {
+        16 * self.wide.capacity() + 8 * (self.narrow.capacity() + self.fields.capacity())
+    }
+
     /// Forgets all constants.
     pub(crate) fn clear(&mut self) {
         self.wide.clear();
