@@ -133,7 +133,7 @@ impl Client for Arc<Modelled> {
     }
 
     fn size(&self, unit: &Unit) -> u32 {
-        if unit.func % 10 == 0 { 5000 + unit.func as u32 } else { 100 }
+        if unit.func.is_multiple_of(10) { 5000 + unit.func as u32 } else { 100 }
     }
 
     fn module(&self, _unit: &Unit) -> u64 {
@@ -172,11 +172,14 @@ impl Client for Arc<Modelled> {
     }
 }
 
+/// A worker between two steps: its lane, its slot, what it has in hand.
+type Worker = (Lane, usize, Suspended<Arc<Modelled>>);
+
 /// The workers of a schedule. One that is in the middle of a step is not here.
 struct Schedule {
     model: Arc<Modelled>,
     pool: Pool<Arc<Modelled>>,
-    idle: RefCell<Vec<(Lane, usize, Suspended<Arc<Modelled>>)>>,
+    idle: RefCell<Vec<Worker>>,
     depth: Cell<usize>,
 }
 
@@ -189,7 +192,7 @@ impl Schedule {
     fn new(seed: u64) -> Arc<Schedule> {
         let model = Arc::new(Modelled::new(seed));
         let bounds = PublishBounds { age: Duration::MAX, ..PublishBounds::default() };
-        let seed = (seed % 2 == 0).then_some(seed);
+        let seed = seed.is_multiple_of(2).then_some(seed);
         // The steps are the workers: an executor that keeps no task stands for threads that are never started.
         let config = PoolConfig { workers: WORKERS / 2, seed, bounds, executor: Some(Arc::new(drop)) };
         let pool = Pool::new(model.clone(), config);
