@@ -143,6 +143,19 @@ struct Buffers {
     relocations: Vec<Relocation>,
 }
 
+impl Buffers {
+    /// Memory that is held on to, but for what is small whatever the function.
+    fn bytes(&self) -> usize {
+        self.asm.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.control.capacity() * size_of::<Control>()
+            + self.detours.capacity() * size_of::<Detour>()
+            + self.trap_sites.capacity() * size_of::<TrapSite>()
+            + self.call_sites.capacity() * size_of::<CallSite>()
+            + self.relocations.capacity() * size_of::<Relocation>()
+    }
+}
+
 /// A local of the function.
 #[derive(Clone, Copy, Debug)]
 struct Local {
@@ -258,7 +271,7 @@ fn emit(
         *buffers = returned;
     };
     // A function of megabytes must not leave megabytes behind in every thread.
-    if returned.asm.capacity() <= KEPT_SCRATCH && returned.entries.capacity() <= KEPT_SCRATCH / size_of::<Entry>() {
+    if returned.bytes() <= KEPT_SCRATCH {
         *buffers = returned;
     }
     code
