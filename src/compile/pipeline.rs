@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Unit};
 use super::compilation::{Cancel, Compilation, Stopped};
-use super::events::{Event, EventHub, EventKind, ModuleEvents};
+use super::events::{Event, EventHub, EventKind, ModuleEvents, NO_WORKER};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
 use crate::abi::vmctx::VmLayout;
@@ -88,8 +88,11 @@ impl Pipeline {
         Ok(Begun { compilation, code })
     }
 
-    /// Queues what the plan requires.
+    /// Queues what the plan requires, or does it here if that takes less time than waking somebody.
     fn add_required(&self, compilation: &Arc<Compilation>) {
+        if compilation.plan().is_awaited() && is_small(compilation) {
+            return self.compile_here(compilation);
+        }
         let count = compilation.module().defined_func_count() as u32;
         let mut units = Vec::new();
         for func in (0..count).map(DefinedFunc) {
@@ -101,6 +104,25 @@ impl Pipeline {
             }
         }
         self.add(compilation, units);
+    }
+
+    /// Compiles what is required at first on this thread. What fails is told as that of any unit.
+    fn compile_here(&self, compilation: &Arc<Compilation>) {
+        let (tier, module) = (compilation.lowest(), compilation.module());
+        let functions = (0..module.defined_func_count() as u32).map(DefinedFunc);
+        let longest = functions.clone().map(|func| module.body(func).len()).max().unwrap_or(0);
+        self.with_scratch(longest, |scratch| {
+            for func in functions {
+                let required = compilation.plan().required(func.0).0 == Some(tier);
+                if required
+                    && compilation.claim(func, tier).is_ok()
+                    && let Ok(ready) = compilation.compile(&self.compilers, scratch, func, tier, NO_WORKER)
+                {
+                    compilation.add_ready(ready);
+                }
+            }
+        });
+        compilation.publish();
     }
 
     fn add(&self, compilation: &Arc<Compilation>, units: Vec<Unit>) {
@@ -314,3 +336,22 @@ impl Pipeline {
         result
     }
 }
+
+/// Whether its maker has compiled a module before anybody else could begin: to wake a thread takes some 5 us, to
+/// start one 50, a function takes the top tier 50 and more, and the baseline tier compiles some 15 bytes in a us.
+fn is_small(compilation: &Compilation) -> bool {
+    let module = compilation.module();
+    let count = module.defined_func_count();
+    match compilation.lowest() {
+        Tier::Top => count <= SMALL_FUNCTIONS,
+        Tier::Baseline => {
+            count <= SMALL_BYTES / 16
+                && (0..count as u32).map(|func| module.body(DefinedFunc(func)).len()).sum::<usize>() <= SMALL_BYTES
+        }
+    }
+}
+
+/// Functions of a module that its maker compiles alone, in the top tier.
+const SMALL_FUNCTIONS: usize = 4;
+/// Bytes of bodies of a module that its maker compiles alone, in the baseline tier.
+const SMALL_BYTES: usize = 4096;
