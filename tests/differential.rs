@@ -29,6 +29,8 @@ mod programs;
 mod relaxed;
 #[path = "differential/smith.rs"]
 mod smith;
+#[path = "differential/uppers.rs"]
+mod uppers;
 #[path = "differential/values.rs"]
 mod values;
 
@@ -108,9 +110,8 @@ fn keep(name: &str, wasm: &[u8], mismatch: &str) -> String {
     std::fs::create_dir_all(&folder).expect("a folder for reports");
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
-    let file = folder.join(&name).with_extension("wasm");
-    std::fs::write(&file, wasm).expect("a report");
-    std::fs::write(file.with_extension("txt"), mismatch).expect("a report");
+    std::fs::write(folder.join(format!("{name}.wasm")), wasm).expect("a report");
+    std::fs::write(folder.join(format!("{name}.txt")), mismatch).expect("a report");
     format!("{name}: {mismatch} (in target/differential)")
 }
 
@@ -257,6 +258,22 @@ fn run_rest(engines: &Engines) -> (Coverage, Vec<String>) {
     })
 }
 
+/// Every operator that gives 32 bits before everything that uses them as 64.
+fn run_uppers(engines: &Engines) -> (Coverage, Vec<String>) {
+    let operators: Vec<_> = operators::operators().into_iter().filter(uppers::is_one).collect();
+    assert!(operators.len() > 90, "{} operators", operators.len());
+    in_parallel(0..operators.len() as u64, |number, coverage| {
+        let op = &operators[number as usize];
+        let (text, cases) = uppers::module(op, &mut Rng::new(number));
+        let wasm = parse(&text);
+        for mode in modes_of(number) {
+            compare(engines, mode, &wasm, &cases, Nans::Exact, coverage)
+                .map_err(|error| keep(&format!("upper-{}-{}", op.text, MODES[mode].name), &wasm, &error.0))?;
+        }
+        Ok(())
+    })
+}
+
 /// Atomic operators against a model.
 fn run_atomics(engines: &Engines) -> (Coverage, Vec<String>) {
     in_parallel(0..MODES.len() as u64, |number, coverage| {
@@ -273,7 +290,7 @@ fn every_operator_agrees_with_the_reference() {
     let engines = Engines::new();
     let mut coverage = Coverage::default();
     let mut errors = Vec::new();
-    for run in [run_operators, run_accesses, run_rest, run_atomics] {
+    for run in [run_operators, run_accesses, run_rest, run_uppers, run_atomics] {
         let (covered, failed) = run(&engines);
         coverage.merge(covered);
         errors.extend(failed);

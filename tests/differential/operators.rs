@@ -349,6 +349,16 @@ impl Writer<'_> {
         self.text.push_str("(i32.const 7))\n");
         self.calls("unused", &few);
 
+        // Where it is not reached, with operands and without.
+        self.open("dead", &list("result", &self.op.results));
+        let nothing = "(drop) ".repeat(self.op.results.len());
+        self.text.push_str("(block (br 0) ");
+        self.apply(&params);
+        let _ = writeln!(self.text, "{nothing} (unreachable) ({}) {nothing} (br 0))", self.op.text);
+        self.apply(&params);
+        self.text.push_str(")\n");
+        self.calls("dead", &few);
+
         // In a loop, where locals live in registers; the result replaces an operand where the types allow it.
         let [result] = self.op.results[..] else { return };
         for (name, target) in [("looped", self.op.params.len()), ("replaced", 0)] {
