@@ -358,6 +358,10 @@ static void in_a_child(void) {
         call(store, instance, "a");
         CHECK(is_readable(subscription));
         CHECK_EQ(drain(subscription, events), 2);
+        updraft_subscription_delete(subscription);
+        OK(updraft_store_delete(store, E));
+        updraft_module_delete(module);
+        updraft_engine_delete(engine);
         _exit(test_failures == 0 ? 0 : 1);
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);

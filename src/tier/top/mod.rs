@@ -222,7 +222,7 @@ impl TopCompiler {
         scratch
             .context
             .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| cranelift_codegen::print_errors::pretty_error(error.func, error.inner))?;
+            .map_err(|error| error.inner.to_string())?;
         let code = scratch.context.compiled_code().expect("compiled above");
         convert::convert(code, &scratch.context.func, unit)
     }
