@@ -466,6 +466,11 @@ static unsigned control(void) {
     return _mm_getcsr() & 0xffc0u;
 }
 
+/* An unusual environment. (valgrind does not know how to flush.) */
+static unsigned odd_one(unsigned usual) {
+    return (usual & ~0x6000u) | 0x4000u | (test_tool("valgrind") ? 0u : 0x8040u);
+}
+
 static updraft_error_t *third(void *env, updraft_caller_t *caller, const updraft_val_t *args, size_t arg_count,
                               updraft_val_t *results, size_t result_count) {
     (void)caller, (void)arg_count, (void)result_count;
@@ -488,7 +493,7 @@ static updraft_error_t *fail(void *env, updraft_caller_t *caller, const updraft_
 }
 
 static void float_environments(updraft_engine_t *engine) {
-    const unsigned usual = _mm_getcsr(), unusual = (usual & ~0x6000u) | 0x4000u | 0x8000u;
+    const unsigned usual = _mm_getcsr(), unusual = odd_one(usual);
     int way, i;
     for (way = 0; way < 3; way++) {
         unsigned seen = 0;
@@ -526,7 +531,7 @@ static void float_environments(updraft_engine_t *engine) {
 
 /* A function that cannot tell the environment is called in any; what it stands beside can tell. */
 static void leaves(updraft_engine_t *engine) {
-    const unsigned usual = _mm_getcsr(), unusual = (usual & ~0x6000u) | 0x4000u | 0x8040u;
+    const unsigned usual = _mm_getcsr(), unusual = odd_one(usual);
     updraft_store_t *store = test_store(engine);
     updraft_instance_t instance = test_instance(store, "(module (func (export \"add\") (param i64 i64) (result i64) (i64.add (local.get 0) (local.get 1)))"
                                                        " (func (export \"half\") (param i64 i64) (result i64)"

@@ -115,7 +115,7 @@ pub(super) fn host_callback(callback: updraft_callback_t, env: Arc<HostData>, ty
     let pointer = Arc::as_ptr(&checked).cast_mut().cast();
     let closure: HostCallback = Arc::new(move |caller, args, results| checked.call(caller, args, results));
     let closure = Box::new(Callback::Checked(closure));
-    Ok(Native { call: NativeCall::Routine(call_c), env: pointer, failed: take_failure, closure })
+    Ok(Native { call: NativeCall::Routine(call_c), env: pointer, closure })
 }
 
 impl Checked {
@@ -248,7 +248,7 @@ pub(super) fn raw_host_callback(
     // SAFETY: pointers to what has the same layout, or only a name on either side.
     let raw = unsafe { std::mem::transmute::<RawCallback, crate::runtime::func::NativeRaw>(callback) };
     let closure = Box::new(Callback::Raw(closure));
-    Ok(Native { call: NativeCall::Raw(raw), env: pointer, failed: take_failure, closure })
+    Ok(Native { call: NativeCall::Raw { callback: raw, failed: take_failure }, env: pointer, closure })
 }
 
 type RawCallback =

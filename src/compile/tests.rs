@@ -10,6 +10,7 @@ use super::events::{ALL_EVENTS, Event, EventKind, Scope, Subscription};
 use super::pipeline::Pipeline;
 use super::plan::Plan;
 use super::pool::{PoolConfig, Waited};
+use super::state::Denied;
 use crate::abi::vmctx::VmLayout;
 use crate::code::ModuleCode;
 use crate::code::arena::CodeSpace;
@@ -321,6 +322,25 @@ fn waits_for_a_publication_are_counted() {
         caller.join().unwrap().unwrap();
     });
     assert_eq!(running.compilation.progress().publication_waits, 1);
+}
+
+/// A unit that turns out to be needless leaves nothing behind that looks as if it were still to come.
+#[test]
+fn who_waits_for_a_denied_function_does_not_wait_for_its_unit() {
+    let module = module();
+    let world = World::new(config(Tiers::Both), PoolConfig::default());
+    let running = world.begin(&module, Strategy::Lazy, &[]);
+    running.request(3, Tier::Top, 1);
+    running.compilation.deny(DefinedFunc(3), Denied::Yes).unwrap();
+    world.settle();
+    assert!(!running.compilation.look(DefinedFunc(3)).is_queued(Tier::Top));
+    assert!(world.pipeline.wait_tier(&running.compilation, DefinedFunc(3), Tier::Top, None).is_err());
+    // The other tier first.
+    running.request(4, Tier::Baseline, 1);
+    running.compilation.deny(DefinedFunc(3), Denied::No).unwrap();
+    running.request(3, Tier::Top, 1);
+    world.settle();
+    assert_eq!(running.compilation.look(DefinedFunc(3)).reached(), Some(Tier::Top));
 }
 
 /// One unit that fails harms nothing but itself, in either tier.

@@ -60,8 +60,6 @@ pub(crate) struct Native {
     pub(crate) call: NativeCall,
     /// The pointer that goes with it: the C function's own, or the routine's. Valid as long as `closure`.
     pub(crate) env: *mut c_void,
-    /// Makes our error of C's, and takes it over.
-    pub(crate) failed: unsafe extern "C" fn(host: *mut VmHostFunc, error: *mut c_void),
     /// The same function for what is rare: a `Checked` or `Raw`. Owns what the function needs.
     pub(crate) closure: Box<Callback>,
 }
@@ -78,8 +76,13 @@ pub(crate) type NativeRaw = unsafe extern "C" fn(*mut c_void, *mut VmCaller, *mu
 /// How a C function is called.
 #[derive(Clone, Copy)]
 pub(crate) enum NativeCall {
-    /// By the trampoline itself: `env`, caller, cells, their number; returns null or an error.
-    Raw(NativeRaw),
+    /// By the trampoline itself.
+    Raw {
+        /// Gets `env`, caller, cells and their number; returns null or an error.
+        callback: NativeRaw,
+        /// Takes such an error over, and leaves ours in the store.
+        failed: unsafe extern "C" fn(host: *mut VmHostFunc, error: *mut c_void),
+    },
     /// By a routine; see `VmHostFunc::call`.
     Routine(unsafe extern "C" fn(*mut VmHostFunc, *mut VmHeader, *mut RawVal) -> u32),
 }
@@ -106,20 +109,17 @@ impl HostFunc {
     pub(super) fn create(store: &mut StoreInner, ty: FuncType, callback: Callback) -> Result<Func> {
         store.make_room(1);
         let ty = store.engine.register_type(&ty);
-        let native = if let Callback::Native(native) = &callback { Some(native) } else { None };
-        let kind = match native {
-            Some(Native { call: NativeCall::Raw(_), .. }) => HostKind::RawC,
-            _ => HostKind::Runtime,
+        let runtime = call_host as *const () as usize;
+        let (kind, call, raw, failed, env) = match &callback {
+            Callback::Native(Native { call, env, .. }) => match *call {
+                NativeCall::Routine(routine) => (HostKind::Runtime, routine as usize, 0, 0, *env),
+                NativeCall::Raw { callback, failed } => {
+                    (HostKind::RawC, runtime, callback as usize, failed as usize, *env)
+                }
+            },
+            _ => (HostKind::Runtime, runtime, 0, 0, std::ptr::null_mut()),
         };
         let trampoline = store.engine.host_trampoline(&ty, kind)?;
-        let call = match native {
-            Some(Native { call: NativeCall::Routine(routine), .. }) => *routine as usize,
-            _ => call_host as *const () as usize,
-        };
-        let raw = match native {
-            Some(Native { call: NativeCall::Raw(raw), .. }) => *raw as usize,
-            _ => 0,
-        };
         let type_id = ty.id();
         let mut host = Box::new(HostFunc {
             vm: VmHostFunc {
@@ -133,8 +133,8 @@ impl HostFunc {
                 },
                 call,
                 callback: raw,
-                env: native.map_or(std::ptr::null_mut(), |native| native.env.cast()),
-                failed: native.map_or(0, |native| native.failed as usize),
+                env: env.cast(),
+                failed,
                 slot: CodeSlot(AtomicUsize::new(trampoline)),
                 funcref: VmFuncRef { slot: std::ptr::null(), vmctx: std::ptr::null_mut(), type_id, handle: 0 },
                 data: std::ptr::null_mut(),

@@ -1,6 +1,7 @@
 //! Functions: host functions, and calls.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::{Arc, Weak};
 
@@ -12,12 +13,18 @@ use super::quiet;
 use super::store::{Shared, shared, wasm_store_t};
 use super::trap::{carry, new_trap};
 use super::types::{func_type, new_extern_type};
-use super::values::{default_of, delete, val_for_c, val_from_c, wasm_val_t};
+use super::values::{are_numbers, check_kind, default_of, delete, number_for_c, number_from_c};
+use super::values::{val_for_c, val_from_c, wasm_val_t};
 use super::vectors::{self, elements};
+use crate::abi::call::RawVal;
+use crate::abi::vmctx::{VmHeader, VmHostFunc};
 use crate::capi::HostData;
 use crate::capi::error::Fail;
+use crate::capi::store::enter_quickly;
 use crate::error::{Error, Result as EngineResult};
-use crate::runtime::func::{Caller, Func, HostCallback};
+use crate::runtime::call::Went;
+use crate::runtime::func::{Callback as RuntimeCallback, Caller, Func, HostCallback, Native, NativeCall};
+use crate::runtime::host::{self, raise};
 use crate::runtime::store::{Handle, Store};
 use crate::runtime::value::Val;
 use crate::trap::{Trap, TrapCode};
@@ -68,10 +75,112 @@ impl Values {
     }
 }
 
-fn host_callback(shared: &Arc<Shared>, callback: Callback) -> HostCallback {
+impl Callback {
+    /// # Safety
+    /// The C contract of the callback types; the store is open.
+    unsafe fn call(&self, args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t {
+        // SAFETY: the caller's contract.
+        unsafe {
+            match self {
+                Callback::Plain(callback) => callback(args, results),
+                Callback::WithEnv(callback, env) => callback(env.pointer(), args, results),
+            }
+        }
+    }
+}
+
+/// Values of a call that takes the short way.
+const QUICK_VALUES: usize = 16;
+
+/// A host function.
+struct Hosted {
+    callback: Callback,
+    ty: FuncType,
+    values: Marshalling,
+}
+
+/// How its values are turned into C's and back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marshalling {
+    /// Numbers, and few of them: by [`call_c`].
+    Quick,
+    /// By the closure.
+    Thorough,
+}
+
+fn host_callback(shared: &Arc<Shared>, callback: Callback, ty: &FuncType) -> Native {
     // Weak: the store owns the callback.
     let shared = Arc::downgrade(shared);
-    Arc::new(move |caller, args, results| call_host(&shared, &callback, caller, args, results))
+    let is_quick =
+        are_numbers(ty.params()) && are_numbers(ty.results()) && ty.params().len() + ty.results().len() <= QUICK_VALUES;
+    let values = if is_quick { Marshalling::Quick } else { Marshalling::Thorough };
+    let hosted = Arc::new(Hosted { callback, ty: ty.clone(), values });
+    let env = Arc::as_ptr(&hosted).cast_mut().cast();
+    let closure: HostCallback =
+        Arc::new(move |caller, args, results| call_host(&shared, &hosted.callback, caller, args, results));
+    let closure = Box::new(RuntimeCallback::Checked(closure));
+    Native { call: NativeCall::Routine(call_c), env, closure }
+}
+
+/// The routine that trampolines call; see `VmHostFunc::call`. Nothing here panics.
+///
+/// # Safety
+/// Called by machine code only, for a host function that [`host_callback`] made.
+unsafe extern "C" fn call_c(host: *mut VmHostFunc, instance: *mut VmHeader, cells: *mut RawVal) -> u32 {
+    // SAFETY: the closure of the host function, which is alive, owns the `Hosted`.
+    let (this, mut caller) = unsafe { (&*(*host).env.cast::<Hosted>(), Caller::new(host, instance)) };
+    if this.values == Marshalling::Thorough || !caller.shares_float_env() {
+        // SAFETY: our own arguments.
+        return unsafe { host::call_host(host, instance, cells) };
+    }
+    let (params, result_types) = (this.ty.params(), this.ty.results());
+    let mut values = [const { MaybeUninit::<wasm_val_t>::uninit() }; QUICK_VALUES];
+    let args: *mut wasm_val_t = values.as_mut_ptr().cast();
+    // SAFETY: `Quick` says that there is room for all; the cells are those of the function's type.
+    let results = unsafe {
+        for (i, ty) in params.iter().enumerate() {
+            args.add(i).write(number_for_c(*ty, &*cells.add(i)));
+        }
+        let results = args.add(params.len());
+        for (i, ty) in result_types.iter().enumerate() {
+            results.add(i).write(default_of(*ty));
+        }
+        std::slice::from_raw_parts_mut(results, result_types.len())
+    };
+    let vector = |data: *mut wasm_val_t, size| wasm_val_vec_t { size, data: if size == 0 { null_mut() } else { data } };
+    let (arg_vector, mut result_vector) = (vector(args, params.len()), vector(results.as_mut_ptr(), results.len()));
+    // SAFETY: the C contract of the callback types.
+    let trap = caller.open(|_| unsafe { this.callback.call(&raw const arg_vector, &raw mut result_vector) });
+    if !trap.is_null() {
+        // SAFETY: the host function is running, and its store is not borrowed.
+        unsafe { raise(host, || given_up(carry(trap), results)) };
+        return 1;
+    }
+    for (i, ty) in result_types.iter().enumerate() {
+        // SAFETY: the cells are those of the function's type.
+        if !number_from_c(&results[i], *ty, unsafe { &mut *cells.add(i) }) {
+            let error = |results: &[wasm_val_t]| match check_kind(&results[i], *ty) {
+                Err(fail) => wrong_result(i, fail),
+                Ok(()) => Error::Bug { reason: "a result was refused without a reason".into() },
+            };
+            // SAFETY: as above.
+            unsafe { raise(host, || given_up(error(results), results)) };
+            return 1;
+        }
+    }
+    0
+}
+
+/// The error of a host function whose results are not taken: what they own is given up.
+fn given_up(error: Error, results: &mut [wasm_val_t]) -> Error {
+    results.iter_mut().for_each(delete);
+    error
+}
+
+fn wrong_result(index: usize, fail: Fail) -> Error {
+    let mut trap = Trap::new(TrapCode::Host);
+    trap.message = format!("results[{index}] of a host function: {}", error_of(fail)).into();
+    trap.into()
 }
 
 fn call_host(
@@ -94,26 +203,14 @@ fn call_host(
     }
     let mut c_results = Values(results.iter().map(|result| default_of(result.ty())).collect());
     let (arg_vector, mut result_vector) = (c_args.vector(), c_results.vector());
-    let trap = caller.open(|_| {
-        // SAFETY: the C contract of the callback types.
-        unsafe {
-            match callback {
-                Callback::Plain(callback) => callback(&raw const arg_vector, &raw mut result_vector),
-                Callback::WithEnv(callback, env) => {
-                    callback(env.pointer(), &raw const arg_vector, &raw mut result_vector)
-                }
-            }
-        }
-    });
+    // SAFETY: the C contract of the callback types.
+    let trap = caller.open(|_| unsafe { callback.call(&raw const arg_vector, &raw mut result_vector) });
     if !trap.is_null() {
         return Err(carry(trap));
     }
     for (i, (to, from)) in results.iter_mut().zip(&c_results.0).enumerate() {
-        let (value, made) = val_from_c(caller.store(), &shared, from, to.ty()).map_err(|fail| {
-            let mut trap = Trap::new(TrapCode::Host);
-            trap.message = format!("results[{i}] of a host function: {}", error_of(fail)).into();
-            Error::from(trap)
-        })?;
+        let made = val_from_c(caller.store(), &shared, from, to.ty());
+        let (value, made) = made.map_err(|fail| wrong_result(i, fail))?;
         *to = value;
         if let Some(handle) = made {
             // Released by the next entry: nothing is reclaimed while the call runs.
@@ -138,7 +235,8 @@ fn new_func(
     quiet(null_mut(), || {
         let (shared, ty) = (shared(store)?, func_type(ty)?);
         let callback = callback()?;
-        let func = shared.enter(|store| Ok(Func::new(store, ty, host_callback(&shared, callback))?))?;
+        let native = host_callback(&shared, callback, &ty);
+        let func = shared.enter(|store| Ok(Func::new_native(store, ty, native)?))?;
         Ok(new_ref(&shared, What::Func(func)))
     })
 }
@@ -217,6 +315,9 @@ pub unsafe extern "C" fn wasm_func_call(
 ) -> *mut wasm_trap_t {
     quiet(null_mut(), || {
         let (shared, func) = self::func(func)?;
+        if let Some(trap) = call_quickly(&shared, func, elements(args), results) {
+            return Ok(trap);
+        }
         let outcome = shared.enter(|store| {
             let outcome = call(store, &shared, func, elements(args), results);
             Ok(outcome.err().map(|fail| new_trap(&shared, Some(store), fail)))
@@ -226,6 +327,56 @@ pub unsafe extern "C" fn wasm_func_call(
             Err(fail) => new_trap(&shared, None, fail),
         })
     })
+}
+
+/// The short way of a call; None = the long way is needed, and nothing happened.
+fn call_quickly(
+    shared: &Arc<Shared>,
+    func: Func,
+    args: &[wasm_val_t],
+    results: *mut wasm_val_vec_t,
+) -> Option<*mut wasm_trap_t> {
+    let (room, places) = vectors::places(results);
+    let inside = shared.step_in()?;
+    let trapped = enter_quickly(inside.native, |store| {
+        // SAFETY: the store is used for this call only.
+        let quick = unsafe { store.quick(func) }?;
+        let ty = quick.ty();
+        let (params, result_types) = (ty.params(), ty.results());
+        let fits = args.len() == params.len()
+            && args.len().max(result_types.len()) <= QUICK_VALUES
+            && (room == 0 || room >= result_types.len())
+            && are_numbers(params)
+            && are_numbers(result_types);
+        if !fits {
+            return None;
+        }
+        let mut cells = [const { MaybeUninit::<RawVal>::uninit() }; QUICK_VALUES];
+        let cells: *mut RawVal = cells.as_mut_ptr().cast();
+        for (i, (arg, ty)) in args.iter().zip(params).enumerate() {
+            // SAFETY: there are enough cells.
+            if !number_from_c(arg, *ty, unsafe { &mut *cells.add(i) }) {
+                return None;
+            }
+        }
+        // SAFETY: there are enough cells, and the arguments have the parameter types.
+        match unsafe { quick.call(cells) } {
+            Went::Well => {}
+            Went::Trapped => return Some(Some(store.take_trap())),
+            Went::Nowhere => return None,
+        }
+        let written = if room == 0 { &[] } else { result_types };
+        for (i, ty) in written.iter().enumerate() {
+            // SAFETY: the function stored a value of this type; the C contract: there is that much room.
+            unsafe { places.add(i).write(number_for_c(*ty, &*cells.add(i))) };
+        }
+        Some(None)
+    })?;
+    let Some(trap) = trapped else { return Some(null_mut()) };
+    let mut trap = Some(trap.into());
+    let mut take = |store: Option<&mut Store>| new_trap(shared, store, trap.take().expect("taken once"));
+    // Frames find their instances in the store.
+    Some(shared.enter(|store| Ok(take(Some(store)))).unwrap_or_else(|_| take(None)))
 }
 
 fn call(

@@ -47,6 +47,22 @@ pub(in crate::capi) struct Shared {
     pub(in crate::capi) live: Arc<Live>,
 }
 
+/// Someone is in the store, which does not end before he left: by the drop, also when a panic passes.
+pub(super) struct Inside<'a> {
+    shared: &'a Shared,
+    pub(super) native: *mut updraft_store_t,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.inside -= 1;
+        if state.ending && state.inside == 0 {
+            end(state);
+        }
+    }
+}
+
 struct State {
     /// The native store; NULL once it is gone.
     native: *mut updraft_store_t,
@@ -73,30 +89,28 @@ impl Shared {
 
     /// Runs `body` with the store.
     pub(in crate::capi) fn enter<R>(&self, body: impl FnOnce(&mut Store) -> Result<R, Fail>) -> Result<R, Fail> {
-        /// Leaves the store, also when a panic passes.
-        struct Leave<'a>(&'a Shared);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                let mut state = self.0.state();
-                state.inside -= 1;
-                if state.ending && state.inside == 0 {
-                    end(state);
-                }
-            }
-        }
-        let native = {
+        let inside = {
             let mut state = self.state();
             if state.native.is_null() {
                 return Err(Fail::misuse("the store was deleted"));
             }
             state.inside += 1;
-            state.native
+            Inside { shared: self, native: state.native }
         };
-        let _leave = Leave(self);
-        with_store(native, |store| {
+        with_store(inside.native, |store| {
             self.release_all(store);
             body(store)
         })
+    }
+
+    /// Enters for a call the short way; None if the store is gone, or has handles to release first.
+    pub(super) fn step_in(&self) -> Option<Inside<'_>> {
+        let mut state = self.state();
+        if state.native.is_null() || !state.released.is_empty() {
+            return None;
+        }
+        state.inside += 1;
+        Some(Inside { shared: self, native: state.native })
     }
 
     fn release_all(&self, store: &mut Store) {

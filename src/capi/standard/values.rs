@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::generated::references::wasm_ref_t;
 use super::object::{self, What, new_ref, reference};
 use super::store::Shared;
+use crate::abi::call::RawVal;
 use crate::capi::delete as delete_object;
 use crate::capi::error::Fail;
 use crate::runtime::store::{Handle, Store};
@@ -139,10 +140,7 @@ pub(super) fn val_from_c(
     value: &wasm_val_t,
     ty: ValType,
 ) -> Result<(Val, Option<Handle>), Fail> {
-    let given = type_of(value.kind)?;
-    if given != ty && !(given.is_ref() && ty.is_ref()) {
-        return Err(Fail::misuse(format!("a value is of kind {given}, and should be {ty}")));
-    }
+    check_kind(value, ty)?;
     let of = value.of;
     // SAFETY: any bytes are a value of every member, and the kind says which is set. Floats are read as bits.
     let value = unsafe {
@@ -156,6 +154,50 @@ pub(super) fn val_from_c(
         }
     };
     Ok((value, None))
+}
+
+/// Whether a value from C is of this type.
+pub(super) fn check_kind(value: &wasm_val_t, ty: ValType) -> Result<(), Fail> {
+    let given = type_of(value.kind)?;
+    if given != ty && !(given.is_ref() && ty.is_ref()) {
+        return Err(Fail::misuse(format!("a value is of kind {given}, and should be {ty}")));
+    }
+    Ok(())
+}
+
+/// Whether values of these types are numbers that the interface can pass.
+pub(super) fn are_numbers(types: &[ValType]) -> bool {
+    types.iter().all(|ty| !ty.is_ref() && *ty != ValType::V128)
+}
+
+/// Writes the cell of a number from C; false if it is of another type.
+#[inline(always)]
+pub(super) fn number_from_c(value: &wasm_val_t, ty: ValType, cell: &mut RawVal) -> bool {
+    // SAFETY: any bytes are a value of every member.
+    unsafe {
+        match ty {
+            ValType::I32 | ValType::F32 => cell.i32 = value.of.i32,
+            _ => cell.i64 = value.of.i64,
+        }
+    }
+    value.kind == kind_of(ty)
+}
+
+/// The number in a cell for C.
+///
+/// # Safety
+/// The cell holds a number of this type.
+#[inline(always)]
+pub(super) unsafe fn number_for_c(ty: ValType, cell: &RawVal) -> wasm_val_t {
+    let mut value = default_of(ty);
+    // SAFETY: the caller's contract.
+    unsafe {
+        match ty {
+            ValType::I32 | ValType::F32 => value.of.i32 = cell.i32,
+            _ => value.of.i64 = cell.i64,
+        }
+    }
+    value
 }
 
 /// A reference from C as a value of a reference type; otherwise as [`val_from_c`].
