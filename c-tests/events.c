@@ -95,6 +95,7 @@ static void a_life(void) {
     CHECK_EQ(events[0].kind, UPDRAFT_EVENT_FUNCTION_TIERED);
     CHECK_EQ(events[0].func, 3);
     CHECK(events[0].from_tier == 0 && events[0].to_tier == UPDRAFT_TIER_TOP);
+    CHECK(events[0].began_ns > 0 && events[0].began_ns + events[0].duration_ns <= events[0].time_ns);
     CHECK(events[0].code_size > 0 && events[0].duration_ns > 0 && events[0].status == UPDRAFT_STATUS_OK);
     CHECK_EQ(events[0].worker, UPDRAFT_NO_WORKER);
     CHECK_EQ(events[1].kind, UPDRAFT_EVENT_COMPILATION_CHUNK);
@@ -177,9 +178,9 @@ static void arguments(void) {
     updraft_subscription_t *subscription = subscribe(engine, 0, 4), *none = NULL, *copy = NULL;
     size_t count = 99;
     memset(wide, 0xff, sizeof wide);
-    FAILS(MISUSE, "event_size is 63",
+    FAILS(MISUSE, "event_size is 71",
           updraft_subscription_drain(subscription, &wide[0].event, 1, sizeof(updraft_event_t) - 1, &count, E));
-    FAILS(MISUSE, "capacity is larger", updraft_subscription_drain(subscription, &wide[0].event, SIZE_MAX, 64, &count, E));
+    FAILS(MISUSE, "capacity is larger", updraft_subscription_drain(subscription, &wide[0].event, SIZE_MAX, 72, &count, E));
     CHECK_EQ(count, 99);
     OK(updraft_subscription_drain(subscription, NULL, 0, sizeof wide[0], &count, E));
     CHECK_EQ(count, 0);

@@ -1561,7 +1561,7 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 
 /**
  * Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `began_ns`, `duration_ns`,
- * `worker`.
+ * `worker`. The tiers of a function only go up, until its code is dropped; one that was replaced at once may be left out.
  */
 #define UPDRAFT_EVENT_FUNCTION_TIERED 6
 

@@ -19,7 +19,7 @@ pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 /// Pages of a 64-bit memory (2^48 bytes are more than an address space holds).
 pub const MAX_MEMORY64_PAGES: u64 = 1 << 32;
 
-/// Events that a subscription may hold: 64 MiB of them.
+/// Events that a subscription may hold: about 80 MiB of them.
 pub const MAX_EVENT_QUEUE: usize = 1 << 20;
 
 /// Locals of a function, parameters included: the bound of wasmparser, which all engines have agreed on.

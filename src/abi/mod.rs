@@ -7,4 +7,5 @@
 
 pub mod builtin;
 pub mod call;
+pub mod poll;
 pub mod vmctx;

@@ -48,6 +48,9 @@ pub struct VmStore {
     pub float_env: u32,
     /// The store itself, for the runtime only.
     pub store: *mut u8,
+    /// An address whose 4 bytes loops may read, for nothing; null asks WebAssembly for attention. Written wherever
+    /// the stack limit is, for loops that poll by a fault (`abi/poll.rs`).
+    pub poll: AtomicUsize,
 }
 
 /// One entry from the host into WebAssembly. Lives on the stack of the entering Rust function.
@@ -189,6 +192,8 @@ offsets! {
     STORE_ACTIVATION = VmStore.activation;
     /// store -> frame through which WebAssembly was last left.
     STORE_EXIT_FP = VmStore.exit_fp;
+    /// store -> what loops read.
+    STORE_POLL = VmStore.poll;
     /// memory -> base.
     MEMORY_BASE = VmMemory.base;
     /// memory -> length in bytes.

@@ -41,7 +41,7 @@ pub const UPDRAFT_EVENT_CLOSED: updraft_event_kind_t = 4;
 /// Stream: a batch of code was published: `count` functions, `code_size` bytes.
 pub const UPDRAFT_EVENT_COMPILATION_CHUNK: updraft_event_kind_t = 5;
 /// Stream: a function reached a tier: `func`, `from_tier`, `to_tier`, `code_size`, `began_ns`, `duration_ns`,
-/// `worker`.
+/// `worker`. The tiers of a function only go up, until its code is dropped; one that was replaced at once may be left out.
 pub const UPDRAFT_EVENT_FUNCTION_TIERED: updraft_event_kind_t = 6;
 /// Stream: a tier (`to_tier`) cannot compile a function (`func`), which stays as it is; `status` says why.
 pub const UPDRAFT_EVENT_FUNCTION_REFUSED: updraft_event_kind_t = 7;

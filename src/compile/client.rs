@@ -121,7 +121,7 @@ impl pool::Client for Client {
             return Outcome::Discarded;
         }
         if compilation.claim(func, tier).is_err() {
-            compilation.count_discarded();
+            compilation.not_needed(func, tier);
             return Outcome::Discarded;
         }
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {

@@ -356,6 +356,13 @@ impl Compilation {
     }
 
     /// A unit turned out not to be needed.
+    /// A unit was not run: the function has its code, or may not have it, or somebody else is at it.
+    pub(super) fn not_needed(&self, func: DefinedFunc, tier: Tier) {
+        // Otherwise who waits for the function would wait for this unit.
+        self.account(self.states[func.index()].unqueued(tier));
+        self.count_discarded();
+    }
+
     pub(super) fn count_discarded(&self) {
         count(&self.counters.discarded);
     }

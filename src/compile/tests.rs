@@ -10,6 +10,7 @@ use super::events::{ALL_EVENTS, Event, EventKind, Scope, Subscription};
 use super::pipeline::Pipeline;
 use super::plan::Plan;
 use super::pool::{PoolConfig, Waited};
+use super::state::Denied;
 use crate::abi::vmctx::VmLayout;
 use crate::code::ModuleCode;
 use crate::code::arena::CodeSpace;
@@ -103,14 +104,17 @@ fn drained(subscription: &Subscription) -> Vec<Event> {
 }
 
 /// The events of one module are legal: nothing after the terminal one, at most one `BaselineFinished`, tiers only
-/// rise, and what a chunk counts adds up.
-fn check_events(events: &[Event], module: u64) {
+/// rise, and a module that is told to be ready has `needed` functions by then.
+fn check_events(events: &[Event], module: u64, needed: usize) {
     let mut tiers: HashMap<u32, Tier> = HashMap::new();
     let (mut ended, mut finished) = (false, false);
     for event in events.iter().filter(|event| event.module == module) {
         assert!(!ended, "{event:?} after the end");
         match event.kind {
-            EventKind::BaselineFinished => assert!(!std::mem::replace(&mut finished, true)),
+            EventKind::BaselineFinished => {
+                assert!(!std::mem::replace(&mut finished, true));
+                assert!(tiers.len() >= needed, "ready with {} of {needed} functions", tiers.len());
+            }
             EventKind::FunctionTiered => {
                 let before = tiers.insert(event.func, event.to_tier.unwrap());
                 assert!(before < event.to_tier, "{before:?} {event:?}");
@@ -228,7 +232,9 @@ fn one_schedule(module: &Arc<Module>, strategy: Strategy, tiers: Tiers, workers:
     }
     assert!(seen.values().all(|times| *times == 1), "compiled more than once: {seen:?}");
     assert_eq!(progress.compiled as usize, recorded.len());
-    check_events(&drained(&subscription), id);
+    let lazy = overrides.len() as u32;
+    let needed = if matches!(strategy, Strategy::Eager | Strategy::EagerBackground) { FUNCTIONS - lazy } else { 0 };
+    check_events(&drained(&subscription), id, needed as usize);
     drop(compilation);
     assert_eq!(world.space.users(), 0, "memory of a module that is gone");
 }
@@ -321,6 +327,25 @@ fn waits_for_a_publication_are_counted() {
         caller.join().unwrap().unwrap();
     });
     assert_eq!(running.compilation.progress().publication_waits, 1);
+}
+
+/// A unit that turns out to be needless leaves nothing behind that looks as if it were still to come.
+#[test]
+fn who_waits_for_a_denied_function_does_not_wait_for_its_unit() {
+    let module = module();
+    let world = World::new(config(Tiers::Both), PoolConfig::default());
+    let running = world.begin(&module, Strategy::Lazy, &[]);
+    running.request(3, Tier::Top, 1);
+    running.compilation.deny(DefinedFunc(3), Denied::Yes).unwrap();
+    world.settle();
+    assert!(!running.compilation.look(DefinedFunc(3)).is_queued(Tier::Top));
+    assert!(world.pipeline.wait_tier(&running.compilation, DefinedFunc(3), Tier::Top, None).is_err());
+    // The other tier first.
+    running.request(4, Tier::Baseline, 1);
+    running.compilation.deny(DefinedFunc(3), Denied::No).unwrap();
+    running.request(3, Tier::Top, 1);
+    world.settle();
+    assert_eq!(running.compilation.look(DefinedFunc(3)).reached(), Some(Tier::Top));
 }
 
 /// One unit that fails harms nothing but itself, in either tier.
@@ -492,7 +517,7 @@ fn cancelling_wakes_who_waits_and_keeps_what_is_compiled() {
     let id = running.compilation.id();
     drop(running);
     let events = drained(&subscription);
-    check_events(&events, id);
+    check_events(&events, id, FUNCTIONS as usize);
     let ends: Vec<EventKind> = events.iter().map(|event| event.kind).filter(|kind| kind.is_terminal()).collect();
     assert_eq!(ends, [EventKind::Cancelled]);
     // A module that is ready is not cancelled by a late wish.

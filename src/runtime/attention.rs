@@ -1,7 +1,8 @@
 //! How another thread asks running code for attention: the protocol between requests and the stack limit.
 //!
 //! Running code compares a word, the stack limit, with the stack pointer at function entry and with
-//! `usize::MAX` at loop headers. To ask is to set a bit, then to poison the word.
+//! `usize::MAX` at loop headers; other loops read through a second word, the address of [`CALM`]. To ask is to set a
+//! bit, then to poison both words. "limit" stands for both: what holds of one holds of the other.
 //!
 //!     any thread                               | the thread that runs the store
 //!     -----------------------------------------+-----------------------------------------
@@ -19,6 +20,28 @@
 
 use crate::sync::{AtomicUsize, Ordering, Site, fence_at};
 
+/// What running code looks at.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) stack_limit: &'a AtomicUsize,
+    pub(super) poll: &'a AtomicUsize,
+}
+
+/// What loops read while nothing is asked.
+static CALM: u32 = 0;
+
+impl Words<'_> {
+    fn poison(self) {
+        self.stack_limit.store(usize::MAX, Ordering::Relaxed);
+        self.poll.store(0, Ordering::Relaxed);
+    }
+
+    fn set(self, limit: usize) {
+        self.stack_limit.store(limit, Ordering::Relaxed);
+        self.poll.store((&raw const CALM).addr(), Ordering::Relaxed);
+    }
+}
+
 /// What was asked of a store. Bits are the caller's.
 pub(super) struct Attention {
     bits: AtomicUsize,
@@ -30,29 +53,29 @@ impl Attention {
     }
 
     /// Asks for attention. Any thread.
-    pub(super) fn request(&self, bit: usize, limit: &AtomicUsize) {
+    pub(super) fn request(&self, bit: usize, words: Words<'_>) {
         self.bits.fetch_or(bit, Ordering::Release);
         fence_at(Site::AttentionRequest, Ordering::SeqCst);
-        limit.store(usize::MAX, Ordering::Relaxed);
+        words.poison();
     }
 
     /// Sets the limit, which stays poisoned while something is asked. The owning thread.
-    pub(super) fn set_limit(&self, new: usize, limit: &AtomicUsize) {
-        limit.store(new, Ordering::Relaxed);
+    pub(super) fn set_limit(&self, new: usize, words: Words<'_>) {
+        words.set(new);
         fence_at(Site::AttentionLimit, Ordering::SeqCst);
         if self.bits.load(Ordering::Relaxed) != 0 {
-            limit.store(usize::MAX, Ordering::Relaxed);
+            words.poison();
         }
     }
 
     /// Takes all bits, and lets code run again up to `new`. The owning thread.
-    pub(super) fn take(&self, new: usize, limit: &AtomicUsize) -> usize {
+    pub(super) fn take(&self, new: usize, words: Words<'_>) -> usize {
         let bits = self.bits.swap(0, Ordering::Acquire);
-        self.set_limit(new, limit);
+        self.set_limit(new, words);
         bits
     }
 
-    /// Takes a request back; the word may stay poisoned, which is harmless. Any thread.
+    /// Takes a request back; the words may stay poisoned, which is harmless. Any thread.
     pub(super) fn withdraw(&self, bit: usize) {
         self.bits.fetch_and(!bit, Ordering::Relaxed);
     }
@@ -70,18 +93,40 @@ mod loom_tests {
     use loom::sync::Arc;
     use std::panic::catch_unwind;
 
+    /// The bits and both words.
+    struct Model {
+        attention: Attention,
+        stack_limit: AtomicUsize,
+        poll: AtomicUsize,
+    }
+
+    impl Model {
+        fn new() -> Arc<Model> {
+            let (stack_limit, poll) = (AtomicUsize::new(1), AtomicUsize::new(1));
+            Arc::new(Model { attention: Attention::new(), stack_limit, poll })
+        }
+
+        fn words(&self) -> Words<'_> {
+            Words { stack_limit: &self.stack_limit, poll: &self.poll }
+        }
+
+        fn is_poisoned(&self) -> [bool; 2] {
+            [self.stack_limit.load(Ordering::Relaxed) == usize::MAX, self.poll.load(Ordering::Relaxed) == 0]
+        }
+    }
+
     /// One thread asks while the owner sets a new limit: afterwards the limit is poisoned, or the owner
     /// has taken the bit.
     fn model() {
         loom::model(|| {
-            let shared = Arc::new((Attention::new(), AtomicUsize::new(1)));
+            let shared = Model::new();
             let asking = shared.clone();
-            let thread = loom::thread::spawn(move || asking.0.request(1, &asking.1));
-            shared.0.set_limit(2, &shared.1);
+            let thread = loom::thread::spawn(move || asking.attention.request(1, asking.words()));
+            shared.attention.set_limit(2, shared.words());
             thread.join().unwrap();
-            assert_eq!(shared.1.load(Ordering::Relaxed), usize::MAX);
-            assert_eq!(shared.0.take(3, &shared.1), 1);
-            assert_eq!(shared.1.load(Ordering::Relaxed), 3);
+            assert_eq!(shared.is_poisoned(), [true; 2]);
+            assert_eq!(shared.attention.take(3, shared.words()), 1);
+            assert_eq!(shared.is_poisoned(), [false; 2]);
         });
     }
 
@@ -89,15 +134,15 @@ mod loom_tests {
     #[test]
     fn loom_requests_are_taken_once() {
         loom::model(|| {
-            let shared = Arc::new((Attention::new(), AtomicUsize::new(1)));
+            let shared = Model::new();
             let asking = shared.clone();
-            let thread = loom::thread::spawn(move || asking.0.request(1, &asking.1));
-            let first = shared.0.take(2, &shared.1);
+            let thread = loom::thread::spawn(move || asking.attention.request(1, asking.words()));
+            let first = shared.attention.take(2, shared.words());
             thread.join().unwrap();
             if first == 0 {
-                assert_eq!(shared.1.load(Ordering::Relaxed), usize::MAX);
+                assert_eq!(shared.is_poisoned(), [true; 2]);
             }
-            assert_eq!(first + shared.0.take(3, &shared.1), 1);
+            assert_eq!(first + shared.attention.take(3, shared.words()), 1);
         });
     }
 

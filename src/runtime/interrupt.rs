@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use super::attention::Attention;
+use super::attention::{Attention, Words};
 use crate::abi::vmctx::VmStore;
 use crate::error::{Error, Result};
 use crate::sync::AtomicUsize;
@@ -20,7 +20,7 @@ const DEADLINE: usize = 2;
 
 /// The part of a store that other threads may reach.
 pub(super) struct Shared {
-    /// Written by the owning thread, but for `stack_limit`, which is atomic.
+    /// Written by the owning thread, but for `stack_limit` and `poll`, which are atomic.
     vm: UnsafeCell<VmStore>,
     attention: Attention,
     /// Paired with `wake`: whoever parks holds it while it looks at `attention`.
@@ -30,7 +30,7 @@ pub(super) struct Shared {
 }
 
 // SAFETY: `vm` is written through `vm()` by the thread that owns the store only; other threads touch nothing
-// of it but the atomic `stack_limit`. Everything else is Sync by itself.
+// of it but the atomic `stack_limit` and `poll`. Everything else is Sync by itself.
 unsafe impl Sync for Shared {}
 // SAFETY: the pointers in `vm` are followed by the owning thread only.
 unsafe impl Send for Shared {}
@@ -45,6 +45,7 @@ impl Shared {
                 open: 0,
                 float_env: 0,
                 store: std::ptr::null_mut(),
+                poll: AtomicUsize::new(0),
             }),
             attention: Attention::new(),
             parked: Mutex::new(()),
@@ -58,18 +59,18 @@ impl Shared {
         self.vm.get()
     }
 
-    fn stack_limit(&self) -> &AtomicUsize {
-        // SAFETY: the field is atomic and lives as long as `self`.
-        unsafe { &(*self.vm.get()).stack_limit }
+    fn words(&self) -> Words<'_> {
+        // SAFETY: the fields are atomic and live as long as `self`.
+        unsafe { Words { stack_limit: &(*self.vm.get()).stack_limit, poll: &(*self.vm.get()).poll } }
     }
 
     /// Sets the stack limit of running code.
     pub(super) fn set_stack_limit(&self, limit: usize) {
-        self.attention.set_limit(limit, self.stack_limit());
+        self.attention.set_limit(limit, self.words());
     }
 
     fn request(&self, bit: usize) {
-        self.attention.request(bit, self.stack_limit());
+        self.attention.request(bit, self.words());
         // Whoever parks looked at the bits under this lock, before (then it is woken) or after (then it saw them).
         drop(self.lock());
         self.wake.notify_all();
@@ -80,7 +81,7 @@ impl Shared {
 
     /// Takes what was requested, and lets code run again up to `limit`.
     pub(super) fn take(&self, limit: usize) -> Option<TrapCode> {
-        let bits = self.attention.take(limit, self.stack_limit());
+        let bits = self.attention.take(limit, self.words());
         self.settle_event();
         // An interrupt is the stronger wish: the host meant this very moment.
         match bits {

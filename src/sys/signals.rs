@@ -50,8 +50,9 @@ pub struct Redirect {
     pub pc: usize,
     /// The stack pointer there.
     pub sp: usize,
-    /// The first four arguments in the platform's C convention (rdi, rsi, rdx, rcx).
-    pub args: [usize; 4],
+    /// The first four arguments in the platform's C convention (rdi, rsi, rdx, rcx). None: all other registers
+    /// keep their values.
+    pub args: Option<[usize; 4]>,
 }
 
 /// Decides about a fault. Runs inside of the signal handler: it may use neither locks nor thread-local
@@ -286,7 +287,7 @@ mod context {
         let mut set = |index: i32, value: usize| context.uc_mcontext.gregs[index as usize] = value as i64;
         set(libc::REG_RIP, redirect.pc);
         set(libc::REG_RSP, redirect.sp);
-        let [rdi, rsi, rdx, rcx] = redirect.args;
+        let Some([rdi, rsi, rdx, rcx]) = redirect.args else { return };
         set(libc::REG_RDI, rdi);
         set(libc::REG_RSI, rsi);
         set(libc::REG_RDX, rdx);
@@ -333,7 +334,7 @@ mod tests {
     fn hook(fault: &Fault) -> Option<Redirect> {
         let ours = START.load(Ordering::Relaxed) == fault.pc;
         let args = [1000, fault.signal as usize, fault.address, 100_000];
-        ours.then(|| Redirect { pc: LANDING_AT.load(Ordering::Relaxed), sp: fault.sp, args })
+        ours.then(|| Redirect { pc: LANDING_AT.load(Ordering::Relaxed), sp: fault.sp, args: Some(args) })
     }
 
     /// A host's handler: skips two bytes, and checks that its own mask is in force.

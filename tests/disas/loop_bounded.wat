@@ -42,8 +42,8 @@
 ;;     xor edx, edx
 ;;     mov rdi, [rdi+0x40]
 ;; L0:
-;;     mov r9d, edx
-;;     mov qword ptr [rdi+r9], 0  ; trap: out of bounds memory access
+;;     mov r8d, edx
+;;     mov qword ptr [rdi+r8], 0  ; trap: out of bounds memory access
 ;;     add edx, 8
 ;;     cmp edx, 0x1000
 ;;     jb L0
@@ -58,11 +58,11 @@
 ;;     mov rdi, [rdi+0x40]
 ;;     mov rsi, rdx
 ;; L0:
-;;     lea r9d, [rdx+0x40]
-;;     cmp esi, r9d
+;;     lea r8d, [rdx+0x40]
+;;     cmp esi, r8d
 ;;     je L1
-;;     mov r11d, esi
-;;     mov dword ptr [rdi+r11], 0  ; trap: out of bounds memory access
+;;     mov r10d, esi
+;;     mov dword ptr [rdi+r10], 0  ; trap: out of bounds memory access
 ;;     add esi, 4
 ;;     jmp L0
 ;; L1:
@@ -88,17 +88,15 @@
 ;;     mov [rsp], r12
 ;;     mov [rsp+8], r13
 ;;     mov r13, rdi
-;; L2:
 ;;     mov r12, rdx
+;; L2:
+;;     mov rdx, r12
 ;;     mov rsi, r13
 ;;     mov rdi, r13
 ;;     call defined_function_2
 ;;     sub r12d, 1
 ;;     test r12d, r12d
-;;     je L3
-;;     mov rdx, r12
-;;     jmp L2
-;; L3:
+;;     jne L2
 ;;     mov r12, [rsp]
 ;;     mov r13, [rsp+8]
 ;;     add rsp, 0x10
@@ -110,48 +108,34 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov r8, [rdi]
+;;     mov rdi, [rdi]
 ;; L0:
-;;     mov r9, [r8]
-;;     cmp r9, 0xFFFFFFFFFFFFFFFF
-;;     je L2
-;; L1:
+;;     mov r8, [rdi+0x28]
+;;     mov r8d, [r8]  ; trap: interrupted
 ;;     sub edx, 1
 ;;     test edx, edx
 ;;     jne L0
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret
-;; L2:
-;;     mov rax, [rdi+8]
-;;     mov rax, [rax+0x70]
-;;     call rax
-;;     jmp L1
 ;; function 4:
 ;;   frame 0, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     xor esi, esi
+;;     xor edx, edx
 ;;     mov rax, [rdi]
 ;; L0:
-;;     mov rcx, [rax]
-;;     cmp rcx, 0xFFFFFFFFFFFFFFFF
-;;     je L3
+;;     mov rcx, [rax+0x28]
+;;     mov ecx, [rcx]  ; trap: interrupted
+;;     xor r9d, r9d
 ;; L1:
-;;     xor ecx, ecx
-;; L2:
-;;     add ecx, 1
-;;     cmp ecx, 0x2710
-;;     jb L2
-;;     add esi, 1
-;;     cmp esi, 0x2710
+;;     add r9d, 1
+;;     cmp r9d, 0x2710
+;;     jb L1
+;;     add edx, 1
+;;     cmp edx, 0x2710
 ;;     jb L0
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret
-;; L3:
-;;     mov rcx, [rdi+8]
-;;     mov rcx, [rcx+0x70]
-;;     call rcx
-;;     jmp L1

@@ -13,25 +13,18 @@
 ;;     push rbp
 ;;     mov rbp, rsp
 ;;     xor eax, eax
-;;     mov rcx, [rdi]
+;;     mov r11, [rdi]
 ;; L0:
-;;     mov rsi, [rcx]
-;;     cmp rsi, 0xFFFFFFFFFFFFFFFF
-;;     je L3
-;; L1:
-;;     mov rsi, rdx
-;;     sub esi, 1
+;;     mov rcx, [r11+0x28]
+;;     mov ecx, [rcx]  ; trap: interrupted
+;;     mov rcx, rdx
+;;     sub ecx, 1
 ;;     add eax, edx
-;;     test esi, esi
-;;     je L2
-;;     mov rdx, rsi
+;;     test ecx, ecx
+;;     je L1
+;;     mov rdx, rcx
 ;;     jmp L0
-;; L2:
+;; L1:
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret
-;; L3:
-;;     mov rsi, [rdi+8]
-;;     mov rsi, [rsi+0x70]
-;;     call rsi
-;;     jmp L1

@@ -5,7 +5,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use updraft::engine::Engine;
+use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func};
+use updraft::runtime::interrupt::InterruptHandle;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
 use updraft::trap::TrapCode;
@@ -180,4 +182,85 @@ fn interrupts_can_be_compiled_out() {
     );
     let func = fixture.func("f");
     assert_eq!(call(&mut fixture.store, func, &[Val::I32(1000)]).expect("a call"), [Val::I32(0)]);
+}
+
+/// A loop with more values than there are registers, entered behind a call of the host.
+fn busy_loop() -> String {
+    let (integers, floats) = (14, 14);
+    let mut text = String::from(
+        "(module (import \"\" \"disturb\" (func $disturb))
+           (func (export \"run\") (param $n i32) (result i64 f64) (local $v v128)",
+    );
+    let mut steps = String::new();
+    let (mut sum, mut float_sum) = (String::from("(i64.const 0)"), String::from("(f64x2.extract_lane 0 (local.get $v))"));
+    for i in 0..integers {
+        text += &format!("(local $i{i} i64)");
+        steps += &format!(
+            "(local.set $i{i} (i64.add (i64.mul (local.get $i{i}) (i64.const {})) (i64.extend_i32_u (local.get $n))))",
+            2 * i + 3
+        );
+        sum = format!("(i64.xor (i64.rotl {sum} (i64.const 5)) (local.get $i{i}))");
+    }
+    for i in 0..floats {
+        text += &format!("(local $f{i} f64)");
+        steps += &format!(
+            "(local.set $f{i} (f64.add (f64.mul (local.get $f{i}) (f64.const 0.5)) (f64.convert_i32_u (local.get $n))))"
+        );
+        float_sum = format!("(f64.add (f64.mul {float_sum} (f64.const 0.75)) (local.get $f{i}))");
+    }
+    steps += "(local.set $v (f64x2.add (local.get $v) (f64x2.splat (local.get $f3))))";
+    text += &format!(
+        "(call $disturb)
+         (loop $l {steps} (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+         {sum} {float_sum}))"
+    );
+    text
+}
+
+/// An interrupt that was taken back leaves the poll poisoned: the loop asks, is told to go on, and has lost nothing.
+#[test]
+fn loops_that_are_interrupted_for_nothing_keep_all_their_values() {
+    for mode in MODES {
+        let run = |disturb: bool| {
+            let engine = Engine::new(mode.config()).expect("an engine");
+            let cell = Arc::new(std::sync::Mutex::new(None::<InterruptHandle>));
+            let seen = cell.clone();
+            let mut fixture = Fixture::with_imports(&engine, &busy_loop(), |store| {
+                let callback = Arc::new(move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
+                    if let Some(handle) = &*seen.lock().expect("no panic") {
+                        handle.interrupt();
+                        handle.clear();
+                    }
+                    Ok(())
+                });
+                vec![Extern::Func(host(store, callback))]
+            });
+            *cell.lock().expect("no panic") = disturb.then(|| fixture.store.interrupt_handle());
+            [1, 2, 77].map(|n| fixture.call("run", &[Val::I32(n)]).expect("nobody interrupts"))
+        };
+        assert_eq!(format!("{:?}", run(true)), format!("{:?}", run(false)), "{}", mode.name);
+    }
+}
+
+/// The host interrupts, and the loop behind its call finds out: the one frame is there, not at the function's start.
+#[test]
+fn backtraces_of_interrupted_loops_name_the_loop() {
+    for mode in MODES {
+        let cell = Arc::new(std::sync::Mutex::new(None::<InterruptHandle>));
+        let seen = cell.clone();
+        let mut fixture = endless(*mode, move || {
+            if let Some(handle) = &*seen.lock().expect("no panic") {
+                handle.interrupt();
+            }
+        });
+        *cell.lock().expect("no panic") = Some(fixture.store.interrupt_handle());
+        for (name, func) in [("loop", 1), ("counting", 2), ("nested", 3)] {
+            let error = fixture.call(name, &[]).expect_err("interrupted");
+            let Error::Trap(trap) = error else { panic!("{}: {error}", mode.name) };
+            let [frame] = &*trap.frames else { panic!("{} {name}: {trap:?}", mode.name) };
+            assert_eq!((trap.code, frame.func.0), (TrapCode::Interrupt, func), "{} {name}", mode.name);
+            // Behind the number of locals and the call.
+            assert!(frame.func_offset >= 3, "{} {name}: {trap:?}", mode.name);
+        }
+    }
 }

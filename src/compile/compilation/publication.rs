@@ -111,7 +111,7 @@ impl Compilation {
                 self.measured[func.index()].set(code_size, effort.duration_ns);
             }
             if wanted && change.old.reached() < change.new.reached() {
-                self.events.post(Event {
+                let event = Event {
                     func: self.module.func_index(func).0,
                     from_tier: change.old.reached(),
                     to_tier: Some(tier),
@@ -120,7 +120,9 @@ impl Compilation {
                     duration_ns: effort.duration_ns,
                     worker: effort.worker,
                     ..Event::new(EventKind::FunctionTiered)
-                });
+                };
+                // Left out if the other tier has published meanwhile: its event may be out already.
+                self.events.post_if(event, || self.look(func).reached() == Some(tier));
             }
             self.account(change);
         }

@@ -104,6 +104,18 @@ fn wait_wakes() {
     poster.join().unwrap();
 }
 
+/// One event, and no end that would wake the sleeper in its place.
+fn one_event_wakes() {
+    let (_hub, module, subscription) = subscribed(1);
+    let poster = thread::spawn(move || {
+        module.post(stream());
+        module
+    });
+    assert_eq!(subscription.wait(None), Waited::Ready);
+    assert_eq!(drained(&subscription).len(), 1);
+    let _module = poster.join().unwrap();
+}
+
 /// What is dropped is counted, and a dropped state event comes all the same.
 fn overflow() {
     let (_hub, module, subscription) = subscribed(1);
@@ -168,7 +180,8 @@ fn post_and_close() {
     }
 }
 
-const MODELS: [fn(); 5] = [subscribe_then_look, replay_exactly_once, wait_wakes, overflow, post_and_close];
+const MODELS: [fn(); 6] =
+    [subscribe_then_look, replay_exactly_once, wait_wakes, one_event_wakes, overflow, post_and_close];
 
 #[test]
 fn loom_events_are_told_exactly_once() {

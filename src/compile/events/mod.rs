@@ -305,13 +305,17 @@ impl Shared {
         self.wanted.store(wanted, Ordering::Relaxed);
     }
 
-    fn post(&self, module: u64, mut event: Event) -> Posted {
+    /// `is_true` is asked under the lock.
+    fn post(&self, module: u64, mut event: Event, is_true: impl FnOnce() -> bool) -> Posted {
         let (mut sleepers, mut deliver) = (Vec::new(), Vec::new());
         let mut state = self.state.lock();
         let State { seq, modules, queues, .. } = &mut *state;
         let Some(remembered) = modules.get_mut(&module).filter(|module| module.admits(event.kind)) else {
             return Posted::No;
         };
+        if !is_true() {
+            return Posted::No;
+        }
         *seq += 1;
         event.seq = *seq;
         event.time_ns = now_ns();
@@ -373,7 +377,17 @@ impl ModuleEvents {
         if !event.kind.is_state() && !self.is_wanted(event.kind) {
             return Posted::No;
         }
-        self.hub.post(self.id, event)
+        self.hub.post(self.id, event, || true)
+    }
+
+    /// As `post`, unless it is not true any more: then somebody else tells, or has told, what came after. So the
+    /// events of two threads about one thing come in the order in which it changed. `is_true` must be quick, and is
+    /// asked under the lock.
+    pub fn post_if(&self, event: Event, is_true: impl FnOnce() -> bool) -> Posted {
+        if !self.is_wanted(event.kind) {
+            return Posted::No;
+        }
+        self.hub.post(self.id, event, is_true)
     }
 
     /// The state event that ended the module, if one did.
@@ -384,7 +398,7 @@ impl ModuleEvents {
 
 impl Drop for ModuleEvents {
     fn drop(&mut self) {
-        self.hub.post(self.id, Event::new(EventKind::Closed));
+        self.hub.post(self.id, Event::new(EventKind::Closed), || true);
         self.hub.state.lock().modules.remove(&self.id);
     }
 }

@@ -537,3 +537,28 @@ fn a_child_has_its_own_events() {
         go_on.wait();
     });
 }
+
+/// Two threads change one thing and tell of it: the stories come in the order of the changes.
+#[test]
+fn what_is_not_true_any_more_is_not_told() {
+    for _ in 0..if std::env::var_os("UPDRAFT_PROVE").is_some() { 20_000 } else { 500 } {
+        let hub = EventHub::default();
+        let module = hub.open();
+        let all = hub.subscribe(Scope::Engine, ALL_EVENTS, 10);
+        let (level, start) = (AtomicUsize::new(0), Barrier::new(2));
+        std::thread::scope(|scope| {
+            for own in [1, 2] {
+                let (level, start, module) = (&level, &start, &module);
+                scope.spawn(move || {
+                    start.wait();
+                    if level.fetch_max(own, Relaxed) < own {
+                        let event = Event { count: own as u32, ..Event::new(FunctionTiered) };
+                        module.post_if(event, || level.load(Relaxed) == own);
+                    }
+                });
+            }
+        });
+        let counts: Vec<u32> = drained(&all).iter().map(|event| event.count).collect();
+        assert!(counts == [2] || counts == [1, 2], "{counts:?}");
+    }
+}

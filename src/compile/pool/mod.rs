@@ -26,6 +26,8 @@
 mod end_tests;
 #[cfg(all(test, loom))]
 mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod schedule_tests;
 mod session;
 mod stats;
 #[cfg(all(test, not(loom)))]

@@ -122,6 +122,33 @@ impl<'a, C: Client> Session<'a, C> {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+impl<C: Client> Session<'_, C> {
+    /// Ends a step of a worker, with all that it knows, and without the publication that would end a session.
+    pub(super) fn suspend(mut self) -> Suspended<C> {
+        Suspended { context: self.context.take(), batch: self.batch.take() }
+    }
+
+    /// Goes on where `suspend` has ended.
+    pub(super) fn resume(&mut self, suspended: Suspended<C>) {
+        (self.context, self.batch) = (suspended.context, suspended.batch);
+    }
+}
+
+/// A worker between two steps of a schedule.
+#[cfg(all(test, not(loom)))]
+pub(super) struct Suspended<C: Client> {
+    context: Option<C::Context>,
+    batch: Option<Batch>,
+}
+
+#[cfg(all(test, not(loom)))]
+impl<C: Client> Default for Suspended<C> {
+    fn default() -> Suspended<C> {
+        Suspended { context: None, batch: None }
+    }
+}
+
 impl<C: Client> Drop for Session<'_, C> {
     fn drop(&mut self) {
         if model_failed() {

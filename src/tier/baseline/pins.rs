@@ -21,8 +21,11 @@ const SAVED: [Gpr; 4] = [Gpr::RBX, Gpr::R12, Gpr::R13, MEMORY];
 /// Registers that calls overwrite. Five others are left for operands, which is more than any operator needs.
 const UNSAVED: [Gpr; 3] = [Gpr::RSI, Gpr::RDI, Gpr::R8];
 
-/// Vector registers for pins. Eight others are left for operands.
-const XMMS: [Xmm; 7] = [Xmm(8), Xmm(9), Xmm(10), Xmm(11), Xmm(12), Xmm(13), Xmm(14)];
+/// Vector registers for pins. Five others are left for operands, which is more than any operator needs.
+const XMMS: [Xmm; 10] = [Xmm(8), Xmm(9), Xmm(10), Xmm(11), Xmm(12), Xmm(13), Xmm(14), Xmm(7), Xmm(6), Xmm(5)];
+
+/// How many of them carry no parameter, whatever the type of the function.
+const XMMS_BEYOND_PARAMS: usize = 7;
 
 /// Sum of the weights of a local that makes saving and restoring a register worth while.
 const SAVED_WEIGHT: u32 = 4;
@@ -90,7 +93,10 @@ impl Emit<'_> {
         let saved = if self.has(BodyFlags::MEMORY0) { SAVED.len() - 1 } else { SAVED.len() };
         let unsaved = if self.calls_nothing() { UNSAVED.len() } else { 0 };
         let mut gprs = Best::<{ SAVED.len() + UNSAVED.len() }>::new(saved + unsaved);
-        let mut xmms = Best::<{ XMMS.len() }>::new(XMMS.len());
+        // A pin must not be written while a parameter is still in it.
+        let vector_params = self.func_type().params().iter().filter(|ty| in_xmm(**ty)).count();
+        let limit = if vector_params <= 5 { XMMS.len() } else { XMMS_BEYOND_PARAMS };
+        let mut xmms = Best::<{ XMMS.len() }>::new(limit);
         for (index, local) in self.locals.iter().enumerate() {
             let weight = self.known.weight(index as u32);
             if in_xmm(local.ty) { xmms.offer(weight, index as u32) } else { gprs.offer(weight, index as u32) }

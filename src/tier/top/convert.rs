@@ -29,6 +29,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName, Function};
 use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 
+use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::tier::compiled::{CallSite, CompiledCode, Relocation, RelocationTarget, TrapSite};
@@ -110,6 +111,10 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
             wasm_offset: places.of(trap.offset),
             code: trap_code(trap.code)?,
         });
+    }
+    for site in out.trap_sites.iter().filter(|site| site.code == TrapCode::Interrupt) {
+        let poll = out.bytes.get(site.offset as usize..);
+        poll.and_then(poll::load_length).ok_or("a poll that the fault handler cannot step over")?;
     }
     out.trap_sites.sort_by_key(|site| site.offset);
     places.next = 0;

@@ -133,14 +133,32 @@ impl Translator<'_> {
         self.b.ins().trap(clif_trap(code));
     }
 
-    /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned.
+    /// Lets the host interrupt this loop.
     pub(super) fn poll(&mut self) -> Option<Poll> {
-        if !self.options.interrupts {
-            return None;
+        match (self.options.interrupts, self.options.signals) {
+            (false, _) => None,
+            (true, Signals::On) => Some(self.poll_by_fault()),
+            (true, Signals::Off) => Some(self.poll_by_comparison()),
         }
+    }
+
+    /// As `abi/poll.rs` lays down.
+    fn poll_by_fault(&mut self) -> Poll {
+        let store = self.vmctx_constant(types::I64, vmctx::VMCTX_STORE);
+        let word = self.b.ins().iadd_imm_s(store, i64::from(vmctx::STORE_POLL));
+        // Atomic, so that neither alias analysis nor code motion merges polls.
+        let address = self.b.ins().atomic_load(types::I64, MUTABLE, word);
+        let faulting = MUTABLE.with_trap_code(Some(clif_trap(TrapCode::Interrupt)));
+        let value = self.b.ins().load(types::I32, faulting, address, 0);
+        let [address, value] = [address, value].map(|value| self.b.func.dfg.value_def(value).unwrap_inst());
+        Poll { instructions: [value, address], branch: None }
+    }
+
+    /// Asks for attention if the stack limit is poisoned.
+    fn poll_by_comparison(&mut self) -> Poll {
         let store = self.vmctx_constant(types::I64, vmctx::VMCTX_STORE);
         let limit = self.b.ins().iadd_imm_s(store, i64::from(vmctx::STORE_STACK_LIMIT));
-        // Atomic, so that neither alias analysis nor code motion merges polls.
+        // Atomic, as above.
         let limit = self.b.ins().atomic_load(types::I64, MUTABLE, limit);
         let poisoned = self.b.ins().icmp_imm_s(IntCC::Equal, limit, -1);
         let attend = self.b.create_block();
@@ -153,8 +171,7 @@ impl Translator<'_> {
         self.b.ins().jump(next, &[]);
         self.b.switch_to_block(next);
         self.b.seal_block(next);
-        let dfg = &self.b.func.dfg;
-        let [load, compare] = [limit, poisoned].map(|value| dfg.value_def(value).unwrap_inst());
-        Some(Poll { load, compare, branch, next })
+        let [limit, poisoned] = [limit, poisoned].map(|value| self.b.func.dfg.value_def(value).unwrap_inst());
+        Poll { instructions: [poisoned, limit], branch: Some((branch, next)) }
     }
 }

@@ -52,10 +52,10 @@ pub(super) struct Loop {
 /// What makes up a poll.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Poll {
-    pub(super) load: Inst,
-    pub(super) compare: Inst,
-    pub(super) branch: Inst,
-    pub(super) next: Block,
+    /// Instructions that nothing else uses, the last first.
+    pub(super) instructions: [Inst; 2],
+    /// The branch that uses them, if there is one, and where it goes if all is calm.
+    pub(super) branch: Option<(Inst, Block)>,
 }
 
 /// The loop goes on only if this value is, or is not, zero.
@@ -176,10 +176,13 @@ impl Translator<'_> {
     }
 
     fn remove_poll(&mut self, poll: Poll) {
-        // The block with the call has no predecessor left: Cranelift removes it.
-        self.b.func.replace(poll.branch).jump(poll.next, &[]);
-        self.b.func.layout.remove_inst(poll.compare);
-        self.b.func.layout.remove_inst(poll.load);
+        if let Some((branch, next)) = poll.branch {
+            // The block with the call has no predecessor left: Cranelift removes it.
+            self.b.func.replace(branch).jump(next, &[]);
+        }
+        for instruction in poll.instructions {
+            self.b.func.layout.remove_inst(instruction);
+        }
     }
 
     /// How often the loop's body runs at most, each time it is entered.
