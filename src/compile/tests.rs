@@ -104,14 +104,17 @@ fn drained(subscription: &Subscription) -> Vec<Event> {
 }
 
 /// The events of one module are legal: nothing after the terminal one, at most one `BaselineFinished`, tiers only
-/// rise, and what a chunk counts adds up.
-fn check_events(events: &[Event], module: u64) {
+/// rise, and a module that is told to be ready has `needed` functions by then.
+fn check_events(events: &[Event], module: u64, needed: usize) {
     let mut tiers: HashMap<u32, Tier> = HashMap::new();
     let (mut ended, mut finished) = (false, false);
     for event in events.iter().filter(|event| event.module == module) {
         assert!(!ended, "{event:?} after the end");
         match event.kind {
-            EventKind::BaselineFinished => assert!(!std::mem::replace(&mut finished, true)),
+            EventKind::BaselineFinished => {
+                assert!(!std::mem::replace(&mut finished, true));
+                assert!(tiers.len() >= needed, "ready with {} of {needed} functions", tiers.len());
+            }
             EventKind::FunctionTiered => {
                 let before = tiers.insert(event.func, event.to_tier.unwrap());
                 assert!(before < event.to_tier, "{before:?} {event:?}");
@@ -229,7 +232,9 @@ fn one_schedule(module: &Arc<Module>, strategy: Strategy, tiers: Tiers, workers:
     }
     assert!(seen.values().all(|times| *times == 1), "compiled more than once: {seen:?}");
     assert_eq!(progress.compiled as usize, recorded.len());
-    check_events(&drained(&subscription), id);
+    let lazy = overrides.len() as u32;
+    let needed = if matches!(strategy, Strategy::Eager | Strategy::EagerBackground) { FUNCTIONS - lazy } else { 0 };
+    check_events(&drained(&subscription), id, needed as usize);
     drop(compilation);
     assert_eq!(world.space.users(), 0, "memory of a module that is gone");
 }
@@ -512,7 +517,7 @@ fn cancelling_wakes_who_waits_and_keeps_what_is_compiled() {
     let id = running.compilation.id();
     drop(running);
     let events = drained(&subscription);
-    check_events(&events, id);
+    check_events(&events, id, FUNCTIONS as usize);
     let ends: Vec<EventKind> = events.iter().map(|event| event.kind).filter(|kind| kind.is_terminal()).collect();
     assert_eq!(ends, [EventKind::Cancelled]);
     // A module that is ready is not cancelled by a late wish.

@@ -1,7 +1,9 @@
 //! All that is known about one compiled unit, in one record.
 
+use std::ops::Range;
+
 use crate::trap::TrapCode;
-use crate::types::{DefinedFunc, FuncIndex};
+use crate::types::{DefinedFunc, FuncIndex, ValType};
 
 /// Machine code before linking, with everything that the runtime must know about it.
 ///
@@ -24,6 +26,36 @@ pub struct CompiledCode {
     pub call_sites: Vec<CallSite>,
     /// Bytes of the frame, return address and saved frame pointer not counted.
     pub frame_size: u32,
+    /// Where loops of the baseline tier could be continued by other code. Recorded where both tiers are used.
+    pub loops: Option<Box<Loops>>,
+}
+
+/// The loops of a function and the homes of its values, which are 8 or 16 bytes each and lie one below the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loops {
+    /// Where the home of local 0 is, from the frame pointer. (A pinned local is stored there before anybody looks.)
+    pub locals: i32,
+    /// Where the home of the lowest operand is, from the frame pointer.
+    pub operands: i32,
+    /// Bytes of a home.
+    pub home_size: u32,
+    /// Where the result pointer is kept, if there is one.
+    pub result_pointer: Option<i32>,
+    /// In the order of their offsets.
+    pub sites: Vec<LoopSite>,
+    /// Types of the operands that are live at the sites, which name ranges of them.
+    pub types: Vec<ValType>,
+}
+
+/// A loop header, where every operand is at home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoopSite {
+    /// Offset of the header.
+    pub offset: u32,
+    /// Offset of the `loop` operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// Types of the live operands, lowest first, as a range of [`Loops::types`].
+    pub operands: Range<u32>,
 }
 
 /// A field to fill in when the code is placed: `target + addend - address of the field`, 32 bits.

@@ -103,7 +103,9 @@ impl<'a> Emit<'a> {
         let params = self.block_params(ty).len();
         self.flush();
         self.materialise_from(self.entries.len() - params);
+        self.prepare_loop_record();
         self.enter_loop(self.control.len());
+        self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
     }

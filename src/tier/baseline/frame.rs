@@ -16,15 +16,15 @@
 
 use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
-use super::stack::{Entry, NO_PIN, Upper, in_xmm, width};
+use super::stack::{Entry, Kind, NO_PIN, Upper, in_xmm, width};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, Set, VMCTX, Xmm};
-use super::{Emit, Local};
+use super::{Emit, Local, LoopRecords};
 use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::CallSite;
+use crate::tier::compiled::{CallSite, LoopSite, Loops};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -92,7 +92,40 @@ impl Frame {
     }
 }
 
+/// Operands below a loop that are recorded; a loop above more of them is not.
+const RECORDED_OPERANDS: usize = 64;
+
 impl<'a> Emit<'a> {
+    /// Whether the loop in front of which code stands is recorded.
+    fn records_loop(&self) -> bool {
+        self.options.loops == LoopRecords::On && self.entries.len() <= RECORDED_OPERANDS
+    }
+
+    /// In front of a loop that is recorded, brings its operands home, constants included.
+    pub(crate) fn prepare_loop_record(&mut self) {
+        if self.records_loop() {
+            self.materialise_from(0);
+        }
+    }
+
+    /// Records the loop whose header is at the cursor.
+    pub(crate) fn record_loop(&mut self) {
+        if !self.records_loop() {
+            return;
+        }
+        let site = (self.asm.offset(), self.wasm_offset());
+        debug_assert!(self.entries.iter().all(|entry| entry.kind == Kind::Home));
+        let Frame { locals, operands, shift, result_pointer, .. } = self.frame;
+        let record = self.loops.get_or_insert_with(|| {
+            let home_size = 1 << shift;
+            Box::new(Loops { locals, operands, home_size, result_pointer, sites: Vec::new(), types: Vec::new() })
+        });
+        let start = record.types.len() as u32;
+        record.types.extend(self.entries.iter().map(|entry| entry.ty));
+        let end = record.types.len() as u32;
+        record.sites.push(LoopSite { offset: site.0, wasm_offset: site.1, operands: start..end });
+    }
+
     /// The type of the function.
     pub(crate) fn func_type(&self) -> &'a FuncType {
         self.module.func_type(self.module.func_index(self.func))

@@ -57,10 +57,10 @@ mod xmm;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Tier;
-use super::compiled::{CallSite, CompiledCode, Relocation, TrapSite};
+use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
 use super::top::{Bounds, Signals};
 use crate::abi::vmctx::VmLayout;
-use crate::config::Config;
+use crate::config::{Config, Tiers};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
@@ -81,9 +81,17 @@ struct Options {
     /// Whether loops poll for interrupts.
     interrupts: bool,
     canonicalize_nans: bool,
+    loops: LoopRecords,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
     max_code: u32,
+}
+
+/// Whether loops are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LoopRecords {
+    Off,
+    On,
 }
 
 /// What the processor has beyond x86-64-v2.
@@ -189,6 +197,7 @@ impl BaselineCompiler {
                 signals: if config.signals { Signals::On } else { Signals::Off },
                 interrupts: config.interrupts,
                 canonicalize_nans: config.canonicalize_nans,
+                loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 cpu,
                 max_code: MAX_CODE,
             },
@@ -315,6 +324,7 @@ pub(crate) struct Emit<'a> {
     /// How many `loop` operators have been met, and the pins of the one that is open.
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
+    loops: Option<Box<Loops>>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
@@ -387,6 +397,7 @@ impl<'a> Emit<'a> {
             guarded_memory0: false,
             loop_index: 0,
             loop_pins: None,
+            loops: None,
             detours,
             table_depths,
             moves,
@@ -431,6 +442,7 @@ impl<'a> Emit<'a> {
             trap_sites: self.trap_sites.clone(),
             call_sites: self.call_sites.clone(),
             frame_size: self.frame.size + self.frame.outgoing,
+            loops: self.loops.clone(),
         }
     }
 

@@ -106,6 +106,28 @@ fn emission_is_repeatable() {
     assert_eq!(first, compile_with(&compiler, &mut Scratch::default(), &module));
 }
 
+/// Only where a second tier could use them; with the types of what lies below each loop.
+#[test]
+fn loops_are_recorded_where_both_tiers_are_used() {
+    let text = "(module (func (param i32 f64) (result i32)
+        (local.get 0) (f64.const 2)
+        (loop (param f64) (result f64) (br_if 0 (local.get 0)))
+        (drop)
+        (loop (loop (br_if 1 (local.get 0))))
+        (i32.add (local.get 0))))";
+    let module = module(text);
+    assert_eq!(compile_with(&compiler(MODES[0]), &mut Scratch::default(), &module)[0].loops, None);
+    let config = Config { tiers: Tiers::Both, ..Config::default() };
+    let compiler = BaselineCompiler::new(&config, Bounds::Guarded).unwrap();
+    let code = &compile_with(&compiler, &mut Scratch::default(), &module)[0];
+    let loops = code.loops.as_ref().unwrap();
+    let types: Vec<&[ValType]> =
+        loops.sites.iter().map(|site| &loops.types[site.operands.start as usize..site.operands.end as usize]).collect();
+    assert_eq!(types, [&[ValType::I32, ValType::F64][..], &[ValType::I32], &[ValType::I32]]);
+    assert!(loops.sites.is_sorted_by_key(|site| site.offset) && loops.sites.is_sorted_by_key(|site| site.wasm_offset));
+    assert!(loops.operands < loops.locals && loops.locals < 0 && loops.home_size == 8);
+}
+
 /// A module with one function without parameters and results.
 fn function(body: &str) -> String {
     format!("(module (memory 1) (func {body}))")
