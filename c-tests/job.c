@@ -3,9 +3,12 @@
 
 #include <pthread.h>
 
-static const char *const three =
+/* More functions than the maker of a module compiles without asking anybody. */
+#define FUNCS 7
+static const char *const seven =
     "(module (import \"\" \"h\" (func)) (func (export \"a\") (result i32) (i32.const 1))"
-    " (func (export \"b\") (result i32) (i32.const 2)) (func (export \"c\") (result i32) (i32.const 3)))";
+    " (func (export \"b\") (result i32) (i32.const 2)) (func (export \"c\") (result i32) (i32.const 3))"
+    " (func) (func) (func) (func))";
 
 /* An engine whose host compiles (0), or with so many threads. */
 static updraft_engine_t *engine_with(uint32_t workers) {
@@ -68,8 +71,8 @@ static void copied(uint32_t workers) {
     updraft_module_t *module = NULL, *again = NULL;
     updraft_job_t *job, *copy = NULL;
     uint64_t id = 0, module_id = 0;
-    char *text = (char *)malloc(strlen(three) + 1);
-    strcpy(text, three);
+    char *text = (char *)malloc(strlen(seven) + 1);
+    strcpy(text, seven);
     job = start(engine, text, NULL, NULL, NULL);
     memset(text, 'x', strlen(text));
     free(text);
@@ -89,7 +92,7 @@ static void copied(uint32_t workers) {
     OK(updraft_job_cancel(job, E));
     CHECK_EQ(state_of(job), UPDRAFT_JOB_DONE);
     updraft_job_delete(job);
-    CHECK_EQ(compiled(module), 3);
+    CHECK_EQ(compiled(module), FUNCS);
     run_it(engine, module);
     updraft_module_delete(module);
     updraft_engine_delete(engine);
@@ -105,7 +108,7 @@ static void driven_by_the_host(void) {
     size_t ran = 99;
     int released = 0;
     OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 64, &all, E));
-    job = start(engine, three, test_finalizer, &released, NULL);
+    job = start(engine, seven, test_finalizer, &released, NULL);
     OK(updraft_job_module_id(job, &id, E));
     CHECK_EQ(state_of(job), UPDRAFT_JOB_RUNNING);
     CHECK_EQ(released, 0);
@@ -121,7 +124,7 @@ static void driven_by_the_host(void) {
     OK(updraft_engine_run_jobs(engine, 99, 0, &ran, E));
     CHECK_EQ(ran, 0);
     OK(updraft_engine_run_jobs(engine, 99, UINT64_MAX, &ran, E));
-    CHECK_EQ(ran, 3);
+    CHECK_EQ(ran, FUNCS);
     CHECK_EQ(state_of(job), UPDRAFT_JOB_DONE);
     CHECK_EQ(count_events(all, UPDRAFT_EVENT_BASELINE_FINISHED, id), 1);
     OK(updraft_job_module(job, &module, E));
@@ -134,10 +137,28 @@ static void driven_by_the_host(void) {
     updraft_engine_delete(engine);
 }
 
+/* Bytes of the binary format stay with the host as long as the module lives. */
+static void held(uint32_t workers) {
+    static const uint8_t empty[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    updraft_engine_t *engine = engine_with(workers);
+    updraft_module_t *module = NULL;
+    updraft_job_t *job = NULL;
+    int released = 0;
+    OK(updraft_module_new_async(engine, empty, sizeof empty, test_finalizer, &released, NULL, &job, E));
+    OK(updraft_job_wait(job, UINT64_MAX, E));
+    OK(updraft_job_module(job, &module, E));
+    updraft_job_delete(job);
+    OK(updraft_engine_shutdown(engine, UINT64_MAX, E));
+    CHECK_EQ(released, 0);
+    updraft_module_delete(module);
+    CHECK_EQ(released, 1);
+    updraft_engine_delete(engine);
+}
+
 /* No time at all, and then all that it takes. */
 static void timeouts(void) {
     updraft_engine_t *engine = engine_with(0);
-    updraft_job_t *job = start(engine, three, NULL, NULL, NULL);
+    updraft_job_t *job = start(engine, seven, NULL, NULL, NULL);
     FAILS(TIMEOUT, "did not end in time", updraft_job_wait(job, 0, E));
     CHECK_EQ(state_of(job), UPDRAFT_JOB_RUNNING);
     OK(updraft_job_wait(job, UINT64_MAX, E));
@@ -191,7 +212,7 @@ static void given_up(void) {
     void *outcome = NULL;
     OK(updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, 64, &all, E));
     /* Before anything happened. */
-    job = start(engine, three, test_finalizer, &released, NULL);
+    job = start(engine, seven, test_finalizer, &released, NULL);
     OK(updraft_job_module_id(job, &id, E));
     OK(updraft_job_cancel(job, E));
     CHECK_EQ(released, 1);
@@ -203,7 +224,7 @@ static void given_up(void) {
     updraft_job_delete(job);
 
     /* Between two functions. */
-    job = start(engine, three, test_finalizer, &released, NULL);
+    job = start(engine, seven, test_finalizer, &released, NULL);
     OK(updraft_job_module_id(job, &id, E));
     OK(updraft_engine_run_jobs(engine, 2, UINT64_MAX, NULL, E));
     OK(updraft_job_cancel(job, E));
@@ -212,16 +233,16 @@ static void given_up(void) {
     updraft_job_delete(job);
 
     /* By the last reference. */
-    job = start(engine, three, test_finalizer, &released, NULL);
+    job = start(engine, seven, test_finalizer, &released, NULL);
     updraft_job_delete(job);
     CHECK_EQ(released, 3);
 
     /* All of an engine at once; what is made later is made. */
-    job = start(engine, three, NULL, NULL, NULL);
+    job = start(engine, seven, NULL, NULL, NULL);
     OK(updraft_engine_cancel(engine, E));
     FAILS(CANCELLED, "cancelled", updraft_job_wait(job, UINT64_MAX, E));
     updraft_job_delete(job);
-    job = start(engine, three, NULL, NULL, NULL);
+    job = start(engine, seven, NULL, NULL, NULL);
     /* Somebody waits, for the module or for the end, whichever comes first. */
     CHECK_EQ(pthread_create(&thread, NULL, waits_for, job), 0);
     OK(updraft_job_cancel(job, E));
@@ -235,33 +256,33 @@ static void given_up(void) {
 
 /* One module is not like the others, and one function of it not like its others. */
 static void options(void) {
-    static const uint32_t lazy[] = {2}, unknown[] = {4}, imported[] = {0};
+    static const uint32_t lazy[] = {2}, unknown[] = {8}, imported[] = {0};
     updraft_engine_t *engine = test_engine();
     updraft_module_options_t *options = NULL, *copy = NULL;
     updraft_module_t *module = NULL;
     updraft_job_t *job = NULL;
-    const uint8_t *bytes = (const uint8_t *)three;
+    const uint8_t *bytes = (const uint8_t *)seven;
     OK(updraft_module_options_new(&options, E));
     OK(updraft_module_options_clone(options, &copy, E));
     CHECK(copy == options);
     updraft_module_options_delete(copy);
-    OK(updraft_module_new_with_options(engine, bytes, strlen(three), options, &module, E));
-    CHECK_EQ(compiled(module), 3);
+    OK(updraft_module_new_with_options(engine, bytes, strlen(seven), options, &module, E));
+    CHECK_EQ(compiled(module), FUNCS);
     updraft_module_delete(module);
 
     FAILS(MISUSE, "strategy has no value 4", updraft_module_options_set_strategy(options, 4, E));
     FAILS(MISUSE, "strategy has no value 4", updraft_module_options_set_func_strategy(options, lazy, 1, 4, E));
     OK(updraft_module_options_set_func_strategy(options, lazy, 1, UPDRAFT_STRATEGY_LAZY, E));
     OK(updraft_module_options_set_func_strategy(options, NULL, 0, UPDRAFT_STRATEGY_LAZY, E));
-    OK(updraft_module_new_with_options(engine, bytes, strlen(three), options, &module, E));
-    CHECK_EQ(compiled(module), 2);
+    OK(updraft_module_new_with_options(engine, bytes, strlen(seven), options, &module, E));
+    CHECK_EQ(compiled(module), FUNCS - 1);
     run_it(engine, module);
-    CHECK_EQ(compiled(module), 3);
+    CHECK_EQ(compiled(module), FUNCS);
     updraft_module_delete(module);
 
     OK(updraft_module_options_set_strategy(options, UPDRAFT_STRATEGY_LAZY, E));
     OK(updraft_module_options_set_func_strategy(options, lazy, 1, UPDRAFT_STRATEGY_EAGER, E));
-    job = start(engine, three, NULL, NULL, options);
+    job = start(engine, seven, NULL, NULL, options);
     OK(updraft_job_wait(job, UINT64_MAX, E));
     OK(updraft_job_module(job, &module, E));
     OK(updraft_module_wait_ready(module, UINT64_MAX, E));
@@ -272,12 +293,12 @@ static void options(void) {
     module = NULL;
     OK(updraft_module_options_set_func_strategy(options, imported, 1, UPDRAFT_STRATEGY_LAZY, E));
     FAILS(MISUSE, "defines no function 0",
-          updraft_module_new_with_options(engine, bytes, strlen(three), options, &module, E));
+          updraft_module_new_with_options(engine, bytes, strlen(seven), options, &module, E));
     updraft_module_options_delete(options);
     OK(updraft_module_options_new(&options, E));
     OK(updraft_module_options_set_func_strategy(options, unknown, 1, UPDRAFT_STRATEGY_LAZY, E));
-    job = start(engine, three, NULL, NULL, options);
-    FAILS(MISUSE, "defines no function 4", updraft_job_wait(job, UINT64_MAX, E));
+    job = start(engine, seven, NULL, NULL, options);
+    FAILS(MISUSE, "defines no function 8", updraft_job_wait(job, UINT64_MAX, E));
     CHECK(module == NULL);
     updraft_job_delete(job);
     updraft_module_options_delete(options);
@@ -289,6 +310,8 @@ int main(void) {
     copied(0);
     copied(2);
     driven_by_the_host();
+    held(0);
+    held(2);
     timeouts();
     failing(0);
     failing(2);

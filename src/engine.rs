@@ -66,6 +66,8 @@ impl Engine {
         if !Features::ALL.contains(features) {
             return Err(Error::misuse(format!("features: unknown bits {:#x}", features.0 & !Features::ALL.0)));
         }
+        // Before this engine has threads of its own: `runtime/turn.rs` wants it, and it takes long later.
+        threads::may_fence_all_threads(threads::Asking::IfQuick);
         let bounds = bounds(&config)?;
         let compilers = Compilers::new(&config, bounds)?;
         let space = CodeSpace::new(config.code_reservation)?;

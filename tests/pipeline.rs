@@ -546,3 +546,36 @@ fn engines_may_go_while_their_jobs_run() {
         std::thread::yield_now();
     }
 }
+
+/// New code again and again, under threads that run the old: results and traps stay what they are.
+#[test]
+fn code_is_replaced_under_running_threads() {
+    let engine = Engine::new(config(Tiers::Both, Strategy::Lazy)).unwrap();
+    let count = 30;
+    let module = compile(&engine, &functions(count));
+    let rounds = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let (engine, module, rounds) = (&engine, &module, &rounds);
+            scope.spawn(move || {
+                let mut store = Store::new(engine).unwrap();
+                let instance = Instance::new(&mut store, module, &[]).unwrap();
+                let mut rng = Rng::new(thread);
+                while rounds.load(Ordering::Relaxed) < 10 {
+                    check(&mut store, instance, rng.below(count));
+                }
+            });
+        }
+        for round in 1..=10 {
+            module.allow_again(None).unwrap();
+            module.tier_up_all().unwrap();
+            while !engine.is_idle() {
+                std::thread::yield_now();
+            }
+            rounds.store(round, Ordering::Relaxed);
+        }
+    });
+    let attempts = |func| module.function_state(FuncIndex(func)).unwrap().attempts();
+    assert!((0..count as u32).all(|func| attempts(func) == 10), "{:?}", module.progress());
+    assert_eq!(module.progress().counts.top, count);
+}

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
-use updraft::config::{Config, MemoryMode};
-use updraft::engine::{CompiledModule, Engine};
+use updraft::config::{Config, MemoryMode, Workers};
+use updraft::engine::{Bytes, CompiledModule, Engine, Job, ModuleOptions, Waited};
 use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -45,6 +45,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a host's crash beneath wasm", run: crash_beneath, signal: Some(libc::SIGSEGV), stack: None },
     Scenario { name: "fork", run: fork_quiet, signal: None, stack: None },
     Scenario { name: "fork while threads compile", run: fork_busy, signal: None, stack: None },
+    Scenario { name: "fork with a job that nobody has begun", run: fork_job, signal: None, stack: None },
     Scenario {
         name: "fork while a thread compiles what the child calls",
         run: fork_claimed,
@@ -353,6 +354,29 @@ fn fork_busy() {
             }
         });
     }
+}
+
+/// Parent and child each make the module by themselves, and neither has threads that would.
+fn fork_job() {
+    let config = Config { workers: Workers::Threads(0), ..Mode::named("tiered").config() };
+    let engine = Engine::new(config).expect("an engine");
+    let bytes: Bytes = Arc::new(wat::parse_str(functions()).expect("valid text"));
+    let job = Job::start(&engine, bytes, ModuleOptions::default());
+    let finish = || {
+        let module = job.wait(None).expect("no deadline").expect("a module");
+        let mut store = Store::new(&engine).expect("a store");
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        for i in 0..FUNCTIONS {
+            let func = exported_func(&mut store, instance, &format!("f{i}"));
+            assert_eq!(common::call(&mut store, func, &[]).expect("a call"), [Val::I32(i as i32)]);
+        }
+        assert_eq!(module.wait_finished(None).expect("a stack"), Waited::Done);
+    };
+    for _ in 0..3 {
+        in_child(finish);
+    }
+    finish();
+    in_child(finish);
 }
 
 /// The thread that compiles a function is not in the child, which must not wait for it.

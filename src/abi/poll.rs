@@ -31,17 +31,17 @@ mod tests {
     #[test]
     fn loads_from_every_register_have_their_length() {
         for (bytes, length) in [
-            (&[0x8b, 0x00][..], Some(2)),        // mov eax, [rax]
-            (&[0x8b, 0x37], Some(2)),            // mov esi, [rdi]
-            (&[0x45, 0x8b, 0x1b], Some(3)),      // mov r11d, [r11]
-            (&[0x8b, 0x45, 0x00], Some(3)),      // mov eax, [rbp + 0]
+            (&[0x8b, 0x00][..], Some(2)),         // mov eax, [rax]
+            (&[0x8b, 0x37], Some(2)),             // mov esi, [rdi]
+            (&[0x45, 0x8b, 0x1b], Some(3)),       // mov r11d, [r11]
+            (&[0x8b, 0x45, 0x00], Some(3)),       // mov eax, [rbp + 0]
             (&[0x41, 0x8b, 0x45, 0x00], Some(4)), // mov eax, [r13 + 0]
-            (&[0x8b, 0x04, 0x24], Some(3)),      // mov eax, [rsp]
+            (&[0x8b, 0x04, 0x24], Some(3)),       // mov eax, [rsp]
             (&[0x45, 0x8b, 0x24, 0x24], Some(4)), // mov r12d, [r12]
-            (&[0x8b, 0x45, 0x08], None),         // mov eax, [rbp + 8]
-            (&[0x8b, 0x04, 0x08], None),         // mov eax, [rax + rcx]
-            (&[0x8b, 0x05, 0, 0, 0, 0], None),   // mov eax, [rip]
-            (&[0x89, 0x00], None),               // mov [rax], eax
+            (&[0x8b, 0x45, 0x08], None),          // mov eax, [rbp + 8]
+            (&[0x8b, 0x04, 0x08], None),          // mov eax, [rax + rcx]
+            (&[0x8b, 0x05, 0, 0, 0, 0], None),    // mov eax, [rip]
+            (&[0x89, 0x00], None),                // mov [rax], eax
             (&[0x41], None),
             (&[], None),
         ] {

@@ -30,16 +30,14 @@ pub(super) struct JobInner {
     /// The number of the module.
     id: u64,
     stage: ForkMutex<Stage>,
-    /// The process that it began in.
-    generation: usize,
 }
 
 /// How far a job is.
 enum Stage {
     /// Nobody has begun to decode it.
     Waiting(Box<Source>),
-    /// Somebody decodes and validates it.
-    Loading,
+    /// Somebody decodes and validates it, in the process of this generation.
+    Loading(usize),
     /// It is decoded; its strategy decides what is still to be compiled.
     Compiling(CompiledModule),
     /// It is made.
@@ -76,7 +74,7 @@ impl Job {
         let id = events.id();
         let source = Box::new(Source { events, bytes, options });
         let stage = ForkMutex::new(Stage::Waiting(source));
-        let job = Job(Arc::new(JobInner { engine: engine.clone(), id, stage, generation: generation() }));
+        let job = Job(Arc::new(JobInner { engine: engine.clone(), id, stage }));
         engine.0.jobs.lock().insert(id, Arc::downgrade(&job.0));
         let (weak, engine_of_task) = (Arc::downgrade(&job.0), engine.downgrade());
         let runner = engine.pipeline().add_task(id, move || run(&weak, &engine_of_task));
@@ -107,7 +105,7 @@ impl Job {
     pub fn state(&self) -> JobState {
         self.settle();
         match &*self.0.stage.lock() {
-            Stage::Waiting(_) | Stage::Loading | Stage::Compiling(_) => JobState::Running,
+            Stage::Waiting(_) | Stage::Loading(_) | Stage::Compiling(_) => JobState::Running,
             Stage::Done(_) => JobState::Done,
             Stage::Failed(_) => JobState::Failed,
         }
@@ -117,7 +115,7 @@ impl Job {
     pub fn result(&self) -> Option<Result<CompiledModule>> {
         self.settle();
         match &*self.0.stage.lock() {
-            Stage::Waiting(_) | Stage::Loading | Stage::Compiling(_) => None,
+            Stage::Waiting(_) | Stage::Loading(_) | Stage::Compiling(_) => None,
             Stage::Done(module) => Some(Ok(module.clone())),
             Stage::Failed(error) => Some(Err(error.duplicate())),
         }
@@ -154,12 +152,12 @@ impl Job {
         let source = {
             let mut stage = self.0.stage.lock();
             match &*stage {
-                Stage::Waiting(_) => match std::mem::replace(&mut *stage, Stage::Loading) {
+                Stage::Waiting(_) => match std::mem::replace(&mut *stage, Stage::Loading(generation())) {
                     Stage::Waiting(source) => source,
                     _ => return,
                 },
                 // The thread that loads is not in this process.
-                Stage::Loading if self.0.generation != generation() => {
+                Stage::Loading(where_it_began) if *where_it_began != generation() => {
                     *stage = Stage::Failed(Error::Busy { what: "the parent process makes the module" });
                     return;
                 }
@@ -175,7 +173,7 @@ impl Job {
                 let late = {
                     let mut stage = self.0.stage.lock();
                     match &*stage {
-                        Stage::Loading => {
+                        Stage::Loading(_) => {
                             *stage = Stage::Compiling(module);
                             None
                         }

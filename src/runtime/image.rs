@@ -97,12 +97,11 @@ fn make(module: &Module, segments: &[&Placed]) -> Result<Option<MemoryImage>> {
     if total < WORTH_MAPPING || len / MOST_SPARSE > total {
         return Ok(None);
     }
-    let mut file = RunWriter { file: MemFile::new(c"updraft-image", len)?, run: Vec::new(), start: 0, high: 0 };
-    for segment in segments {
-        file.write(segment.start - offset, &module.bytes()[segment.bytes.clone()])?;
-    }
-    file.flush()?;
-    Ok(Some(MemoryImage { file: file.file, offset, len }))
+    let file = MemFile::new(c"updraft-image", len)?;
+    let pieces: Vec<(usize, &[u8])> =
+        segments.iter().map(|segment| (segment.start - offset, &module.bytes()[segment.bytes.clone()])).collect();
+    write_pieces(&file, &pieces)?;
+    Ok(Some(MemoryImage { file, offset, len }))
 }
 
 /// Bytes that are written at once, when they come in pieces.
@@ -110,43 +109,30 @@ const RUN: usize = 256 << 10;
 /// Zeros that are written rather than left out, between two pieces.
 const GAP: usize = 4 << 10;
 
-/// Writes pieces to a file in few system calls: some producers make a segment of every string. What nobody writes
-/// stays a hole.
-struct RunWriter {
-    file: MemFile,
-    /// What waits, for `start`.
-    run: Vec<u8>,
-    start: usize,
-    /// Where everything that came yet ends: beyond, the file is zero.
-    high: usize,
-}
-
-impl RunWriter {
-    /// Pieces may overlap: the later one wins.
-    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<()> {
-        let end = self.start + self.run.len();
-        // Zeros go only where nothing was written before.
-        let goes_on = end == self.high && at >= end && at - end <= GAP && self.run.len() + bytes.len() <= RUN;
-        if !goes_on {
-            self.flush()?;
-            self.start = at;
-        }
-        self.run.resize(at - self.start, 0);
-        self.high = self.high.max(at + bytes.len());
-        if self.run.is_empty() && bytes.len() >= RUN {
-            self.start = at + bytes.len();
-            return self.file.write_at(at, bytes);
-        }
-        self.run.extend_from_slice(bytes);
-        Ok(())
+/// Writes pieces to a file of zeros in few system calls: some producers make a segment of every string. What nobody
+/// writes stays a hole. Where pieces overlap, the later one wins.
+fn write_pieces(file: &MemFile, pieces: &[(usize, &[u8])]) -> Result<()> {
+    let mut sorted = pieces.to_vec();
+    sorted.sort_by_key(|(at, _)| *at);
+    if sorted.windows(2).any(|pair| pair[0].0 + pair[0].1.len() > pair[1].0) {
+        return pieces.iter().try_for_each(|(at, bytes)| file.write_at(*at, bytes));
     }
-
-    fn flush(&mut self) -> Result<()> {
-        self.file.write_at(self.start, &self.run)?;
-        self.start += self.run.len();
-        self.run.clear();
-        Ok(())
+    let (mut run, mut start) = (Vec::new(), 0);
+    for (at, bytes) in sorted {
+        if at - (start + run.len()) > GAP || run.len() + bytes.len() > RUN {
+            file.write_at(start, &run)?;
+            run.clear();
+            start = at;
+        }
+        if bytes.len() > RUN {
+            file.write_at(at, bytes)?;
+            start = at + bytes.len();
+        } else {
+            run.resize(at - start, 0);
+            run.extend_from_slice(bytes);
+        }
     }
+    file.write_at(start, &run)
 }
 
 #[cfg(test)]
@@ -162,31 +148,43 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
         };
-        for round in 0..20u8 {
+        let bytes: Vec<u8> = (0..2 * RUN).map(|_| random(256) as u8).collect();
+        let mut overlapping = 0;
+        for round in 0..24 {
             let file = MemFile::new(c"updraft-test", len).unwrap();
-            let mut writer = RunWriter { file, run: Vec::new(), start: 0, high: 0 };
-            let mut expected = vec![0u8; len];
+            let mut pieces = Vec::new();
             let mut at = 0;
-            for piece in 0..400u32 {
-                // Mostly upwards with small gaps, sometimes anywhere; rarely long.
-                at = if random(10) == 0 { random(len) } else { at + random(2 * GAP) } % len;
-                let longest = if random(40) == 0 { 2 * RUN } else { 300 };
-                let count = random(longest).min(len - at);
-                let bytes = vec![piece as u8 ^ round | 1; count];
-                writer.write(at, &bytes).unwrap();
-                expected[at..at + count].copy_from_slice(&bytes);
+            while pieces.len() < 400 {
+                // Upwards with small gaps, rarely with large ones; rarely long pieces.
+                at += if random(20) == 0 { random(3 * GAP) } else { random(40) };
+                let longest = if random(100) == 0 { 2 * RUN } else { 300 };
+                let count = random(longest).min(len - at.min(len));
+                pieces.push((at.min(len), &bytes[..count]));
                 at += count;
             }
-            writer.flush().unwrap();
+            // Some rounds in another order, some with pieces over others.
+            if round % 3 == 1 {
+                pieces.reverse();
+            }
+            if round % 3 == 2 {
+                overlapping += 1;
+                pieces.extend((0..20).map(|i| (random(len - 4096), &bytes[i..i + 4096])));
+            }
+            let mut expected = vec![0u8; len];
+            for (at, bytes) in &pieces {
+                expected[*at..*at + bytes.len()].copy_from_slice(bytes);
+            }
+            write_pieces(&file, &pieces).unwrap();
             let mapping = crate::sys::mmap::Mapping::reserve(len).unwrap();
             // SAFETY: the mapping is fresh, and as long as the file.
             let found = unsafe {
                 let (protection, sharing) =
                     (crate::sys::mmap::Protection::ReadWrite, crate::sys::mmap::Sharing::Private);
-                mapping.map_file(0, len, &writer.file, 0, protection, sharing).unwrap();
+                mapping.map_file(0, len, &file, 0, protection, sharing).unwrap();
                 std::slice::from_raw_parts(mapping.base(), len)
             };
             assert!(found == expected, "round {round}");
         }
+        assert!(overlapping > 0);
     }
 }

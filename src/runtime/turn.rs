@@ -251,10 +251,10 @@ mod fences {
         done
     }
 
-    /// Whether stores may lean at all.
+    /// Whether stores may lean at all, by now.
     pub(super) fn may() -> bool {
         #[cfg(not(loom))]
-        let may = threads::may_fence_all_threads();
+        let may = threads::may_fence_all_threads(threads::Asking::Behind);
         #[cfg(loom)]
         let may = true;
         may
@@ -264,7 +264,7 @@ mod fences {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::sys::threads::thread_token;
+    use crate::sys::threads::{Asking, may_fence_all_threads, thread_token};
     use std::sync::atomic::AtomicU32;
 
     fn turns(turn: &Turn, me: usize, count: usize) {
@@ -277,6 +277,7 @@ mod tests {
     /// The store leans on who uses it again and again, also when it changes hands, and at last on nobody.
     #[test]
     fn a_store_leans_on_its_thread_until_it_changed_hands_too_often() {
+        assert!(may_fence_all_threads(Asking::Now));
         let turn = Turn::new();
         for round in 0..ERAS + 2 {
             let me = 8 + round;
@@ -292,6 +293,7 @@ mod tests {
     /// Inside is inside, however the thread came in: others are refused, and it may come in again.
     #[test]
     fn a_second_thread_is_refused_and_the_first_may_nest() {
+        assert!(may_fence_all_threads(Asking::Now));
         for uses in [0, LEAN_AFTER] {
             let turn = Turn::new();
             turns(&turn, 1, uses);
@@ -312,6 +314,7 @@ mod tests {
     /// For real: threads that fight for a store are never in at once, and each comes in.
     #[test]
     fn threads_that_fight_are_never_in_at_once() {
+        assert!(may_fence_all_threads(Asking::Now));
         let (turn, inside) = (Turn::new(), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..3 {

@@ -5,7 +5,7 @@
 use std::arch::asm;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use once_cell::sync::OnceCell;
 
@@ -147,16 +147,70 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Asks the system for [`fence_all_threads`]; false = it will not be had. Costs one call after the first time.
-pub fn may_fence_all_threads() -> bool {
-    membarrier(REGISTER_PRIVATE_EXPEDITED)
+/// Whether [`fence_all_threads`] can be had: one of the four below.
+static FENCES: AtomicU8 = AtomicU8::new(NOT_ASKED);
+const NOT_ASKED: u8 = 0;
+/// A thread is asking. (A child of fork that met this stays without.)
+const ASKING: u8 = 1;
+const GRANTED: u8 = 2;
+const REFUSED: u8 = 3;
+
+/// Who may wait for the system to grant fences, which takes some 10 ms where there is more than one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Nobody: nothing is asked unless the answer comes at once.
+    IfQuick,
+    /// A thread of its own.
+    Behind,
+    /// The calling thread.
+    Now,
+}
+
+/// Whether [`fence_all_threads`] can be had by now. Asks the system, unless somebody did.
+pub fn may_fence_all_threads(asking: Asking) -> bool {
+    // Relaxed: nothing but the answer of the system hangs on it.
+    match FENCES.load(Ordering::Relaxed) {
+        GRANTED => true,
+        NOT_ASKED => ask_for_fences(asking),
+        _ => asking == Asking::Now && answer_of_fences(),
+    }
+}
+
+#[cold]
+fn ask_for_fences(asking: Asking) -> bool {
+    if asking == Asking::Now || is_only_thread() {
+        return answer_of_fences();
+    }
+    if asking == Asking::Behind
+        && FENCES.compare_exchange(NOT_ASKED, ASKING, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    {
+        let ask = || {
+            answer_of_fences();
+        };
+        if without_host_signals(|| std::thread::Builder::new().spawn(ask)).is_err() {
+            FENCES.store(NOT_ASKED, Ordering::Relaxed);
+        }
+    }
+    false
+}
+
+fn answer_of_fences() -> bool {
+    let granted = membarrier(REGISTER_PRIVATE_EXPEDITED);
+    FENCES.store(if granted { GRANTED } else { REFUSED }, Ordering::Relaxed);
+    granted
+}
+
+fn is_only_thread() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // A folder per thread, and two links more.
+    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
 }
 
 /// A full fence on every running thread of this process: what this thread wrote before is seen by what the others read
 /// afterwards, and the other way round. Microseconds, so that others pay nothing. False if the system refuses.
 pub fn fence_all_threads() -> bool {
     // A child of fork may have to ask anew.
-    membarrier(PRIVATE_EXPEDITED) || (may_fence_all_threads() && membarrier(PRIVATE_EXPEDITED))
+    membarrier(PRIVATE_EXPEDITED) || (answer_of_fences() && membarrier(PRIVATE_EXPEDITED))
 }
 
 fn query_stack_bounds() -> Result<StackBounds> {
@@ -234,7 +288,7 @@ mod tests {
 
     #[test]
     fn all_threads_can_be_fenced() {
-        assert!(may_fence_all_threads() && fence_all_threads());
+        assert!(may_fence_all_threads(Asking::Now) && fence_all_threads() && may_fence_all_threads(Asking::IfQuick));
     }
 
     #[test]

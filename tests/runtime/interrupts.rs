@@ -192,7 +192,8 @@ fn busy_loop() -> String {
            (func (export \"run\") (param $n i32) (result i64 f64) (local $v v128)",
     );
     let mut steps = String::new();
-    let (mut sum, mut float_sum) = (String::from("(i64.const 0)"), String::from("(f64x2.extract_lane 0 (local.get $v))"));
+    let (mut sum, mut float_sum) =
+        (String::from("(i64.const 0)"), String::from("(f64x2.extract_lane 0 (local.get $v))"));
     for i in 0..integers {
         text += &format!("(local $i{i} i64)");
         steps += &format!(

@@ -74,7 +74,7 @@ impl Emit<'_> {
             return;
         }
         if let Some(index) = index.as_const() {
-            if (index as i64 + low) & mask != 0 {
+            if (index as i64).wrapping_add(low) & mask != 0 {
                 self.asm.alu(Alu::Cmp, Width::W32, SCRATCH, Rm::Reg(SCRATCH));
                 self.trap_if(Cond::Equal, TrapCode::UnalignedAtomic);
             }

@@ -22,6 +22,8 @@
 // `to_rm` and its like bring an operand somewhere, which emits code.
 #![allow(clippy::wrong_self_convention)]
 
+#[cfg(test)]
+mod access_tests;
 mod atomic;
 mod bulk;
 mod call;

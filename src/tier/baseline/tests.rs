@@ -40,7 +40,7 @@ fn compile(mode: (Bounds, Signals), text: &str) -> Vec<CompiledCode> {
 }
 
 /// What must hold of every record; `body` is where the function is in the module.
-fn check_record(code: &CompiledCode, body: std::ops::Range<u32>) {
+pub(super) fn check_record(code: &CompiledCode, body: std::ops::Range<u32>) {
     let len = code.bytes.len() as u32;
     assert!(code.entry_offset <= code.body_offset && code.body_offset < len);
     assert!(code.alignment.is_power_of_two());
