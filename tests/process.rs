@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
-use updraft::config::{Config, MemoryMode, Workers};
+use updraft::config::{Config, MemoryMode, Strategy, Workers};
 use updraft::engine::{Bytes, CompiledModule, Engine, Job, ModuleOptions, Waited};
 use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
@@ -46,6 +46,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "fork", run: fork_quiet, signal: None, stack: None },
     Scenario { name: "fork while threads compile", run: fork_busy, signal: None, stack: None },
     Scenario { name: "fork with a job that nobody has begun", run: fork_job, signal: None, stack: None },
+    Scenario {
+        name: "fork while a thread compiles what the child waits for",
+        run: fork_awaited,
+        signal: None,
+        stack: None,
+    },
     Scenario {
         name: "fork while a thread compiles what the child calls",
         run: fork_claimed,
@@ -379,12 +385,50 @@ fn fork_job() {
     in_child(finish);
 }
 
-/// The thread that compiles a function is not in the child, which must not wait for it.
-fn fork_claimed() {
+/// A function that takes a while to compile.
+fn large() -> String {
     let body: String = (0..3000)
         .map(|i| format!("(local.set 0 (i32.mul (i32.xor (local.get 0) (i32.const {i})) (i32.const 3)))"))
         .collect();
-    let text = format!("(module (func (export \"large\") (param i32) (result i32) {body} (local.get 0)))");
+    format!("(func (export \"large\") (param i32) (result i32) {body} (local.get 0))")
+}
+
+/// A child that waits for a module, or a job, at which the parent's worker was when it forked, gets an answer.
+fn fork_awaited() {
+    // More than their maker compiles alone.
+    let others: String = (0..12).map(|i| large().replace("large", &format!("other{i}"))).collect();
+    let text = format!("(module {} {others})", large());
+    let bytes: Bytes = Arc::new(wat::parse_str(text).expect("valid text"));
+    for strategy in [Strategy::Eager, Strategy::EagerBackground] {
+        let config = Config { workers: Workers::Threads(1), strategy, ..Mode::named("eager").config() };
+        let engine = Engine::new(config).expect("an engine");
+        for _ in 0..3 {
+            let compiled = || engine.compile_stats().lanes.iter().map(|lane| lane.compiled).sum::<u64>();
+            let before = compiled();
+            let job = Job::start(&engine, bytes.clone(), ModuleOptions::default());
+            // Until the worker has compiled a few, and is at the next.
+            while compiled() < before + 3 {
+                std::thread::yield_now();
+            }
+            in_child(|| {
+                // Made here as well, or refused because the parent's thread was at it.
+                if let Ok(module) = job.wait(None).expect("no deadline") {
+                    assert!(matches!(module.wait_finished(None).expect("a stack"), Waited::Done | Waited::Closed));
+                    let mut store = Store::new(&engine).expect("a store");
+                    let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+                    let func = exported_func(&mut store, instance, "large");
+                    common::call(&mut store, func, &[Val::I32(1)]).expect("a call");
+                }
+            });
+            let module = job.wait(None).expect("no deadline").expect("a module");
+            assert_eq!(module.wait_finished(None).expect("a stack"), Waited::Done);
+        }
+    }
+}
+
+/// The thread that compiles a function is not in the child, which must not wait for it.
+fn fork_claimed() {
+    let text = format!("(module {})", large());
     let engine = Engine::new(Mode::named("lazy").config()).expect("an engine");
     let run = |module: &CompiledModule| {
         let mut store = Store::new(&engine).expect("a store");

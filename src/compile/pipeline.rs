@@ -160,6 +160,9 @@ impl Pipeline {
 
     /// Waits until a module is ready, compiling its functions meanwhile.
     pub fn wait_ready(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
+        if compilation.is_inherited() {
+            return self.run_inherited(&|| compilation.is_ready());
+        }
         self.pool.help_through(Lane::Baseline, compilation.id(), deadline, &|| compilation.is_ready())
     }
 
@@ -167,6 +170,7 @@ impl Pipeline {
     pub fn wait_finished(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
         match self.wait_ready(compilation, deadline) {
             // Of both tiers: a host may ask for either.
+            Waited::Done if compilation.is_inherited() => self.run_inherited(&|| compilation.is_finished()),
             Waited::Done => self.pool.help_all_until(compilation.id(), deadline, &|| compilation.is_finished()),
             waited => waited,
         }
@@ -187,7 +191,12 @@ impl Pipeline {
             let word = compilation.look(func);
             word.is_queued(tier) || word.is_in_flight(tier)
         };
-        let waited = self.pool.help_until(lane, compilation.id(), deadline, &|| reached() || !under_way());
+        let done = || reached() || !under_way();
+        let waited = if compilation.is_inherited() {
+            self.run_inherited(&done)
+        } else {
+            self.pool.help_until(lane, compilation.id(), deadline, &done)
+        };
         match waited {
             _ if reached() => Ok(Waited::Done),
             Waited::Done if compilation.look(func).is_refused(tier) || compilation.look(func).is_denied() => {
@@ -218,7 +227,17 @@ impl Pipeline {
             settled.get() == funcs.len()
         };
         let lane = if tier == compilation.lowest() { Lane::Baseline } else { Lane::Top };
+        if compilation.is_inherited() {
+            return self.run_inherited(&done);
+        }
         self.pool.help_until(lane, compilation.id(), deadline, &done)
+    }
+
+    /// Compiles what a module of the parent process has queued. What is then still missing was in the hands of a thread
+    /// that is not in this process, and is not waited for.
+    fn run_inherited(&self, done: &dyn Fn() -> bool) -> Waited {
+        while !done() && self.pool.run_jobs(usize::MAX, None) > 0 {}
+        if done() { Waited::Done } else { Waited::Closed }
     }
 
     /// Asks for a tier of a function, before others of lower priority. True: it is under way, or there.

@@ -126,6 +126,7 @@ impl Job {
         let engine = &self.0.engine;
         let waited = on_compile_stack(engine, || {
             self.load();
+            self.end_inherited();
             Ok(engine.pipeline().help_job(self.0.id, deadline, &|| self.state() != JobState::Running))
         });
         match waited {
@@ -145,6 +146,18 @@ impl Job {
             self.fail(Error::Cancelled);
         }
         was_running
+    }
+
+    /// Ends a job of the parent process, as far as this process can: what one of the parent's threads was at will not
+    /// come. On a compile stack.
+    fn end_inherited(&self) {
+        let module = match &*self.0.stage.lock() {
+            Stage::Compiling(module) if module.compilation().is_inherited() => module.clone(),
+            _ => return,
+        };
+        if self.0.engine.pipeline().wait_ready(module.compilation(), None) != Waited::Done {
+            self.fail(Error::Busy { what: "the parent process makes the module" });
+        }
     }
 
     /// Decodes and validates, unless somebody has begun to. On a compile stack.

@@ -219,10 +219,7 @@ impl TopCompiler {
 
     /// Runs Cranelift on `scratch.context.func`.
     fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
-        scratch
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| error.inner.to_string())?;
+        scratch.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
         let code = scratch.context.compiled_code().expect("compiled above");
         convert::convert(code, &scratch.context.func, unit)
     }
