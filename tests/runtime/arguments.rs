@@ -219,3 +219,26 @@ fn tail_calls_grow_and_shrink_the_stack_arguments() {
         assert!(matches!(results[..], [Val::I64(value)] if value == expected), "{}: {results:?}", mode.name);
     }
 }
+
+/// A body may have vectors among its operands without an operator, a local or a result that says so.
+#[test]
+fn vectors_that_only_a_global_or_a_call_brings_have_room() {
+    for mode in MODES {
+        let mut fixture = Fixture::new(
+            *mode,
+            "(module
+                (global $vector v128 (v128.const i64x2 3 4))
+                (func $nothing)
+                (func $give (result v128) (global.get $vector))
+                (func $take (param v128) (result i64) (i64x2.extract_lane 1 (local.get 0)))
+                (func (export \"global\") (param i64) (result i64)
+                    (i64.add (local.get 0) (i64.const 1)) (global.get $vector) (call $nothing) (drop))
+                (func (export \"call\") (param i64) (result i64)
+                    (i64.add (local.get 0) (i64.const 1)) (call $give) (call $nothing) (call $take) (i64.add)))",
+        );
+        let global = fixture.call("global", &[Val::I64(6)]).expect("a call");
+        assert_eq!(global, [Val::I64(7)], "{}", mode.name);
+        let call = fixture.call("call", &[Val::I64(6)]).expect("a call");
+        assert_eq!(call, [Val::I64(11)], "{}", mode.name);
+    }
+}

@@ -81,12 +81,14 @@ impl<'a, C: Client> Session<'a, C> {
     fn is_due(&self, lane: Lane, pending: Pending, since: Instant) -> bool {
         let shared = self.shared;
         let bounds = &shared.config.bounds;
-        pending.units >= shared.lane(lane).queues.publish_limit(self.slot)
+        // First, so that the sequence of random decisions does not depend on the clock.
+        let by_chance = shared.shuffle.as_ref().is_some_and(|shuffle| shuffle.below(4) == 0);
+        by_chance
+            || pending.units >= shared.lane(lane).queues.publish_limit(self.slot)
             || pending.bytes >= bounds.bytes
             // Relaxed: who has begun to wait just now is seen after the next unit.
             || shared.waiting.load(Relaxed) > 0
             || since.elapsed() >= bounds.age
-            || shared.shuffle.as_ref().is_some_and(|shuffle| shuffle.below(4) == 0)
     }
 
     /// Publishes the batch if there is one, and says so.

@@ -39,6 +39,9 @@ pub(crate) struct Environment {
     pub(super) data_count: Option<u32>,
     /// Type of the addresses of memory 0; without a memory a type that no operand has.
     pub(super) memory0: Code,
+    /// Whether a global or a function's parameter or result is a vector: then any body may have vectors among its
+    /// operands, without an operator on vectors.
+    pub(crate) vectors: bool,
 }
 
 impl Environment {
@@ -55,6 +58,8 @@ impl Environment {
             declared_imports,
             data_count,
             memory0: module.memories.first().map_or(NEVER, MemoryType::address),
+            vectors: module.globals.iter().any(|global| global.content == ValType::V128)
+                || module.types.iter().any(|ty| ty.params().iter().chain(ty.results()).any(|ty| *ty == ValType::V128)),
         }
     }
 }
