@@ -153,3 +153,23 @@ fn counted_loops_run_as_often_as_a_model_says() {
         }
     }
 }
+
+/// A constant below a loop is the same whether the way to its use leads through the loop or past it.
+#[test]
+fn constants_below_a_loop_that_is_passed_by_stay() {
+    for mode in MODES {
+        let mut fixture = Fixture::new(
+            *mode,
+            "(module (func (export \"f\") (param i32) (result i32)
+                (i32.const 1561923599)
+                (block
+                    (br_if 0 (local.get 0))
+                    (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (i32.gt_s (local.get 0) (i32.const -9)))))
+                (i32.add (local.get 0))))",
+        );
+        for (argument, expected) in [(1, 1561923600), (0, 1561923590)] {
+            let result = fixture.call("f", &[Val::I32(argument)]).expect("a call");
+            assert_eq!(result, [Val::I32(expected)], "{}", mode.name);
+        }
+    }
+}

@@ -101,10 +101,19 @@ impl<'a> Emit<'a> {
         self.options.loops == LoopRecords::On && self.entries.len() <= RECORDED_OPERANDS
     }
 
-    /// In front of a loop that is recorded, brings its operands home, constants included.
+    /// In front of a loop that is recorded, writes the constants among its operands home; the others are there. They
+    /// stay constants: where the loop is in a branch, other ways to what follows do not come by here.
     pub(crate) fn prepare_loop_record(&mut self) {
-        if self.records_loop() {
-            self.materialise_from(0);
+        if !self.records_loop() {
+            return;
+        }
+        for position in 0..self.entries.len() {
+            let entry = self.entries[position];
+            if entry.kind != Kind::Home {
+                debug_assert_eq!(entry.kind, Kind::Const);
+                self.asm.reserve(64);
+                self.store_entry(entry, Mem::base(Gpr::RBP, self.frame.operand(position)));
+            }
         }
     }
 
@@ -114,7 +123,7 @@ impl<'a> Emit<'a> {
             return;
         }
         let site = (self.asm.offset(), self.wasm_offset());
-        debug_assert!(self.entries.iter().all(|entry| entry.kind == Kind::Home));
+        debug_assert!(self.entries.iter().all(|entry| matches!(entry.kind, Kind::Home | Kind::Const)));
         let Frame { locals, operands, shift, result_pointer, .. } = self.frame;
         let record = self.loops.get_or_insert_with(|| {
             let home_size = 1 << shift;
