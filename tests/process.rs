@@ -9,6 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
 use updraft::config::{Config, MemoryMode, Strategy, Workers};
@@ -411,6 +412,10 @@ fn fork_awaited() {
                 std::thread::yield_now();
             }
             in_child(|| {
+                // Who does not want to wait compiles nothing.
+                let before = compiled();
+                let _ = job.wait(Some(Instant::now()));
+                assert_eq!(compiled(), before);
                 // Made here as well, or refused because the parent's thread was at it.
                 if let Ok(module) = job.wait(None).expect("no deadline") {
                     assert!(matches!(module.wait_finished(None).expect("a stack"), Waited::Done | Waited::Closed));

@@ -137,7 +137,32 @@ impl Pipeline {
 
     /// Compiles on this thread what the workers of another process, or nobody, would compile.
     fn help_until_finished(&self, compilation: &Arc<Compilation>) {
-        while !compilation.is_finished() && self.pool.run_jobs(usize::MAX, None) > 0 {}
+        self.run_here(None, &|| compilation.is_finished());
+    }
+
+    /// Runs what is queued until `done` says so, and waits for nobody. `Closed`: nothing is queued any more.
+    fn run_here(&self, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
+        while !done() {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Waited::TimedOut;
+            }
+            if self.pool.run_jobs(usize::MAX, deadline) == 0 && !done() {
+                return Waited::Closed;
+            }
+        }
+        Waited::Done
+    }
+
+    /// Waits by `help` until `done` says so. In a child of the process in which the module began, what is missing
+    /// when nothing is queued any more was in the hands of a thread that is not here: it is not waited for.
+    fn wait(
+        &self,
+        compilation: &Compilation,
+        deadline: Option<Instant>,
+        done: &dyn Fn() -> bool,
+        help: impl FnOnce() -> Waited,
+    ) -> Waited {
+        if compilation.is_inherited() { self.run_here(deadline, done) } else { help() }
     }
 
     /// Waits until a module is ready, compiling meanwhile. Fails as its creation does. The thread's stack is
@@ -160,18 +185,20 @@ impl Pipeline {
 
     /// Waits until a module is ready, compiling its functions meanwhile.
     pub fn wait_ready(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
-        if compilation.is_inherited() {
-            return self.run_inherited(&|| compilation.is_ready());
-        }
-        self.pool.help_through(Lane::Baseline, compilation.id(), deadline, &|| compilation.is_ready())
+        let done = || compilation.is_ready();
+        let help = || self.pool.help_through(Lane::Baseline, compilation.id(), deadline, &done);
+        self.wait(compilation, deadline, &done, help)
     }
 
     /// Waits until nothing of a module is outstanding, compiling its functions meanwhile.
     pub fn wait_finished(&self, compilation: &Arc<Compilation>, deadline: Option<Instant>) -> Waited {
         match self.wait_ready(compilation, deadline) {
-            // Of both tiers: a host may ask for either.
-            Waited::Done if compilation.is_inherited() => self.run_inherited(&|| compilation.is_finished()),
-            Waited::Done => self.pool.help_all_until(compilation.id(), deadline, &|| compilation.is_finished()),
+            Waited::Done => {
+                let done = || compilation.is_finished();
+                // Of both tiers: a host may ask for either.
+                let help = || self.pool.help_all_until(compilation.id(), deadline, &done);
+                self.wait(compilation, deadline, &done, help)
+            }
             waited => waited,
         }
     }
@@ -192,12 +219,8 @@ impl Pipeline {
             word.is_queued(tier) || word.is_in_flight(tier)
         };
         let done = || reached() || !under_way();
-        let waited = if compilation.is_inherited() {
-            self.run_inherited(&done)
-        } else {
-            self.pool.help_until(lane, compilation.id(), deadline, &done)
-        };
-        match waited {
+        let help = || self.pool.help_until(lane, compilation.id(), deadline, &done);
+        match self.wait(compilation, deadline, &done, help) {
             _ if reached() => Ok(Waited::Done),
             Waited::Done if compilation.look(func).is_refused(tier) || compilation.look(func).is_denied() => {
                 Err(compilation.failure(func, tier))
@@ -227,17 +250,7 @@ impl Pipeline {
             settled.get() == funcs.len()
         };
         let lane = if tier == compilation.lowest() { Lane::Baseline } else { Lane::Top };
-        if compilation.is_inherited() {
-            return self.run_inherited(&done);
-        }
-        self.pool.help_until(lane, compilation.id(), deadline, &done)
-    }
-
-    /// Compiles what a module of the parent process has queued. What is then still missing was in the hands of a thread
-    /// that is not in this process, and is not waited for.
-    fn run_inherited(&self, done: &dyn Fn() -> bool) -> Waited {
-        while !done() && self.pool.run_jobs(usize::MAX, None) > 0 {}
-        if done() { Waited::Done } else { Waited::Closed }
+        self.wait(compilation, deadline, &done, || self.pool.help_until(lane, compilation.id(), deadline, &done))
     }
 
     /// Asks for a tier of a function, before others of lower priority. True: it is under way, or there.

@@ -126,7 +126,7 @@ impl Job {
         let engine = &self.0.engine;
         let waited = on_compile_stack(engine, || {
             self.load();
-            self.end_inherited();
+            self.end_inherited(deadline);
             Ok(engine.pipeline().help_job(self.0.id, deadline, &|| self.state() != JobState::Running))
         });
         match waited {
@@ -150,12 +150,12 @@ impl Job {
 
     /// Ends a job of the parent process, as far as this process can: what one of the parent's threads was at will not
     /// come. On a compile stack.
-    fn end_inherited(&self) {
+    fn end_inherited(&self, deadline: Option<Instant>) {
         let module = match &*self.0.stage.lock() {
             Stage::Compiling(module) if module.compilation().is_inherited() => module.clone(),
             _ => return,
         };
-        if self.0.engine.pipeline().wait_ready(module.compilation(), None) != Waited::Done {
+        if self.0.engine.pipeline().wait_ready(module.compilation(), deadline) == Waited::Closed {
             self.fail(Error::Busy { what: "the parent process makes the module" });
         }
     }
