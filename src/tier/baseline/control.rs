@@ -110,7 +110,8 @@ impl<'a> Emit<'a> {
         self.poll();
     }
 
-    pub(crate) fn if_(&mut self) {
+    /// Pops a condition and compares it with zero.
+    pub(crate) fn test_condition(&mut self) {
         let condition = self.pop();
         if let Some(value) = condition.as_const() {
             // The way not taken is emitted all the same: it is rare.
@@ -119,6 +120,10 @@ impl<'a> Emit<'a> {
         } else {
             self.test_zero(condition);
         }
+    }
+
+    pub(crate) fn if_(&mut self) {
+        self.test_condition();
         self.if_flags(Test::One(Cond::NotEqual));
     }
 
@@ -405,13 +410,7 @@ impl Emit<'_> {
     }
 
     pub(crate) fn br_if(&mut self) {
-        let condition = self.pop();
-        if let Some(value) = condition.as_const() {
-            self.asm.mov_imm32(SCRATCH, value as u32);
-            self.asm.test(Width::W32, SCRATCH, SCRATCH);
-        } else {
-            self.test_zero(condition);
-        }
+        self.test_condition();
         self.br_if_flags(Test::One(Cond::NotEqual));
     }
 

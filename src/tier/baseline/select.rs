@@ -73,13 +73,7 @@ impl Emit<'_> {
     }
 
     pub(crate) fn select(&mut self) {
-        let condition = self.pop();
-        if let Some(value) = condition.as_const() {
-            self.asm.mov_imm32(SCRATCH, value as u32);
-            self.asm.test(Width::W32, SCRATCH, SCRATCH);
-        } else {
-            self.test_zero(condition);
-        }
+        self.test_condition();
         self.select_flags(Test::One(Cond::NotEqual));
     }
 
