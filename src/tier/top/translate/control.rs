@@ -170,6 +170,7 @@ impl<'a> Translator<'a> {
         self.enter_block(header);
         self.buf.frames.push(Frame { kind: FrameKind::Loop { header }, ty, outer_height: height, height, end: None });
         self.enter_loop(header, entry);
+        self.charge_loop();
     }
 
     fn if_(&mut self, ty: BlockType) {
