@@ -17,8 +17,8 @@ use crate::config::{BaselineChoice, Config};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::DefinedFunc;
-use compiled::CompiledCode;
-use top::{Bounds, CallLinkage, Optimisation, TopCompiler};
+use compiled::{CompiledCode, Loops};
+use top::{Bounds, CallLinkage, Optimisation, Resume, TopCompiler};
 
 /// The compilers of an engine. Any thread; each brings its own [`Scratch`].
 pub struct Compilers {
@@ -111,5 +111,20 @@ impl Compilers {
             }
             (Tier::Baseline, None) => Err(Error::Bug { reason: "there is no baseline tier in this engine".into() }),
         }
+    }
+
+    /// Compiles, by the top tier, what goes on at a loop of a function that runs in the baseline tier: `loops` is from
+    /// the record of its code there, `site` one of its loops.
+    pub fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        loops: &Loops,
+        site: usize,
+    ) -> Result<CompiledCode> {
+        let resume = Resume { loops, site: &loops.sites[site] };
+        self.top.compile_osr(&mut scratch.top, module, layout, func, resume)
     }
 }

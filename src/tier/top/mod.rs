@@ -29,6 +29,7 @@ use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{StackCheck, Unit};
 use translate::{Buffers, Job};
+pub(in crate::tier) use translate::osr::Resume;
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
 /// How 32-bit memories are kept in bounds.
@@ -168,13 +169,34 @@ impl TopCompiler {
         func: DefinedFunc,
         linkage: CallLinkage,
     ) -> Result<CompiledCode> {
-        let index = module.func_index(func);
-        if self.fail_function == Some(func.0) {
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None })
+    }
+
+    /// Compiles what goes on at a loop of a function that the baseline tier runs, as `(vmctx, caller vmctx,
+    /// [result pointer], homes)` with the results of the function. Refuses functions of very many locals.
+    pub(in crate::tier) fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        resume: Resume<'_>,
+    ) -> Result<CompiledCode> {
+        let linkage = CallLinkage::Slot;
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: Some(resume) })
+    }
+
+    fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {
+        let module = job.module;
+        let index = module.func_index(job.func);
+        if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        let job = Job { module, layout, options: &self.options, func, linkage };
         self.guarded(scratch, index, |scratch| {
-            let signature = translate::signature(module.func_type(index));
+            let signature = match job.resume {
+                None => translate::signature(module.func_type(index)),
+                Some(_) => translate::osr::signature(module.func_type(index)),
+            };
             let builder = start(&mut scratch.context, &mut scratch.builder, signature);
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
