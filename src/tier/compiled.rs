@@ -62,6 +62,22 @@ pub struct LoopSite {
     pub outer: Option<u32>,
 }
 
+/// Where a function goes on that runs in the baseline tier: at a loop of its record there.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume<'a> {
+    /// The record.
+    pub loops: &'a Loops,
+    /// The loop, as an index of [`Loops::sites`].
+    pub site: u32,
+}
+
+impl Resume<'_> {
+    /// The loop.
+    pub fn site(&self) -> &LoopSite {
+        &self.loops.sites[self.site as usize]
+    }
+}
+
 /// Whether a function ends by tail calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TailCalls {

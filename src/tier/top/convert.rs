@@ -128,7 +128,13 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
 }
 
 fn call_site(return_offset: u32, wasm_offset: u32) -> CallSite {
-    CallSite { return_offset, wasm_offset, reference_map: CallSite::NONE, handler: CallSite::NONE, kind: CallKind::Nested }
+    CallSite {
+        return_offset,
+        wasm_offset,
+        reference_map: CallSite::NONE,
+        handler: CallSite::NONE,
+        kind: CallKind::Nested,
+    }
 }
 
 /// Finds the wasm offsets of machine code offsets that mostly ascend.

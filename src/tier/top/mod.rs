@@ -21,7 +21,8 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::compiled::CompiledCode;
+use super::compiled::{CompiledCode, Resume};
+use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -29,7 +30,6 @@ use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{StackCheck, Unit};
 use translate::{Buffers, Job};
-pub(in crate::tier) use translate::osr::Resume;
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
 /// How 32-bit memories are kept in bounds.
@@ -160,7 +160,7 @@ impl TopCompiler {
 
     /// Compiles a function of a validated module.
     ///
-    /// `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
+    /// A profile changes how fast the code is, never what it does. `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
     pub fn compile_function(
         &self,
         scratch: &mut Scratch,
@@ -168,22 +168,24 @@ impl TopCompiler {
         layout: &VmLayout,
         func: DefinedFunc,
         linkage: CallLinkage,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None })
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None, profile })
     }
 
     /// Compiles what goes on at a loop of a function that the baseline tier runs, as `(vmctx, caller vmctx,
-    /// [result pointer], homes)` with the results of the function. Refuses functions of very many locals.
-    pub(in crate::tier) fn compile_osr(
+    /// [result pointer], homes)` with the results of the function.
+    pub fn compile_osr(
         &self,
         scratch: &mut Scratch,
         module: &Module,
         layout: &VmLayout,
         func: DefinedFunc,
         resume: Resume<'_>,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        let linkage = CallLinkage::Slot;
-        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: Some(resume) })
+        let (linkage, resume) = (CallLinkage::Slot, Some(resume));
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile })
     }
 
     fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {

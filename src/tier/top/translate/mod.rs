@@ -15,11 +15,11 @@ mod env;
 mod loops;
 mod memory;
 mod numeric;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod operator_tests;
 pub(in crate::tier::top) mod osr;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod osr_tests;
-#[cfg(all(test, target_arch = "x86_64"))]
-mod operator_tests;
 mod reference;
 mod relaxed;
 mod state;
@@ -35,8 +35,9 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::compiled::Resume;
+use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
-use osr::Resume;
 use state::Reach;
 
 pub(super) use call::signature;
@@ -54,6 +55,9 @@ pub(super) struct Job<'a> {
     pub(super) linkage: CallLinkage,
     /// The loop at which the function is entered, if not at its start.
     pub(super) resume: Option<Resume<'a>>,
+    /// How the function has run, if that is known.
+    #[expect(dead_code, reason = "inlining reads it")]
+    pub(super) profile: Option<&'a FunctionProfile>,
 }
 
 /// What is known about a translated body besides its instructions.

@@ -34,16 +34,9 @@ use wasmparser::{BlockType, Operator, OperatorsReader};
 use super::env::{MUTABLE, clif_trap};
 use super::state::{FrameKind, Reach, variable};
 use super::{Translator, clif_type};
-use crate::tier::compiled::{LoopSite, Loops};
+use crate::tier::compiled::{Loops, Resume};
 use crate::trap::TrapCode;
 use crate::types::{FuncType, ValType};
-
-/// Where a function goes on, and with what.
-#[derive(Clone, Copy)]
-pub(in crate::tier) struct Resume<'a> {
-    pub(in crate::tier) loops: &'a Loops,
-    pub(in crate::tier) site: &'a LoopSite,
-}
 
 /// Of a function that is entered at a loop.
 pub(super) struct Entry<'a> {
@@ -110,7 +103,7 @@ impl<'a> Entry<'a> {
         if self.is_open == Open::Already || t.reach == Reach::Dead {
             return;
         }
-        if t.offset == u64::from(self.resume.site.wasm_offset) {
+        if t.offset == u64::from(self.resume.site().wasm_offset) {
             self.enter(t);
             self.is_open = Open::Already;
         } else {
@@ -142,8 +135,8 @@ impl<'a> Entry<'a> {
             let value = t.b.ins().load(clif_type(ty), MUTABLE, self.homes, home(locals, index));
             t.b.def_var(variable(index as u32), value);
         }
-        let range = self.resume.site.operands.start as usize..self.resume.site.operands.end as usize;
-        let mut live = self.resume.loops.types[range].iter().enumerate();
+        let range = &self.resume.site().operands;
+        let mut live = self.resume.loops.types[range.start as usize..range.end as usize].iter().enumerate();
         for position in 0..t.buf.stack.len() {
             // What an `if` keeps for its other arm is no operand, and that arm is dead.
             if t.buf.frames.iter().any(|frame| (frame.outer_height..frame.height).contains(&position)) {

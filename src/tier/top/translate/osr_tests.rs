@@ -5,11 +5,10 @@ use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 
 use super::super::{Bounds, Scratch as TopScratch, Signals, TopCompiler};
-use super::Resume;
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Tiers};
 use crate::module::{Features, Module, decode};
-use crate::tier::compiled::CompiledCode;
+use crate::tier::compiled::{CompiledCode, Resume};
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -32,12 +31,12 @@ fn compile_all(module: &Module) -> Vec<(CompiledCode, usize)> {
         let (mut scratch, mut top_scratch) = (Scratch::new(), TopScratch::new());
         for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
             let linkage = super::CallLinkage::Slot;
-            let code = compilers.compile(Tier::Baseline, &mut scratch, module, &layout, func, linkage).unwrap();
+            let code = compilers.compile(Tier::Baseline, &mut scratch, module, &layout, func, linkage, None).unwrap();
             let loops = code.loops.expect("every function here has a loop");
-            for site in &loops.sites {
+            for site in 0..loops.sites.len() as u32 {
                 let resume = Resume { loops: &loops, site };
-                let code = top.compile_osr(&mut top_scratch, module, &layout, func, resume).unwrap();
-                let blocks = check_loops(&top_scratch, &format!("function {} at {:#x}", func.0, site.wasm_offset));
+                let code = top.compile_osr(&mut top_scratch, module, &layout, func, resume, None).unwrap();
+                let blocks = check_loops(&top_scratch, &format!("loop {site} of function {}", func.0));
                 if (bounds, signals) == MODES[0] {
                     found.push((code, blocks));
                 }
