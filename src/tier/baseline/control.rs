@@ -203,8 +203,9 @@ impl<'a> Emit<'a> {
         let results = self.block_results(ty);
         match kind {
             ControlKind::Function => return self.end_function(),
-            ControlKind::Loop(_) => {
+            ControlKind::Loop(header) => {
                 self.leave_loop(depth);
+                self.close_loop_record(header);
                 self.close_charge();
             }
             ControlKind::If(otherwise) => {

@@ -336,6 +336,8 @@ pub(crate) struct Emit<'a> {
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
     loops: Option<Box<Loops>>,
+    /// The innermost open loop that is recorded.
+    open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Of the function and of its open loops: what an entry and an iteration cost.
@@ -413,6 +415,7 @@ impl<'a> Emit<'a> {
             loop_index: 0,
             loop_pins: None,
             loops: None,
+            open_loop: None,
             detours,
             charges,
             table_depths,
