@@ -379,6 +379,10 @@ static void call_everything(void) {
     FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
     FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
     updraft_job_delete(NULL);
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering(NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));

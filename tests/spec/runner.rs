@@ -180,7 +180,8 @@ impl Runner<'_> {
         let bytes = module.encode().map_err(|error| Miss::Failed(error.to_string()))?;
         match CompiledModule::new(self.engine, &bytes) {
             Ok(module) => {
-                if self.engine.config().tiers == Tiers::Both {
+                // Where functions do not move up by themselves.
+                if self.engine.config().tiers == Tiers::Both && !self.engine.config().tiers_up() {
                     tier_up_some(&module, bytes.len() as u64);
                 }
                 Ok(Ok(module))
