@@ -6,6 +6,7 @@
 //! Not here: validation of the bodies (`validate`), the text format (`text`).
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use wasmparser::{
     DataKind, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload, RefType, TableInit,
@@ -14,6 +15,7 @@ use wasmparser::{
 
 use crate::error::{Error, Result};
 use crate::module::body::Environment;
+use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
 use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
@@ -50,7 +52,7 @@ pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> R
 
 fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
     let Decoded { mut module, bodies } = decoded;
-    module.features = validate::validate_all(&bodies, &module, threads)?;
+    (module.features, module.table_writes) = validate::survey(&bodies, &module, threads)?;
     Ok(module)
 }
 
@@ -104,6 +106,8 @@ impl Builder {
             custom_sections: Vec::new(),
             features: Features::default(),
             names: Names::default(),
+            table_writes: TableWrites::Possible,
+            fixed_tables: OnceLock::new(),
             environment: Environment::default(),
         };
         Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }

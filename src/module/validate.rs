@@ -16,6 +16,7 @@ use wasmparser::{
 use crate::error::Result;
 use crate::module::body::{self, AnalysisScratch};
 use crate::module::decode::value_features;
+use crate::module::fixed::TableWrites;
 use crate::module::{Features, Module, encoding, unsupported};
 use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
@@ -49,15 +50,30 @@ pub struct Scratch {
 
 /// Validates one body and returns the features that it uses.
 pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
-    check(bodies, module, func, scratch).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+    let used = check(bodies, module, func, scratch);
+    used.map(split).map(|(used, _)| used).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+}
+
+/// What operators that write to tables are noted as, among the features of bodies. It is none, and stays in this stage.
+pub(super) const WRITES_TABLES: Features = Features(1 << 63);
+
+/// The features proper, and whether tables are written to.
+fn split(used: Features) -> (Features, TableWrites) {
+    let features = Features(used.0 & !WRITES_TABLES.0);
+    (features, if features == used { TableWrites::None } else { TableWrites::Possible })
 }
 
 /// Validates all bodies on up to `threads` threads, the calling one included, and returns the features that
 /// the module uses, sections and bodies together.
 pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+    survey(bodies, module, threads).map(|(features, _)| features)
+}
+
+/// As [`validate_all`]; also says what the bodies do to tables.
+pub(super) fn survey(bodies: &Bodies, module: &Module, threads: usize) -> Result<(Features, TableWrites)> {
     let bytes: usize = module.bodies.iter().map(|body| body.len()).sum();
     let threads = threads.min(bytes / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1);
-    validate_on(bodies, module, threads)
+    validate_on(bodies, module, threads).map(split)
 }
 
 /// The first invalid body so far, and the features of the others.
@@ -247,7 +263,7 @@ macro_rules! note {
     ($self:ident, $proposal:ident, $($rest:tt)*) => {};
 }
 
-/// Notes the features that the encoding of an operator's operands needs.
+/// Notes the features that the encoding of an operator's operands needs, and what writes to tables.
 macro_rules! encoding {
     ($self:ident, $visit:ident, memarg $($rest:tt)*) => {
         $self.uses(encoding::memory_argument($self.bytes))
@@ -256,6 +272,21 @@ macro_rules! encoding {
         if encoding::has_index($self.bytes, 1) {
             $self.uses(Features::REFERENCE_TYPES);
         }
+    };
+    ($self:ident, visit_table_set, $($rest:tt)*) => {
+        $self.uses(WRITES_TABLES)
+    };
+    ($self:ident, visit_table_init, $($rest:tt)*) => {
+        $self.uses(WRITES_TABLES)
+    };
+    ($self:ident, visit_table_copy, $($rest:tt)*) => {
+        $self.uses(WRITES_TABLES)
+    };
+    ($self:ident, visit_table_grow, $($rest:tt)*) => {
+        $self.uses(WRITES_TABLES)
+    };
+    ($self:ident, visit_table_fill, $($rest:tt)*) => {
+        $self.uses(WRITES_TABLES)
     };
     ($self:ident, visit_memory_size, $($rest:tt)*) => {
         $self.memory_index()

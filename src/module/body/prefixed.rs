@@ -7,6 +7,7 @@ use super::env::{self, Code, EXTERN, FUNC, I32};
 use super::leb;
 use super::tables::{self, Vector};
 use super::walk::Walk;
+use crate::module::validate::WRITES_TABLES;
 use crate::module::{Features, Module};
 use crate::types::{FuncIndex, TableType};
 
@@ -124,6 +125,10 @@ impl Walk {
         if number != 0x10 {
             self.calls();
         }
+        // table.init, table.copy, table.grow, table.fill
+        if matches!(number, 0x0c | 0x0e | 0x0f | 0x11) {
+            self.uses(WRITES_TABLES);
+        }
         let word = match number {
             // memory.init
             0x08 => {
@@ -211,6 +216,7 @@ impl Walk {
             }
             // table.set
             0x26 => {
+                self.uses(WRITES_TABLES);
                 let table = table(module, index(bytes, &mut at)?)?;
                 self.calls();
                 self.pop_all(word, [table.key(), env::code(table.element)])?

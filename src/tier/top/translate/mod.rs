@@ -12,6 +12,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fixed;
 mod loops;
 mod memory;
 mod numeric;
