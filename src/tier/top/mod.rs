@@ -22,6 +22,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::compiled::CompiledCode;
+use super::fuel::Metering;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -74,6 +75,7 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    fuel: Metering,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -151,7 +153,7 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let options = Options { bounds, signals, interrupts: config.interrupts };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel: Metering::of(config) };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -4,7 +4,7 @@
 //! Each operator is translated by the file of its group; a group's `translate` answers whether the
 //! operator is one of its own.
 //!
-//!     state = operand stack and frames    env = instance, traps, helpers
+//!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
@@ -12,6 +12,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fuel;
 mod loops;
 mod memory;
 mod numeric;
@@ -32,6 +33,7 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::fuel::Metering;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
 
@@ -95,6 +97,7 @@ pub(super) fn translate(
         }
     }
     t.open_body(type_index.0);
+    t.begin_body_fuel();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -137,6 +140,8 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Whether the next operator that counts begins a run of those that take fuel together.
+    run_due: bool,
 }
 
 impl<'a> Translator<'a> {
@@ -165,6 +170,7 @@ impl<'a> Translator<'a> {
             offset: 0,
             calls_seen: 0,
             work: 0,
+            run_due: false,
         }
     }
 }
@@ -199,6 +205,13 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 impl Translator<'_> {
     fn operator(&mut self, op: &Operator<'_>) {
+        if self.options.fuel == Metering::On {
+            let opcode = self.module.bytes()[self.offset as usize];
+            if self.reach == Reach::Live {
+                self.fuel_before(opcode);
+            }
+            self.fuel_behind(opcode);
+        }
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }
