@@ -282,7 +282,7 @@ impl Compilation {
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage)
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage, None)
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();

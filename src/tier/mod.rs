@@ -9,6 +9,7 @@
 pub mod baseline;
 pub mod compiled;
 mod fuel;
+pub mod profile;
 pub mod top;
 
 pub use crate::types::Tier;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::DefinedFunc;
 use compiled::CompiledCode;
+use profile::FunctionProfile;
 use top::{Bounds, CallLinkage, Optimisation, TopCompiler};
 
 /// The compilers of an engine. Any thread; each brings its own [`Scratch`].
@@ -92,7 +94,9 @@ impl Compilers {
         })
     }
 
-    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots.
+    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots, and has no
+    /// use for a profile.
+    #[allow(clippy::too_many_arguments)]
     pub fn compile(
         &self,
         tier: Tier,
@@ -101,14 +105,15 @@ impl Compilers {
         layout: &VmLayout,
         func: DefinedFunc,
         linkage: CallLinkage,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
         match (tier, &self.baseline) {
-            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage),
+            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage, profile),
             (Tier::Baseline, Some(Baseline::Native(compiler))) => {
                 compiler.compile_function(&mut scratch.baseline, module, layout, func)
             }
             (Tier::Baseline, Some(Baseline::Portable(compiler))) => {
-                compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot)
+                compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot, None)
             }
             (Tier::Baseline, None) => Err(Error::Bug { reason: "there is no baseline tier in this engine".into() }),
         }

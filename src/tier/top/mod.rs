@@ -23,6 +23,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::compiled::CompiledCode;
 use super::fuel::Metering;
+use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -161,7 +162,7 @@ impl TopCompiler {
 
     /// Compiles a function of a validated module.
     ///
-    /// `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
+    /// A profile changes how fast the code is, never what it does. `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
     pub fn compile_function(
         &self,
         scratch: &mut Scratch,
@@ -169,12 +170,13 @@ impl TopCompiler {
         layout: &VmLayout,
         func: DefinedFunc,
         linkage: CallLinkage,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
         let index = module.func_index(func);
         if self.fail_function == Some(func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        let job = Job { module, layout, options: &self.options, func, linkage };
+        let job = Job { module, layout, options: &self.options, func, linkage, profile };
         self.guarded(scratch, index, |scratch| {
             let signature = translate::signature(module.func_type(index));
             let builder = start(&mut scratch.context, &mut scratch.builder, signature);

@@ -34,6 +34,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::fuel::Metering;
+use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
 
@@ -50,6 +51,9 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a Options,
     pub(super) func: DefinedFunc,
     pub(super) linkage: CallLinkage,
+    /// How the function has run, if that is known.
+    #[expect(dead_code, reason = "inlining reads it")]
+    pub(super) profile: Option<&'a FunctionProfile>,
 }
 
 /// What is known about a translated body besides its instructions.

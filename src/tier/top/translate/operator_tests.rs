@@ -19,6 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
@@ -283,7 +284,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let job = Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct };
+    let job =
+        Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct, profile: None };
     let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];
@@ -323,7 +325,10 @@ fn compile(
 /// All combinations of checks that the engine knows.
 fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
-    choices.iter().map(|&(bounds, signals)| Options { bounds, signals, interrupts: true }).collect()
+    choices
+        .iter()
+        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, fuel: Metering::Off })
+        .collect()
 }
 
 fn memarg(memory: u32, offset: u64) -> MemArg {
