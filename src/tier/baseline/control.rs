@@ -108,6 +108,7 @@ impl<'a> Emit<'a> {
         self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
+        // Last: code of another tier that goes on at the header pays for this run itself.
         self.begin_run();
     }
 
@@ -205,7 +206,10 @@ impl<'a> Emit<'a> {
         let results = self.block_results(ty);
         match kind {
             ControlKind::Function => return self.end_function(),
-            ControlKind::Loop(_) => self.leave_loop(depth),
+            ControlKind::Loop(header) => {
+                self.leave_loop(depth);
+                self.close_loop_record(header);
+            }
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
                 if self.reachable {

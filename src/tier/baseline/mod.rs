@@ -329,6 +329,8 @@ pub(crate) struct Emit<'a> {
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
     loops: Option<Box<Loops>>,
+    /// The innermost open loop that is recorded.
+    open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
@@ -402,6 +404,7 @@ impl<'a> Emit<'a> {
             loop_index: 0,
             loop_pins: None,
             loops: None,
+            open_loop: None,
             detours,
             table_depths,
             moves,
