@@ -8,6 +8,7 @@
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -121,6 +122,8 @@ pub(super) fn translate(
     }
     t.open_body(type_index.0);
     t.begin_body_fuel();
+    t.offset = range.start as u64;
+    t.charge_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -140,6 +143,7 @@ pub(super) fn translate(
         middle.finish();
     }
     t.buf.reader = operators.into_allocations();
+    t.close_charge();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -176,6 +180,8 @@ struct Translator<'a> {
     work: u64,
     /// Whether the next operator that counts begins a run of those that take fuel together.
     run_due: bool,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -206,6 +212,7 @@ impl<'a> Translator<'a> {
             calls_seen: 0,
             work: 0,
             run_due: false,
+            charges: Vec::new(),
         }
     }
 }
