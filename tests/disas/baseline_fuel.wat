@@ -30,7 +30,7 @@
 ;;     mov r14, rdi
 ;;     mov ebx, edx
 ;;     xor r12d, r12d
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;; L2:
 ;;     mov r11, [r14]
 ;;     sub qword ptr [r11+0x30], 0xA

@@ -29,7 +29,7 @@
 ;;     mov [rsp+8], r12
 ;;     xor r8d, r8d
 ;;     mov rcx, [rdi]
-;;     mov rax, [rdi+0x40]
+;;     mov rax, [rdi+0x50]
 ;; L2:
 ;;     mov rsi, [rcx+0x30]
 ;;     mov r9, rsi
@@ -57,11 +57,11 @@
 ;;     mov [rcx+0x30], rsi
 ;;     test rsi, rsi
 ;;     jl L6
-;;     cmp rdx, [rdi+0x48]
+;;     cmp rdx, [rdi+0x58]
 ;;     ja L7
 ;;     mov rcx, [rdi+8]
 ;;     mov rbx, rdi
-;;     mov rcx, [rcx+0x80]
+;;     mov rcx, [rcx+0x90]
 ;;     xor esi, esi
 ;;     mov rdi, rax
 ;;     call rcx
