@@ -57,12 +57,12 @@
 ;;     pop rbp
 ;;     ret
 ;; L4:
-;;     mov rax, [rdi+0x48]
+;;     mov rax, [rdi+0x58]
 ;;     mov edx, ecx
 ;;     xor rcx, rcx
 ;;     mov rsi, rdx
 ;;     shl rsi, 3
-;;     add rsi, [rdi+0x40]
+;;     add rsi, [rdi+0x50]
 ;;     cmp rdx, rax
 ;;     cmovae rsi, rcx
 ;;     mov rax, [rsi]  ; trap: undefined element

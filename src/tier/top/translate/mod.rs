@@ -4,15 +4,17 @@
 //! Each operator is translated by the file of its group; a group's `translate` answers whether the
 //! operator is one of its own.
 //!
-//!     state = operand stack and frames    env = instance, traps, helpers
+//!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
 mod env;
 mod fixed;
+mod fuel;
 mod loops;
 mod memory;
 mod numeric;
@@ -37,6 +39,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::compiled::Resume;
+use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
@@ -119,6 +122,9 @@ pub(super) fn translate(
         }
     }
     t.open_body(type_index.0);
+    t.begin_body_fuel();
+    t.offset = range.start as u64;
+    t.charge_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -138,6 +144,7 @@ pub(super) fn translate(
         middle.finish();
     }
     t.buf.reader = operators.into_allocations();
+    t.close_charge();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -172,6 +179,10 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Whether the next operator that counts begins a run of those that take fuel together.
+    run_due: bool,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -201,6 +212,8 @@ impl<'a> Translator<'a> {
             offset: 0,
             calls_seen: 0,
             work: 0,
+            run_due: false,
+            charges: Vec::new(),
         }
     }
 }
@@ -235,6 +248,13 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 impl Translator<'_> {
     fn operator(&mut self, op: &Operator<'_>) {
+        if self.options.fuel == Metering::On {
+            let opcode = self.module.bytes()[self.offset as usize];
+            if self.reach == Reach::Live {
+                self.fuel_before(opcode);
+            }
+            self.fuel_behind(opcode);
+        }
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }

@@ -21,7 +21,8 @@ use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
-use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
+use crate::tier::fuel::Metering;
+use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -328,7 +329,16 @@ fn compile(
 /// All combinations of checks that the engine knows.
 fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
-    choices.iter().map(|&(bounds, signals)| Options { bounds, signals, interrupts: true }).collect()
+    choices
+        .iter()
+        .map(|&(bounds, signals)| Options {
+            bounds,
+            signals,
+            interrupts: true,
+            fuel: Metering::Off,
+            budgets: Budgets::Off,
+        })
+        .collect()
 }
 
 fn memarg(memory: u32, offset: u64) -> MemArg {
