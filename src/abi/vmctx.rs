@@ -129,6 +129,8 @@ pub struct VmInstance {
     pub instance: *mut u8,
     /// Where the rest lies; the module's. For the runtime only.
     pub layout: *const VmLayout,
+    /// What the baseline tier counts in (`abi/profile.rs`); null where it does not.
+    pub profile: *mut u8,
 }
 
 /// A host function: what its trampoline sees.
@@ -186,6 +188,8 @@ offsets! {
     VMCTX_UNWIND = VmHeader.unwind;
     /// vmctx of an instance -> engine-wide type numbers.
     VMCTX_TYPE_IDS = VmInstance.type_ids;
+    /// vmctx of an instance -> counters of the profile.
+    VMCTX_PROFILE = VmInstance.profile;
     /// store -> stack limit.
     STORE_STACK_LIMIT = VmStore.stack_limit;
     /// store -> innermost activation.

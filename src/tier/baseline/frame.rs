@@ -162,6 +162,7 @@ impl<'a> Emit<'a> {
         self.take_params(ty);
         self.zero_locals(ty.params().len() as u32);
         self.load_memory_base();
+        self.count_entry();
     }
 
     fn read_locals(&mut self, ty: &FuncType) {

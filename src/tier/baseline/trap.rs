@@ -15,16 +15,21 @@ use crate::trap::TrapCode;
 /// Code behind the function, which something in it jumps to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Detour {
-    from: Label,
-    wasm_offset: u32,
-    kind: DetourKind,
+    pub(crate) from: Label,
+    pub(crate) wasm_offset: u32,
+    pub(crate) kind: DetourKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum DetourKind {
+pub(crate) enum DetourKind {
     Trap(TrapCode),
     /// The poll of a loop found the limit poisoned; goes on at this offset.
     Attend {
+        back: u32,
+    },
+    /// An indirect call whose target is not the first of its record, at this offset; goes on at this offset.
+    OtherTarget {
+        site: i32,
         back: u32,
     },
 }
@@ -110,8 +115,10 @@ impl Emit<'_> {
                     self.asm.pop(Gpr::RDI);
                     self.asm.jmp_back(back);
                 }
+                DetourKind::OtherTarget { site, back } => self.other_target(site, back),
             }
         }
         self.detours = detours;
+        self.write_target_routine();
     }
 }

@@ -21,6 +21,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::Counts;
 use super::compiled::CompiledCode;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
@@ -75,6 +76,8 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    /// Whether functions count how they run: those of the baseline tier.
+    counts: Counts,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -152,7 +155,8 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let options = Options { bounds, signals, interrupts: config.interrupts };
+        let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
+        let options = Options { bounds, signals, interrupts: config.interrupts, counts };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -17,6 +17,7 @@ mod memory;
 mod numeric;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod operator_tests;
+mod profile;
 mod reference;
 mod relaxed;
 mod state;
@@ -32,6 +33,8 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::Counts;
+use crate::tier::counters::CounterLayout;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
@@ -99,6 +102,7 @@ pub(super) fn translate(
         }
     }
     t.open_body(type_index.0);
+    t.count_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -139,6 +143,10 @@ struct Translator<'a> {
     offset: u64,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
+    /// Where the function counts how it runs, if it does.
+    counters: Option<CounterLayout>,
+    /// How many `call_indirect` and `return_call_indirect` have been met.
+    indirect_index: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
 }
@@ -169,6 +177,8 @@ impl<'a> Translator<'a> {
             offset: 0,
             calls_seen: 0,
             work: 0,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            indirect_index: 0,
         }
     }
 }
@@ -203,6 +213,7 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 impl Translator<'_> {
     fn operator(&mut self, op: &Operator<'_>) {
+        self.number_indirect_call(op);
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }

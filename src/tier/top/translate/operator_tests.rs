@@ -19,6 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::Counts;
 use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
@@ -208,6 +209,7 @@ fn module() -> Module {
         escaping: Vec::new(),
         custom_sections: Vec::new(),
         features: Features::ALL,
+        indirect_sites: Default::default(),
         names: Names::default(),
         environment: Default::default(),
     }
@@ -324,7 +326,10 @@ fn compile(
 /// All combinations of checks that the engine knows.
 fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
-    choices.iter().map(|&(bounds, signals)| Options { bounds, signals, interrupts: true }).collect()
+    choices
+        .iter()
+        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, counts: Counts::Off })
+        .collect()
 }
 
 fn memarg(memory: u32, offset: u64) -> MemArg {
