@@ -19,7 +19,7 @@ use crate::config::{BaselineChoice, Config, Tiers};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::DefinedFunc;
-use compiled::CompiledCode;
+use compiled::{CompiledCode, Resume};
 use profile::FunctionProfile;
 use top::{Bounds, CallLinkage, Optimisation, TopCompiler};
 
@@ -139,5 +139,18 @@ impl Compilers {
             }
             (Tier::Baseline, None) => Err(Error::Bug { reason: "there is no baseline tier in this engine".into() }),
         }
+    }
+
+    /// Compiles, by the top tier, what goes on at a loop of a function that runs in the baseline tier.
+    pub fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        resume: Resume<'_>,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        self.top.compile_osr(&mut scratch.top, module, layout, func, resume, profile)
     }
 }

@@ -202,7 +202,10 @@ impl<'a> Emit<'a> {
         let results = self.block_results(ty);
         match kind {
             ControlKind::Function => return self.end_function(),
-            ControlKind::Loop(_) => self.leave_loop(depth),
+            ControlKind::Loop(header) => {
+                self.leave_loop(depth);
+                self.close_loop_record(header);
+            }
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
                 if self.reachable {

@@ -335,6 +335,8 @@ pub(crate) struct Emit<'a> {
     /// Calls of the routine that notes what is not the first target of a site.
     target_routine: Label,
     loops: Option<Box<Loops>>,
+    /// The innermost open loop that is recorded.
+    open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
     /// Depths of a `br_table` that need code of their own.
@@ -411,6 +413,7 @@ impl<'a> Emit<'a> {
             indirect_index: 0,
             target_routine: Label::default(),
             loops: None,
+            open_loop: None,
             detours,
             table_depths,
             moves,

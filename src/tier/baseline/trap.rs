@@ -8,7 +8,7 @@ use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
-use crate::tier::compiled::{CallSite, TrapSite};
+use crate::tier::compiled::{CallKind, CallSite, TrapSite};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 
@@ -49,6 +49,7 @@ impl Emit<'_> {
             wasm_offset: self.wasm_offset(),
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
+            kind: CallKind::Nested,
         };
         self.call_sites.push(site);
     }

@@ -22,7 +22,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::Counts;
-use super::compiled::CompiledCode;
+use super::compiled::{CompiledCode, Resume};
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
@@ -174,13 +174,35 @@ impl TopCompiler {
         linkage: CallLinkage,
         profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        let index = module.func_index(func);
-        if self.fail_function == Some(func.0) {
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None, profile })
+    }
+
+    /// Compiles what goes on at a loop of a function that the baseline tier runs, as `(vmctx, caller vmctx,
+    /// [result pointer], homes)` with the results of the function.
+    pub fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        resume: Resume<'_>,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        let (linkage, resume) = (CallLinkage::Slot, Some(resume));
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile })
+    }
+
+    fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {
+        let module = job.module;
+        let index = module.func_index(job.func);
+        if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        let job = Job { module, layout, options: &self.options, func, linkage, profile };
         self.guarded(scratch, index, |scratch| {
-            let signature = translate::signature(module.func_type(index));
+            let signature = match job.resume {
+                None => translate::signature(module.func_type(index)),
+                Some(_) => translate::osr::signature(module.func_type(index)),
+            };
             let builder = start(&mut scratch.context, &mut scratch.builder, signature);
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))

@@ -33,7 +33,7 @@ pub(super) struct Loop {
     entry: Inst,
     poll: Option<Poll>,
     /// Where it starts in the module.
-    start: u64,
+    pub(super) start: u64,
     /// `Translator::calls_seen` when it was entered.
     calls_before: u32,
     /// Work of the loops before it in the loop around it.

@@ -17,6 +17,9 @@ mod memory;
 mod numeric;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod operator_tests;
+pub(in crate::tier::top) mod osr;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod osr_tests;
 mod profile;
 mod reference;
 mod relaxed;
@@ -34,6 +37,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::Counts;
+use crate::tier::compiled::Resume;
 use crate::tier::counters::CounterLayout;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
@@ -52,6 +56,8 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a Options,
     pub(super) func: DefinedFunc,
     pub(super) linkage: CallLinkage,
+    /// The loop at which the function is entered, if not at its start.
+    pub(super) resume: Option<Resume<'a>>,
     /// How the function has run, if that is known.
     #[expect(dead_code, reason = "inlining reads it")]
     pub(super) profile: Option<&'a FunctionProfile>,
@@ -89,13 +95,26 @@ pub(super) fn translate(
     let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
     let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
     let first = if result_pointer.is_some() { 3 } else { 2 };
+    let mut middle = job.resume.map(|resume| {
+        let homes = t.b.block_params(entry)[first];
+        osr::Entry::new(&mut t, resume, homes)
+    });
     for (position, &ty) in ty.params().iter().enumerate() {
-        let value = t.b.block_params(entry)[first + position];
-        t.declare_local(ty, value);
+        match &mut middle {
+            Some(middle) => middle.declare_locals(&mut t, ty, 1),
+            None => {
+                let value = t.b.block_params(entry)[first + position];
+                t.declare_local(ty, value);
+            }
+        }
     }
     for local in body.get_locals_reader()? {
         let (count, ty) = local?;
         let ty = val_type(ty);
+        if let Some(middle) = &mut middle {
+            middle.declare_locals(&mut t, ty, count);
+            continue;
+        }
         let zero = t.zero(ty);
         for _ in 0..count {
             t.declare_local(ty, zero);
@@ -110,7 +129,16 @@ pub(super) fn translate(
         t.offset = offset as u64;
         let operator = operators.read()?;
         t.b.set_srcloc(SourceLoc::new(offset as u32));
+        if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
+            middle.meet_loop(&mut t, &operators);
+        }
         t.operator(&operator);
+        if let (Some(again), Some(middle)) = (t.again, &middle) {
+            operators = middle.begin_again(&mut t, again);
+        }
+    }
+    if let Some(middle) = middle {
+        middle.finish();
     }
     t.buf.reader = operators.into_allocations();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
@@ -134,6 +162,8 @@ struct Translator<'a> {
     /// Where the results of callees go that do not travel in registers.
     result_slot: Option<StackSlot>,
     reach: Reach,
+    /// The loop that is read again next.
+    again: Option<osr::Again>,
     /// As in [`Summary`].
     calls: bool,
     /// As in [`Summary`].
@@ -171,6 +201,7 @@ impl<'a> Translator<'a> {
             result_pointer,
             result_slot: None,
             reach: Reach::Live,
+            again: None,
             calls: false,
             tail_stack: 0,
             func: module.func_index(job.func),

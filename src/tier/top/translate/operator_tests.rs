@@ -285,8 +285,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let job =
-        Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct, profile: None };
+    let (func, linkage) = (DefinedFunc(0), CallLinkage::Direct);
+    let job = Job { module, layout: &layout, options, func, linkage, resume: None, profile: None };
     let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];
