@@ -3,15 +3,18 @@
 mod common;
 
 use common::Fixture;
-use updraft::config::{BaselineChoice, Config, Strategy, Tiers};
+use updraft::config::{BaselineChoice, Config, Strategy, Tiering, TieringPolicy, Tiers};
 use updraft::engine::FunctionRecord;
 use updraft::runtime::value::Val;
 use updraft::types::DefinedFunc;
 
 const BASELINES: [BaselineChoice; 2] = [BaselineChoice::Native, BaselineChoice::Portable];
 
+/// Both tiers, but so large budgets that no function leaves the baseline tier.
 fn config(baseline: BaselineChoice) -> Config {
-    Config { tiers: Tiers::Both, strategy: Strategy::Lazy, baseline, code_reservation: 64 << 20, ..Config::default() }
+    let tiering = Tiering { policy: TieringPolicy::Custom(1 << 30), ..Tiering::default() };
+    let strategy = Strategy::Lazy;
+    Config { tiers: Tiers::Both, strategy, baseline, tiering, code_reservation: 64 << 20, ..Config::default() }
 }
 
 /// Function 0 is imported nowhere: `run(target, times)` calls the table's element so often, and `direct` each time.
@@ -118,8 +121,10 @@ fn tail_calls_are_counted() {
 
 #[test]
 fn nothing_is_counted_where_functions_stay_in_their_tier() {
-    for tiers in [Tiers::Baseline, Tiers::Top] {
-        let mut fixture = Fixture::with_config(Config { tiers, ..config(BaselineChoice::Auto) }, TEXT);
+    let off = Tiering { policy: TieringPolicy::Off, ..Tiering::default() };
+    let configs = [Tiers::Baseline, Tiers::Top].map(|tiers| Config { tiers, ..config(BaselineChoice::Auto) });
+    for config in configs.into_iter().chain([Config { tiering: off, ..config(BaselineChoice::Auto) }]) {
+        let mut fixture = Fixture::with_config(config, TEXT);
         run(&mut fixture, 2, 10);
         let counted = fixture.module.profile().functions.into_iter().map(|(_, record)| record.entries).sum::<u64>();
         assert_eq!(counted, 0);

@@ -9,13 +9,14 @@
 pub mod baseline;
 pub mod compiled;
 pub mod counters;
+mod fuel;
 pub mod profile;
 pub mod top;
 
 pub use crate::types::Tier;
 
 use crate::abi::vmctx::VmLayout;
-use crate::config::{BaselineChoice, Config, Tiers};
+use crate::config::{BaselineChoice, Config};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::DefinedFunc;
@@ -51,7 +52,7 @@ pub enum Counts {
 impl Counts {
     /// As the configuration says.
     pub fn of(config: &Config) -> Counts {
-        if config.tiers == Tiers::Both { Counts::On } else { Counts::Off }
+        if config.tiers_up() { Counts::On } else { Counts::Off }
     }
 }
 

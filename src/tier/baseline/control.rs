@@ -105,9 +105,12 @@ impl<'a> Emit<'a> {
         self.materialise_from(self.entries.len() - params);
         self.prepare_loop_record();
         self.enter_loop(self.control.len());
-        self.record_loop();
+        let site = self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
+        self.charge_loop(site);
+        // Last: code of another tier that goes on at the header pays for this run itself.
+        self.begin_run();
     }
 
     /// Pops a condition and compares it with zero.
@@ -136,6 +139,7 @@ impl<'a> Emit<'a> {
         let mut otherwise = Label::default();
         self.jump_on(test.not(), &mut otherwise);
         self.open(ControlKind::If(otherwise), ty, params);
+        self.begin_run();
     }
 
     /// Compares an integer with zero.
@@ -185,6 +189,7 @@ impl<'a> Emit<'a> {
         }
         self.settled = self.entries.len();
         self.reachable = true;
+        self.begin_run();
     }
 
     /// Forgets the operands above this height, whoever has their registers.
@@ -205,6 +210,7 @@ impl<'a> Emit<'a> {
             ControlKind::Loop(header) => {
                 self.leave_loop(depth);
                 self.close_loop_record(header);
+                self.close_charge();
             }
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
@@ -268,6 +274,7 @@ impl<'a> Emit<'a> {
     }
 
     fn end_function(&mut self) {
+        self.close_charge();
         let returns = self.control[0].end;
         if self.reachable {
             self.pass_operands(self.destination(0));
@@ -419,6 +426,11 @@ impl Emit<'_> {
 
     /// `br_if`, on flags.
     pub(crate) fn br_if_flags(&mut self, test: Test) {
+        self.branch_on(test);
+        self.begin_run();
+    }
+
+    fn branch_on(&mut self, test: Test) {
         let depth = self.u32() as usize;
         let position = self.control.len() - 1 - depth;
         let destination = self.destination(position);

@@ -7,7 +7,7 @@
 //!
 //!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
 //!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
-//!     x64 = the encoder                  trap = what happens out of line
+//!     x64 = the encoder                  trap = what happens out of line  fuel = what runs of operators take
 //!
 //! The body is known to be valid, so that nothing here is checked and nothing fails; what cannot be is an assertion,
 //! and a panic becomes [`Error::Compile`]. No step takes time that grows with the height of the operand stack or the
@@ -25,14 +25,16 @@
 #[cfg(test)]
 mod access_tests;
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
 mod convert;
-mod decode;
+pub(super) mod decode;
 mod driver;
 mod float;
 mod frame;
+mod fuel;
 mod int;
 mod memory;
 mod operand;
@@ -59,6 +61,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
 use super::counters::CounterLayout;
+use super::fuel::Metering;
 use super::top::{Bounds, Signals};
 use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
@@ -82,9 +85,11 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    fuel: Metering,
     canonicalize_nans: bool,
     loops: LoopRecords,
     counts: Counts,
+    budgets: Budgets,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
     max_code: u32,
@@ -93,6 +98,13 @@ struct Options {
 /// Whether loops are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LoopRecords {
+    Off,
+    On,
+}
+
+/// Whether functions count what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Budgets {
     Off,
     On,
 }
@@ -149,6 +161,7 @@ struct Buffers {
     locals: Vec<Local>,
     control: Vec<Control>,
     detours: Vec<Detour>,
+    charges: Vec<budget::Charge>,
     table_depths: Vec<u32>,
     moves: Vec<call::Move>,
     trap_sites: Vec<TrapSite>,
@@ -199,9 +212,11 @@ impl BaselineCompiler {
                 bounds,
                 signals: if config.signals { Signals::On } else { Signals::Off },
                 interrupts: config.interrupts,
+                fuel: Metering::of(config),
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 counts: Counts::of(config),
+                budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
                 cpu,
                 max_code: MAX_CODE,
             },
@@ -339,6 +354,8 @@ pub(crate) struct Emit<'a> {
     open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
     /// Depths of a `br_table` that need code of their own.
     table_depths: Vec<u32>,
     moves: Vec<call::Move>,
@@ -366,6 +383,7 @@ impl<'a> Emit<'a> {
             mut locals,
             mut control,
             mut detours,
+            mut charges,
             mut table_depths,
             mut moves,
             mut trap_sites,
@@ -378,6 +396,7 @@ impl<'a> Emit<'a> {
         locals.clear();
         control.clear();
         detours.clear();
+        charges.clear();
         table_depths.clear();
         moves.clear();
         trap_sites.clear();
@@ -415,6 +434,7 @@ impl<'a> Emit<'a> {
             loops: None,
             open_loop: None,
             detours,
+            charges,
             table_depths,
             moves,
             trap_sites,
@@ -470,6 +490,7 @@ impl<'a> Emit<'a> {
             locals: self.locals,
             control: self.control,
             detours: self.detours,
+            charges: self.charges,
             table_depths: self.table_depths,
             moves: self.moves,
             trap_sites: self.trap_sites,

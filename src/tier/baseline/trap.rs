@@ -32,6 +32,11 @@ pub(crate) enum DetourKind {
         site: i32,
         back: u32,
     },
+    /// The budget is spent, at a loop or at the entry; goes on at this offset.
+    BudgetSpent {
+        site: u32,
+        back: u32,
+    },
 }
 
 impl Emit<'_> {
@@ -117,6 +122,7 @@ impl Emit<'_> {
                     self.asm.jmp_back(back);
                 }
                 DetourKind::OtherTarget { site, back } => self.other_target(site, back),
+                DetourKind::BudgetSpent { site, back } => self.budget_spent(site, back),
             }
         }
         self.detours = detours;

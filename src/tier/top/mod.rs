@@ -23,6 +23,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::Counts;
 use super::compiled::{CompiledCode, Resume};
+use super::fuel::Metering;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
@@ -78,6 +79,15 @@ struct Options {
     interrupts: bool,
     /// Whether functions count how they run: those of the baseline tier.
     counts: Counts,
+    fuel: Metering,
+    budgets: Budgets,
+}
+
+/// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Budgets {
+    Off,
+    On,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -156,7 +166,9 @@ impl TopCompiler {
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, counts };
+        let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
+        let fuel = Metering::of(config);
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -4,14 +4,16 @@
 //! Each operator is translated by the file of its group; a group's `translate` answers whether the
 //! operator is one of its own.
 //!
-//!     state = operand stack and frames    env = instance, traps, helpers
+//!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
 mod env;
+mod fuel;
 mod loops;
 mod memory;
 mod numeric;
@@ -39,6 +41,7 @@ use crate::module::Module;
 use crate::tier::Counts;
 use crate::tier::compiled::Resume;
 use crate::tier::counters::CounterLayout;
+use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
@@ -121,6 +124,9 @@ pub(super) fn translate(
         }
     }
     t.open_body(type_index.0);
+    t.begin_body_fuel();
+    t.offset = range.start as u64;
+    t.charge_entry();
     t.count_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
@@ -141,6 +147,7 @@ pub(super) fn translate(
         middle.finish();
     }
     t.buf.reader = operators.into_allocations();
+    t.close_charge();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -179,6 +186,10 @@ struct Translator<'a> {
     indirect_index: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Whether the next operator that counts begins a run of those that take fuel together.
+    run_due: bool,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -210,6 +221,8 @@ impl<'a> Translator<'a> {
             work: 0,
             counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
             indirect_index: 0,
+            run_due: false,
+            charges: Vec::new(),
         }
     }
 }
@@ -245,6 +258,13 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 impl Translator<'_> {
     fn operator(&mut self, op: &Operator<'_>) {
         self.number_indirect_call(op);
+        if self.options.fuel == Metering::On {
+            let opcode = self.module.bytes()[self.offset as usize];
+            if self.reach == Reach::Live {
+                self.fuel_before(opcode);
+            }
+            self.fuel_behind(opcode);
+        }
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }

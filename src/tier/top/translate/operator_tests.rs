@@ -20,7 +20,8 @@ use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
 use crate::tier::Counts;
-use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
+use crate::tier::fuel::Metering;
+use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -328,7 +329,14 @@ fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
     choices
         .iter()
-        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, counts: Counts::Off })
+        .map(|&(bounds, signals)| Options {
+            bounds,
+            signals,
+            interrupts: true,
+            fuel: Metering::Off,
+            budgets: Budgets::Off,
+            counts: Counts::Off,
+        })
         .collect()
 }
 
