@@ -13,7 +13,7 @@ use crate::module::{ConstExpr, ConstOp, ElementItems, ElementMode, ElementSegmen
 use crate::types::{FuncIndex, IndexType, TableIndex, TypeIndex, ValType};
 
 /// Whether bodies have operators that write to tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TableWrites {
     /// None has, all of them were looked at.
     None,

@@ -14,10 +14,10 @@ use wasmparser::{
 };
 
 use crate::error::Result;
-use crate::module::body::{self, AnalysisScratch};
+use crate::module::body::{self, AnalysisScratch, BodyFlags};
 use crate::module::decode::value_features;
 use crate::module::fixed::TableWrites;
-use crate::module::{Features, Module, encoding, unsupported};
+use crate::module::{Features, IndirectSites, Module, encoding, unsupported};
 use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
 
@@ -50,47 +50,56 @@ pub struct Scratch {
 
 /// Validates one body and returns the features that it uses.
 pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
-    let used = check(bodies, module, func, scratch);
-    used.map(split).map(|(used, _)| used).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+    check(bodies, module, func, scratch)
+        .map(|verdict| verdict.features)
+        .map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
 }
 
-/// What operators that write to tables are noted as, among the features of bodies. It is none, and stays in this stage.
-pub(super) const WRITES_TABLES: Features = Features(1 << 63);
-
-/// The features proper, and whether tables are written to.
-fn split(used: Features) -> (Features, TableWrites) {
-    let features = Features(used.0 & !WRITES_TABLES.0);
-    (features, if features == used { TableWrites::None } else { TableWrites::Possible })
+/// What validation finds out about valid bodies.
+pub struct Validated {
+    /// The features that the module uses, sections and bodies together.
+    pub features: Features,
+    /// For [`Module::indirect_sites`].
+    pub(super) indirect_sites: IndirectSites,
+    /// For [`Module::fixed_tables`].
+    pub(super) table_writes: TableWrites,
 }
 
-/// Validates all bodies on up to `threads` threads, the calling one included, and returns the features that
-/// the module uses, sections and bodies together.
-pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
-    survey(bodies, module, threads).map(|(features, _)| features)
-}
-
-/// As [`validate_all`]; also says what the bodies do to tables.
-pub(super) fn survey(bodies: &Bodies, module: &Module, threads: usize) -> Result<(Features, TableWrites)> {
+/// Validates all bodies on up to `threads` threads, the calling one included.
+pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
     let bytes: usize = module.bodies.iter().map(|body| body.len()).sum();
     let threads = threads.min(bytes / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1);
-    validate_on(bodies, module, threads).map(split)
+    validate_on(bodies, module, threads)
 }
 
-/// The first invalid body so far, and the features of the others.
+/// The first invalid body so far, and what the others use.
 struct Outcome {
     error: Option<(usize, wasmparser::Error)>,
     used: Features,
+    /// Functions with indirect calls, and how many.
+    indirect: Vec<(DefinedFunc, u32)>,
+    table_writes: TableWrites,
 }
 
-fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+/// What is known of a valid body.
+struct Verdict {
+    features: Features,
+    indirect_calls: u32,
+    table_writes: TableWrites,
+}
+
+fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
     let next = AtomicUsize::new(0);
     // Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it
     // have been taken by somebody, who finishes them: the final value is the lowest of all.
     let invalid = AtomicUsize::new(usize::MAX);
-    let outcome = Mutex::new(Outcome { error: None, used: module.features });
+    let table_writes = TableWrites::None;
+    let outcome = Mutex::new(Outcome { error: None, used: module.features, indirect: Vec::new(), table_writes });
     let work = || {
         let mut scratch = Scratch::default();
         let mut used = Features::default();
+        let mut indirect = Vec::new();
+        let mut table_writes = TableWrites::None;
         loop {
             // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
@@ -99,8 +108,15 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
                 break;
             }
             for index in start..end {
-                match check(bodies, module, DefinedFunc(index as u32), &mut scratch) {
-                    Ok(features) => used = used | features,
+                let func = DefinedFunc(index as u32);
+                match check(bodies, module, func, &mut scratch) {
+                    Ok(verdict) => {
+                        used = used | verdict.features;
+                        table_writes = table_writes.max(verdict.table_writes);
+                        if verdict.indirect_calls != 0 {
+                            indirect.push((func, verdict.indirect_calls));
+                        }
+                    }
                     Err(error) => {
                         invalid.fetch_min(index, Ordering::Relaxed);
                         let mut outcome = outcome.lock().unwrap();
@@ -114,6 +130,8 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
         }
         let mut outcome = outcome.lock().unwrap();
         outcome.used = outcome.used | used;
+        outcome.indirect.append(&mut indirect);
+        outcome.table_writes = outcome.table_writes.max(table_writes);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -124,7 +142,11 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
     });
     let outcome = outcome.into_inner().unwrap();
     match outcome.error {
-        None => Ok(outcome.used),
+        None => Ok(Validated {
+            features: outcome.used,
+            indirect_sites: IndirectSites::new(outcome.indirect),
+            table_writes: outcome.table_writes,
+        }),
         Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
     }
 }
@@ -134,9 +156,10 @@ fn check(
     module: &Module,
     func: DefinedFunc,
     scratch: &mut Scratch,
-) -> Result<Features, wasmparser::Error> {
+) -> Result<Verdict, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
-        return check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch);
+        let features = check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch)?;
+        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
     };
     if cfg!(debug_assertions) {
         match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
@@ -144,7 +167,9 @@ fn check(
             Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
         }
     }
-    Ok(analysis.features)
+    let writes = analysis.flags.contains(BodyFlags::TABLE_WRITES);
+    let table_writes = if writes { TableWrites::Possible } else { TableWrites::None };
+    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls, table_writes })
 }
 
 /// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;
@@ -263,7 +288,7 @@ macro_rules! note {
     ($self:ident, $proposal:ident, $($rest:tt)*) => {};
 }
 
-/// Notes the features that the encoding of an operator's operands needs, and what writes to tables.
+/// Notes the features that the encoding of an operator's operands needs.
 macro_rules! encoding {
     ($self:ident, $visit:ident, memarg $($rest:tt)*) => {
         $self.uses(encoding::memory_argument($self.bytes))
@@ -272,21 +297,6 @@ macro_rules! encoding {
         if encoding::has_index($self.bytes, 1) {
             $self.uses(Features::REFERENCE_TYPES);
         }
-    };
-    ($self:ident, visit_table_set, $($rest:tt)*) => {
-        $self.uses(WRITES_TABLES)
-    };
-    ($self:ident, visit_table_init, $($rest:tt)*) => {
-        $self.uses(WRITES_TABLES)
-    };
-    ($self:ident, visit_table_copy, $($rest:tt)*) => {
-        $self.uses(WRITES_TABLES)
-    };
-    ($self:ident, visit_table_grow, $($rest:tt)*) => {
-        $self.uses(WRITES_TABLES)
-    };
-    ($self:ident, visit_table_fill, $($rest:tt)*) => {
-        $self.uses(WRITES_TABLES)
     };
     ($self:ident, visit_memory_size, $($rest:tt)*) => {
         $self.memory_index()

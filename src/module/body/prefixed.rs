@@ -7,7 +7,6 @@ use super::env::{self, Code, EXTERN, FUNC, I32};
 use super::leb;
 use super::tables::{self, Vector};
 use super::walk::Walk;
-use crate::module::validate::WRITES_TABLES;
 use crate::module::{Features, Module};
 use crate::types::{FuncIndex, TableType};
 
@@ -127,7 +126,7 @@ impl Walk {
         }
         // table.init, table.copy, table.grow, table.fill
         if matches!(number, 0x0c | 0x0e | 0x0f | 0x11) {
-            self.uses(WRITES_TABLES);
+            self.flag(BodyFlags::TABLE_WRITES);
         }
         let word = match number {
             // memory.init
@@ -216,7 +215,7 @@ impl Walk {
             }
             // table.set
             0x26 => {
-                self.uses(WRITES_TABLES);
+                self.flag(BodyFlags::TABLE_WRITES);
                 let table = table(module, index(bytes, &mut at)?)?;
                 self.calls();
                 self.pop_all(word, [table.key(), env::code(table.element)])?

@@ -21,6 +21,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::Counts;
 use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
@@ -211,6 +212,7 @@ fn module() -> Module {
         escaping: Vec::new(),
         custom_sections: Vec::new(),
         features: Features::ALL,
+        indirect_sites: Default::default(),
         names: Names::default(),
         table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
@@ -337,6 +339,7 @@ fn all_options() -> Vec<Options> {
             interrupts: true,
             fuel: Metering::Off,
             budgets: Budgets::Off,
+            counts: Counts::Off,
         })
         .collect()
 }
