@@ -32,7 +32,7 @@ use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
-use crate::tier::compiled::{CallSite, CompiledCode, Relocation, RelocationTarget, TrapSite};
+use crate::tier::compiled::{CallKind, CallSite, CompiledCode, Relocation, RelocationTarget, TrapSite};
 use crate::trap::TrapCode;
 use crate::types::DefinedFunc;
 
@@ -128,7 +128,13 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
 }
 
 fn call_site(return_offset: u32, wasm_offset: u32) -> CallSite {
-    CallSite { return_offset, wasm_offset, reference_map: CallSite::NONE, handler: CallSite::NONE }
+    CallSite {
+        return_offset,
+        wasm_offset,
+        reference_map: CallSite::NONE,
+        handler: CallSite::NONE,
+        kind: CallKind::Nested,
+    }
 }
 
 /// Finds the wasm offsets of machine code offsets that mostly ascend.

@@ -8,6 +8,7 @@
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -17,6 +18,9 @@ mod memory;
 mod numeric;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod operator_tests;
+pub(in crate::tier::top) mod osr;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod osr_tests;
 mod reference;
 mod relaxed;
 mod state;
@@ -32,6 +36,8 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::compiled::Resume;
+use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
 
@@ -48,6 +54,11 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a Options,
     pub(super) func: DefinedFunc,
     pub(super) linkage: CallLinkage,
+    /// The loop at which the function is entered, if not at its start.
+    pub(super) resume: Option<Resume<'a>>,
+    /// How the function has run, if that is known.
+    #[expect(dead_code, reason = "inlining reads it")]
+    pub(super) profile: Option<&'a FunctionProfile>,
 }
 
 /// What is known about a translated body besides its instructions.
@@ -82,19 +93,34 @@ pub(super) fn translate(
     let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
     let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
     let first = if result_pointer.is_some() { 3 } else { 2 };
+    let mut middle = job.resume.map(|resume| {
+        let homes = t.b.block_params(entry)[first];
+        osr::Entry::new(&mut t, resume, homes)
+    });
     for (position, &ty) in ty.params().iter().enumerate() {
-        let value = t.b.block_params(entry)[first + position];
-        t.declare_local(ty, value);
+        match &mut middle {
+            Some(middle) => middle.declare_locals(&mut t, ty, 1),
+            None => {
+                let value = t.b.block_params(entry)[first + position];
+                t.declare_local(ty, value);
+            }
+        }
     }
     for local in body.get_locals_reader()? {
         let (count, ty) = local?;
         let ty = val_type(ty);
+        if let Some(middle) = &mut middle {
+            middle.declare_locals(&mut t, ty, count);
+            continue;
+        }
         let zero = t.zero(ty);
         for _ in 0..count {
             t.declare_local(ty, zero);
         }
     }
     t.open_body(type_index.0);
+    t.offset = range.start as u64;
+    t.charge_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -102,9 +128,19 @@ pub(super) fn translate(
         t.offset = offset as u64;
         let operator = operators.read()?;
         t.b.set_srcloc(SourceLoc::new(offset as u32));
+        if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
+            middle.meet_loop(&mut t, &operators);
+        }
         t.operator(&operator);
+        if let (Some(again), Some(middle)) = (t.again, &middle) {
+            operators = middle.begin_again(&mut t, again);
+        }
+    }
+    if let Some(middle) = middle {
+        middle.finish();
     }
     t.buf.reader = operators.into_allocations();
+    t.close_charge();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -126,6 +162,8 @@ struct Translator<'a> {
     /// Where the results of callees go that do not travel in registers.
     result_slot: Option<StackSlot>,
     reach: Reach,
+    /// The loop that is read again next.
+    again: Option<osr::Again>,
     /// As in [`Summary`].
     calls: bool,
     /// As in [`Summary`].
@@ -137,6 +175,8 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -159,12 +199,14 @@ impl<'a> Translator<'a> {
             result_pointer,
             result_slot: None,
             reach: Reach::Live,
+            again: None,
             calls: false,
             tail_stack: 0,
             func: module.func_index(job.func),
             offset: 0,
             calls_seen: 0,
             work: 0,
+            charges: Vec::new(),
         }
     }
 }
