@@ -20,7 +20,7 @@ use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, Module, SharedBytes, WireBytes, copied, encoding, text,
+    Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, copied, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -51,7 +51,9 @@ pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> R
 
 fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
     let Decoded { mut module, bodies } = decoded;
-    module.features = validate::validate_all(&bodies, &module, threads)?;
+    let validated = validate::validate_all(&bodies, &module, threads)?;
+    module.features = validated.features;
+    module.indirect_sites = validated.indirect_sites;
     Ok(module)
 }
 
@@ -112,6 +114,7 @@ impl Builder {
             escaping: Vec::new(),
             custom_sections: Vec::new(),
             features: Features::default(),
+            indirect_sites: IndirectSites::default(),
             names: Names::default(),
             environment: Environment::default(),
         };
