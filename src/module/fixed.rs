@@ -93,7 +93,7 @@ fn fixed(module: &Module, table: TableIndex) -> Option<FixedTable> {
 
 /// The value of a constant expression that is a single constant.
 fn constant(expr: &ConstExpr, index: IndexType) -> Option<u64> {
-    match (&*expr.0, index) {
+    match (expr.ops(), index) {
         (&[ConstOp::I32(value)], IndexType::I32) => Some(u64::from(value as u32)),
         (&[ConstOp::I64(value)], IndexType::I64) => Some(value as u64),
         _ => None,
@@ -106,7 +106,7 @@ fn collect(segment: &ElementSegment, start: u64, elements: &mut HashMap<u64, Fun
         ElementItems::Functions(items) => elements.extend((start..).zip(items.iter().copied())),
         ElementItems::Expressions(items) => {
             for (index, item) in (start..).zip(items) {
-                match *item.0 {
+                match *item.ops() {
                     [ConstOp::RefFunc(func)] => elements.insert(index, func),
                     [ConstOp::RefNull(_)] => elements.remove(&index),
                     // What a global holds, is not known here.
