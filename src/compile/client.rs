@@ -11,6 +11,7 @@ use super::compilation::Compilation;
 use super::events::NO_WORKER;
 use super::osr::OsrUnit;
 use super::pool::{self, Lane, Outcome, Pending};
+use super::tiering::Speed;
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -74,11 +75,12 @@ impl Context {
 /// The compilers behind the pool.
 pub(super) struct Client {
     compilers: Arc<Compilers>,
+    top_speed: Arc<Speed>,
 }
 
 impl Client {
-    pub(super) fn new(compilers: Arc<Compilers>) -> Client {
-        Client { compilers }
+    pub(super) fn new(compilers: Arc<Compilers>, top_speed: Arc<Speed>) -> Client {
+        Client { compilers, top_speed }
     }
 }
 
@@ -153,6 +155,9 @@ impl pool::Client for Client {
         }
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
+                if tier == Tier::Top {
+                    self.top_speed.note(compilation.module().body(func).len(), ready.compile_ns());
+                }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);
                 Outcome::Compiled

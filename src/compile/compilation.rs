@@ -54,6 +54,13 @@ pub(super) struct Ready {
     effort: Effort,
 }
 
+impl Ready {
+    /// How long it took to compile.
+    pub(super) fn compile_ns(&self) -> u64 {
+        self.effort.duration_ns
+    }
+}
+
 /// When, how long and by whom a function was compiled.
 #[derive(Clone, Copy)]
 struct Effort {

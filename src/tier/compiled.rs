@@ -49,6 +49,9 @@ pub struct Loops {
     pub types: Vec<ValType>,
 }
 
+/// In place of an index of [`Loops::sites`]: a function's entry, or a loop that is not recorded.
+pub const NO_LOOP: u32 = u32::MAX;
+
 /// A loop header, where every operand is at home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoopSite {

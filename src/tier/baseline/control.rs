@@ -105,9 +105,10 @@ impl<'a> Emit<'a> {
         self.materialise_from(self.entries.len() - params);
         self.prepare_loop_record();
         self.enter_loop(self.control.len());
-        self.record_loop();
+        let site = self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
+        self.charge_loop(site);
     }
 
     /// Pops a condition and compares it with zero.
@@ -205,6 +206,7 @@ impl<'a> Emit<'a> {
             ControlKind::Loop(header) => {
                 self.leave_loop(depth);
                 self.close_loop_record(header);
+                self.close_charge();
             }
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
@@ -268,6 +270,7 @@ impl<'a> Emit<'a> {
     }
 
     fn end_function(&mut self) {
+        self.close_charge();
         let returns = self.control[0].end;
         if self.reachable {
             self.pass_operands(self.destination(0));

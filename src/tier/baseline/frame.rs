@@ -24,7 +24,7 @@ use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::{CallKind, CallSite, LoopSite, Loops, TailCalls};
+use crate::tier::compiled::{CallKind, CallSite, LoopSite, Loops, NO_LOOP, TailCalls};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -122,10 +122,10 @@ impl<'a> Emit<'a> {
         }
     }
 
-    /// Records the loop whose header is at the cursor.
-    pub(crate) fn record_loop(&mut self) {
+    /// Records the loop whose header is at the cursor; its index.
+    pub(crate) fn record_loop(&mut self) -> u32 {
         if !self.records_loop() {
-            return;
+            return NO_LOOP;
         }
         let site = (self.asm.offset(), self.wasm_offset());
         debug_assert!(self.entries.iter().all(|entry| matches!(entry.kind, Kind::Home | Kind::Const)));
@@ -140,8 +140,10 @@ impl<'a> Emit<'a> {
         let start = record.types.len() as u32;
         record.types.extend(self.entries.iter().map(|entry| entry.ty));
         let end = record.types.len() as u32;
-        self.open_loop = Some(record.sites.len() as u32);
+        let index = record.sites.len() as u32;
+        self.open_loop = Some(index);
         record.sites.push(LoopSite { offset: site.0, wasm_offset: site.1, operands: start..end, outer });
+        index
     }
 
     /// At the end of the loop with this header.
@@ -182,6 +184,7 @@ impl<'a> Emit<'a> {
         self.take_params(ty);
         self.zero_locals(ty.params().len() as u32);
         self.load_memory_base();
+        self.charge_entry();
     }
 
     fn read_locals(&mut self, ty: &FuncType) {

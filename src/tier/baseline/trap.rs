@@ -15,16 +15,21 @@ use crate::trap::TrapCode;
 /// Code behind the function, which something in it jumps to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Detour {
-    from: Label,
-    wasm_offset: u32,
-    kind: DetourKind,
+    pub(crate) from: Label,
+    pub(crate) wasm_offset: u32,
+    pub(crate) kind: DetourKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum DetourKind {
+pub(crate) enum DetourKind {
     Trap(TrapCode),
     /// The poll of a loop found the limit poisoned; goes on at this offset.
     Attend {
+        back: u32,
+    },
+    /// The budget is spent, at a loop or at the entry; goes on at this offset.
+    BudgetSpent {
+        site: u32,
         back: u32,
     },
 }
@@ -111,6 +116,7 @@ impl Emit<'_> {
                     self.asm.pop(Gpr::RDI);
                     self.asm.jmp_back(back);
                 }
+                DetourKind::BudgetSpent { site, back } => self.budget_spent(site, back),
             }
         }
         self.detours = detours;

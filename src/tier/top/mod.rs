@@ -75,6 +75,14 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    budgets: Budgets,
+}
+
+/// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Budgets {
+    Off,
+    On,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -152,7 +160,9 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let options = Options { bounds, signals, interrupts: config.interrupts };
+        let counts = optimisation == Optimisation::None && config.tiers_up();
+        let budgets = if counts { Budgets::On } else { Budgets::Off };
+        let options = Options { bounds, signals, interrupts: config.interrupts, budgets };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -171,6 +171,7 @@ impl<'a> Translator<'a> {
         let end = self.again.take().and_then(|again| again.end);
         self.buf.frames.push(Frame { kind: FrameKind::Loop { header }, ty, outer_height: height, height, end });
         self.enter_loop(header, entry);
+        self.charge_loop();
     }
 
     fn if_(&mut self, ty: BlockType) {

@@ -123,6 +123,7 @@ impl Translator<'_> {
     /// Notes that the innermost loop ends; its header is sealed.
     pub(super) fn leave_loop(&mut self) {
         let ended = self.buf.loops.pop().expect("loops are balanced");
+        self.close_charge();
         self.compare_next(&ended);
         let body = self.offset - ended.start;
         let each = body.saturating_add(self.work);

@@ -8,6 +8,7 @@
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -118,6 +119,8 @@ pub(super) fn translate(
         }
     }
     t.open_body(type_index.0);
+    t.offset = range.start as u64;
+    t.charge_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -137,6 +140,7 @@ pub(super) fn translate(
         middle.finish();
     }
     t.buf.reader = operators.into_allocations();
+    t.close_charge();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -171,6 +175,8 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -200,6 +206,7 @@ impl<'a> Translator<'a> {
             offset: 0,
             calls_seen: 0,
             work: 0,
+            charges: Vec::new(),
         }
     }
 }
