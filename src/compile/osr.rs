@@ -218,13 +218,13 @@ impl Compilation {
     pub fn ask_osr(self: &Arc<Compilation>, asked: Asked<'_>) -> Answer {
         let Asked { func, loops, site } = asked;
         let word = self.look(func);
-        if word.is_denied() {
+        if word.is_denied() || word.is_refused(Tier::Top) {
             return Answer::Never;
         }
         // A body's tail calls leave the baseline's frame behind. If what they call comes back to this loop, it must be
         // in the top tier, or frames would pile up.
         if loops.tail_calls == TailCalls::Some && word.reached() != Some(Tier::Top) {
-            return if word.is_refused(Tier::Top) { Answer::Never } else { Answer::Later };
+            return Answer::Later;
         }
         let depth = loops.outwards(site).count();
         if depth.saturating_mul(self.module().body(func).len()) > MOST_BYTES {

@@ -81,6 +81,11 @@ impl Frame {
         Mem::base(Gpr::RBP, self.result_pointer.expect("the results go through a pointer"))
     }
 
+    /// Whether the results go through a pointer.
+    pub(crate) fn has_result_pointer(&self) -> bool {
+        self.result_pointer.is_some()
+    }
+
     pub(crate) fn save(&mut self, reg: Gpr) {
         self.saved[usize::from(self.saved_count)] = reg.0;
         self.saved_count += 1;

@@ -37,6 +37,7 @@ mod frame;
 mod int;
 mod memory;
 mod operand;
+mod osr;
 mod pins;
 mod select;
 mod simd;
@@ -61,7 +62,7 @@ use super::Tier;
 use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
 use super::top::{Bounds, Signals};
 use crate::abi::vmctx::VmLayout;
-use crate::config::{Config, Tiers};
+use crate::config::{Config, Osr, Tiers};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
@@ -84,6 +85,8 @@ struct Options {
     canonicalize_nans: bool,
     loops: LoopRecords,
     budgets: Budgets,
+    /// Whether running loops may be left for other code.
+    osr: Osr,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
     max_code: u32,
@@ -209,6 +212,7 @@ impl BaselineCompiler {
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
+                osr: config.tiering.osr,
                 cpu,
                 max_code: MAX_CODE,
             },
