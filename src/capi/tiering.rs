@@ -362,7 +362,7 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
         top_compilations: 0,
         priority: 0,
     };
-    let Some(FunctionState { word, code_size, compile_ns, was_run }) = state else { return record };
+    let Some(FunctionState { word, code_size, compile_ns, osr: _, was_run }) = state else { return record };
     let flags = [
         (word.is_queued(Tier::Baseline), UPDRAFT_FUNC_BASELINE_QUEUED),
         (word.is_queued(Tier::Top), UPDRAFT_FUNC_TOP_QUEUED),
