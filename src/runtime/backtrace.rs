@@ -99,7 +99,8 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     };
     // SAFETY: the caller's contract.
     let Some(found) = (unsafe { map::find(lookup) }) else { return };
-    let (CodeKind::Function(func) | CodeKind::Osr { func, .. }, Some(module)) = (found.function.kind, found.module) else {
+    let (CodeKind::Function(func) | CodeKind::Osr { func, .. }, Some(module)) = (found.function.kind, found.module)
+    else {
         return;
     };
     let Some(defined) = module.defined_func(func) else { return };

@@ -24,7 +24,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use super::compiled::{CompiledCode, Resume};
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
-use crate::config::Config;
+use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
@@ -76,6 +76,8 @@ struct Options {
     /// Whether loops poll for interrupts.
     interrupts: bool,
     budgets: Budgets,
+    /// Whether running loops may be left for other code.
+    osr: Osr,
 }
 
 /// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
@@ -162,7 +164,8 @@ impl TopCompiler {
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let counts = optimisation == Optimisation::None && config.tiers_up();
         let budgets = if counts { Budgets::On } else { Budgets::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, budgets };
+        let osr = if counts { config.tiering.osr } else { Osr::Off };
+        let options = Options { bounds, signals, interrupts: config.interrupts, budgets, osr };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
@@ -214,15 +217,18 @@ impl TopCompiler {
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
-            self.finish(
-                scratch,
-                Unit {
-                    check,
-                    extra_stack: summary.tail_stack,
-                    imported_functions: module.import_counts().functions as u32,
-                    wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
-                },
-            )
+            let unit = Unit {
+                check,
+                extra_stack: summary.tail_stack,
+                imported_functions: module.import_counts().functions as u32,
+                wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+            };
+            let mut code = self.finish(scratch, unit)?;
+            if let Some(loops) = &summary.loops {
+                translate::mark_calls(&mut code.call_sites, loops);
+            }
+            code.loops = summary.loops;
+            Ok(code)
         })
     }
 

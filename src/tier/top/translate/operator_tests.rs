@@ -17,6 +17,7 @@ use wasmparser::{MemArg, MemArgTarget, Operator, Ordering, V128};
 use super::state::Buffers;
 use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
+use crate::config::Osr;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
@@ -326,7 +327,7 @@ fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
     choices
         .iter()
-        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, budgets: Budgets::Off })
+        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, budgets: Budgets::Off, osr: Osr::Off })
         .collect()
 }
 
