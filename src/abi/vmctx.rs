@@ -51,6 +51,9 @@ pub struct VmStore {
     /// An address whose 4 bytes loops may read, for nothing; null asks WebAssembly for attention. Written wherever
     /// the stack limit is, for loops that poll by a fault (`abi/poll.rs`).
     pub poll: AtomicUsize,
+    /// Fuel that is left; negative = a run of operators wanted more. Taken by code of engines with fuel
+    /// (`Config::fuel`).
+    pub fuel: i64,
 }
 
 /// One entry from the host into WebAssembly. Lives on the stack of the entering Rust function.
@@ -129,6 +132,8 @@ pub struct VmInstance {
     pub instance: *mut u8,
     /// Where the rest lies; the module's. For the runtime only.
     pub layout: *const VmLayout,
+    /// What the baseline tier counts in (`abi/profile.rs`); null where it does not.
+    pub profile: *mut u8,
     /// What the baseline tier counts down, an `i32` per function that the module defines; null where nothing is counted.
     /// The module's (`runtime/tiering.rs`).
     pub budgets: *mut i32,
@@ -189,6 +194,8 @@ offsets! {
     VMCTX_UNWIND = VmHeader.unwind;
     /// vmctx of an instance -> engine-wide type numbers.
     VMCTX_TYPE_IDS = VmInstance.type_ids;
+    /// vmctx of an instance -> counters of the profile.
+    VMCTX_PROFILE = VmInstance.profile;
     /// vmctx of an instance -> budgets.
     VMCTX_BUDGETS = VmInstance.budgets;
     /// store -> stack limit.
@@ -199,6 +206,8 @@ offsets! {
     STORE_EXIT_FP = VmStore.exit_fp;
     /// store -> what loops read.
     STORE_POLL = VmStore.poll;
+    /// store -> fuel that is left.
+    STORE_FUEL = VmStore.fuel;
     /// memory -> base.
     MEMORY_BASE = VmMemory.base;
     /// memory -> length in bytes.

@@ -23,6 +23,7 @@ pub mod osr;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;
+pub mod profile;
 mod publisher;
 mod queue;
 pub mod state;

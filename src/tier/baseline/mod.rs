@@ -7,7 +7,7 @@
 //!
 //!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
 //!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
-//!     x64 = the encoder                  trap = what happens out of line
+//!     x64 = the encoder                  trap = what happens out of line  fuel = what runs of operators take
 //!
 //! The body is known to be valid, so that nothing here is checked and nothing fails; what cannot be is an assertion,
 //! and a panic becomes [`Error::Compile`]. No step takes time that grows with the height of the operand stack or the
@@ -30,15 +30,17 @@ mod bulk;
 mod call;
 mod control;
 mod convert;
-mod decode;
+pub(super) mod decode;
 mod driver;
 mod float;
 mod frame;
+mod fuel;
 mod int;
 mod memory;
 mod operand;
 mod osr;
 mod pins;
+mod profile;
 mod select;
 mod simd;
 mod simd_arith;
@@ -58,9 +60,11 @@ mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Tier;
 use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
+use super::counters::CounterLayout;
+use super::fuel::Metering;
 use super::top::{Bounds, Signals};
+use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Osr, Tiers};
 use crate::error::{Error, Result};
@@ -71,7 +75,7 @@ use control::Control;
 use frame::Frame;
 use stack::Entry;
 use trap::Detour;
-use x64::asm::Asm;
+use x64::asm::{Asm, Label};
 use x64::regs::Set;
 use x64::sse::Encoding;
 
@@ -82,8 +86,10 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    fuel: Metering,
     canonicalize_nans: bool,
     loops: LoopRecords,
+    counts: Counts,
     budgets: Budgets,
     /// Whether running loops may be left for other code.
     osr: Osr,
@@ -209,8 +215,10 @@ impl BaselineCompiler {
                 bounds,
                 signals: if config.signals { Signals::On } else { Signals::Off },
                 interrupts: config.interrupts,
+                fuel: Metering::of(config),
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
+                counts: Counts::of(config),
                 budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
                 osr: config.tiering.osr,
                 cpu,
@@ -339,6 +347,12 @@ pub(crate) struct Emit<'a> {
     /// How many `loop` operators have been met, and the pins of the one that is open.
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
+    /// Where the function counts how it runs, if it does.
+    counters: Option<CounterLayout>,
+    /// How many `call_indirect` and `return_call_indirect` have been met.
+    indirect_index: u32,
+    /// Calls of the routine that notes what is not the first target of a site.
+    target_routine: Label,
     loops: Option<Box<Loops>>,
     /// The innermost open loop that is recorded.
     open_loop: Option<u32>,
@@ -418,6 +432,9 @@ impl<'a> Emit<'a> {
             guarded_memory0: false,
             loop_index: 0,
             loop_pins: None,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            indirect_index: 0,
+            target_routine: Label::default(),
             loops: None,
             open_loop: None,
             detours,

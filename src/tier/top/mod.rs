@@ -21,7 +21,9 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::Counts;
 use super::compiled::{CompiledCode, Resume};
+use super::fuel::Metering;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Osr};
@@ -75,6 +77,9 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    /// Whether functions count how they run: those of the baseline tier.
+    counts: Counts,
+    fuel: Metering,
     budgets: Budgets,
     /// Whether running loops may be left for other code.
     osr: Osr,
@@ -162,10 +167,11 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let counts = optimisation == Optimisation::None && config.tiers_up();
-        let budgets = if counts { Budgets::On } else { Budgets::Off };
-        let osr = if counts { config.tiering.osr } else { Osr::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, budgets, osr };
+        let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
+        let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
+        let osr = if counts == Counts::On { config.tiering.osr } else { Osr::Off };
+        let fuel = Metering::of(config);
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -4,7 +4,7 @@
 //! Each operator is translated by the file of its group; a group's `translate` answers whether the
 //! operator is one of its own.
 //!
-//!     state = operand stack and frames    env = instance, traps, helpers
+//!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
@@ -13,6 +13,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fuel;
 mod leave;
 mod loops;
 mod memory;
@@ -22,6 +23,7 @@ mod operator_tests;
 pub(in crate::tier::top) mod osr;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod osr_tests;
+mod profile;
 mod reference;
 mod relaxed;
 mod state;
@@ -37,7 +39,10 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::Counts;
 use crate::tier::compiled::{Loops, Resume};
+use crate::tier::counters::CounterLayout;
+use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, ValType};
 use state::Reach;
@@ -125,8 +130,10 @@ pub(super) fn translate(
         t.note_locals(count);
     }
     t.open_body(type_index.0);
+    t.begin_body_fuel();
     t.offset = range.start as u64;
     t.charge_entry();
+    t.count_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -183,8 +190,14 @@ struct Translator<'a> {
     offset: u64,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
+    /// Where the function counts how it runs, if it does.
+    counters: Option<CounterLayout>,
+    /// How many `call_indirect` and `return_call_indirect` have been met.
+    indirect_index: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Whether the next operator that counts begins a run of those that take fuel together.
+    run_due: bool,
     /// Of the function and of its open loops: what an entry and an iteration cost.
     charges: Vec<budget::Charge>,
     /// Of the portable baseline tier: its loops.
@@ -218,6 +231,9 @@ impl<'a> Translator<'a> {
             offset: 0,
             calls_seen: 0,
             work: 0,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            indirect_index: 0,
+            run_due: false,
             charges: Vec::new(),
             records: leave::Records::default(),
         }
@@ -254,6 +270,14 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 impl Translator<'_> {
     fn operator(&mut self, op: &Operator<'_>) {
+        self.number_indirect_call(op);
+        if self.options.fuel == Metering::On {
+            let opcode = self.module.bytes()[self.offset as usize];
+            if self.reach == Reach::Live {
+                self.fuel_before(opcode);
+            }
+            self.fuel_behind(opcode);
+        }
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }

@@ -20,6 +20,8 @@ use crate::abi::vmctx::VmLayout;
 use crate::config::Osr;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::Counts;
+use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
@@ -209,6 +211,7 @@ fn module() -> Module {
         escaping: Vec::new(),
         custom_sections: Vec::new(),
         features: Features::ALL,
+        indirect_sites: Default::default(),
         names: Names::default(),
         environment: Default::default(),
     }
@@ -327,7 +330,15 @@ fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
     choices
         .iter()
-        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, budgets: Budgets::Off, osr: Osr::Off })
+        .map(|&(bounds, signals)| Options {
+            bounds,
+            signals,
+            interrupts: true,
+            fuel: Metering::Off,
+            budgets: Budgets::Off,
+            counts: Counts::Off,
+            osr: Osr::Off,
+        })
         .collect()
 }
 
