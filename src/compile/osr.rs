@@ -51,14 +51,20 @@ const MOST_CLAIMED: usize = 2;
 const MOST_BYTES: usize = 1 << 20;
 
 /// What a thread asks for: the loop that it runs.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct Asked {
     /// The function.
     pub func: DefinedFunc,
     /// Of its code that runs.
-    pub loops: &'a Arc<Loops>,
+    pub loops: Arc<Loops>,
     /// Index of the loop.
     pub site: u32,
+}
+
+impl Asked {
+    /// Whether the function ends by tail calls, perhaps.
+    pub fn has_tail_calls(&self) -> bool {
+        self.loops.tail_calls == TailCalls::Some
+    }
 }
 
 /// What it gets.
@@ -215,17 +221,17 @@ impl Bodies {
 
 impl Compilation {
     /// The thread that runs a loop in the baseline tier asks what to do.
-    pub fn ask_osr(self: &Arc<Compilation>, asked: Asked<'_>) -> Answer {
-        let Asked { func, loops, site } = asked;
-        let word = self.look(func);
+    pub fn ask_osr(self: &Arc<Compilation>, asked: Asked) -> Answer {
+        let word = self.look(asked.func);
         if word.is_denied() || word.is_refused(Tier::Top) {
             return Answer::Never;
         }
         // A body's tail calls leave the baseline's frame behind. If what they call comes back to this loop, it must be
         // in the top tier, or frames would pile up.
-        if loops.tail_calls == TailCalls::Some && word.reached() != Some(Tier::Top) {
+        if asked.has_tail_calls() && word.reached() != Some(Tier::Top) {
             return Answer::Later;
         }
+        let Asked { func, loops, site } = asked;
         let depth = loops.outwards(site).count();
         if depth.saturating_mul(self.module().body(func).len()) > MOST_BYTES {
             return Answer::Never;
@@ -240,7 +246,7 @@ impl Compilation {
                 let epoch = table.epoch;
                 drop(table);
                 self.count_unit(1);
-                let (compilation, loops) = (self.clone(), loops.clone());
+                let compilation = self.clone();
                 Answer::Compile(OsrUnit { compilation, func, loops, site, epoch })
             }
         }

@@ -5,7 +5,7 @@
 //! on below the activation around, whose `exit_fp` the inner one saved.
 
 use crate::code::map;
-use crate::tier::compiled::{CallKind, CodeKind};
+use crate::tier::compiled::CodeKind;
 use crate::trap::Frame;
 use crate::types::Tier;
 
@@ -109,7 +109,7 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
         Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
         Pc::Returned => match found.call_site_returning_to(pc) {
             // The frame below goes on in this one's place.
-            Some(site) if site.kind == CallKind::Osr => return,
+            Some(site) if site.is_handover() => return,
             site => site.map(|site| site.wasm_offset),
         },
     };

@@ -8,7 +8,6 @@
 //! Not here: when a budget is spent (`tiering`), who compiles what (`compile/osr.rs`), how the code is entered
 //! (`tier/baseline/osr.rs`).
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::lazy::on_compile_stack;
@@ -17,7 +16,6 @@ use crate::code::map;
 use crate::compile::osr::{Answer, Asked, Entrance};
 use crate::config::{Osr, TierUp};
 use crate::engine::CompiledModule;
-use crate::tier::compiled::{Loops, NO_LOOP, TailCalls};
 use crate::types::DefinedFunc;
 
 /// Stack that must be left below the frame of the code: what its tail calls may pass on the stack, and its own frame's
@@ -50,11 +48,11 @@ const PATIENCE: u32 = 2;
 /// Decides for the loop that called the helper.
 pub(super) fn go_on(store: &StoreInner, module: &CompiledModule, trip: Trip) -> Going {
     let (compilation, tiering) = (module.compilation(), &module.engine().config().tiering);
-    if tiering.osr == Osr::Off || trip.site == NO_LOOP {
+    if tiering.osr == Osr::Off {
         return Going::Forever;
     }
-    let Some(loops) = running_loops(store, trip.site) else { return Going::Forever };
-    let asked = Asked { func: trip.func, loops: &loops, site: trip.site };
+    // At an entry, there is no loop.
+    let Some(asked) = asked(store, trip) else { return Going::Forever };
     let is_forced = match tiering.osr {
         Osr::On if trip.trips < PATIENCE => return Going::Here,
         Osr::Off | Osr::On => false,
@@ -62,7 +60,7 @@ pub(super) fn go_on(store: &StoreInner, module: &CompiledModule, trip: Trip) -> 
             if !compilation.count_asked(trip.func, trip.site).is_multiple_of(every.max(1)) {
                 return Going::Here;
             }
-            if loops.tail_calls == TailCalls::Some {
+            if asked.has_tail_calls() {
                 tier_up(module, trip.func);
             }
             true
@@ -105,12 +103,12 @@ fn tier_up(module: &CompiledModule, func: DefinedFunc) {
     });
 }
 
-/// The loops of the code that called the helper.
-fn running_loops(store: &StoreInner, site: u32) -> Option<Arc<Loops>> {
+/// The loop whose code called the helper.
+fn asked(store: &StoreInner, Trip { func, site, .. }: Trip) -> Option<Asked> {
     // SAFETY: the shim's frame, which is live, has a return address into code that runs.
     let found = unsafe { map::find(*(((*store.vm()).exit_fp + 8) as *const usize) - 1) }?;
     let loops = found.function.loops.as_ref()?;
-    ((site as usize) < loops.sites.len()).then(|| loops.clone())
+    ((site as usize) < loops.sites.len()).then(|| Asked { func, loops: loops.clone(), site })
 }
 
 /// Whether the stack below the running frame has room for the code.

@@ -155,6 +155,11 @@ pub enum CallKind {
 }
 
 impl CallSite {
+    /// Whether what is called goes on in place of the caller.
+    pub fn is_handover(&self) -> bool {
+        self.kind == CallKind::Osr
+    }
+
     /// No reference map, or no handler.
     pub const NONE: u32 = u32::MAX;
 }
