@@ -22,7 +22,7 @@ enum Work {
     /// Compile a function.
     Function { compilation: Arc<Compilation>, func: DefinedFunc, tier: Tier },
     /// Compile what goes on at a loop of a function.
-    Osr(OsrUnit),
+    Osr(Box<OsrUnit>),
     /// A step of a job that is not about one function, on behalf of a module. Dropped if nobody will run it.
     Task { module: u64, run: Box<dyn FnOnce() + Send> },
 }
@@ -36,7 +36,7 @@ impl Unit {
 
     /// A loop of a function, claimed.
     pub(super) fn osr(unit: OsrUnit) -> Unit {
-        Unit(Work::Osr(unit))
+        Unit(Work::Osr(Box::new(unit)))
     }
 
     /// A task.
