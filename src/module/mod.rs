@@ -5,6 +5,7 @@
 //! Not here: compilation (`compile`), instances (`runtime`).
 
 pub mod body;
+mod data;
 pub mod decode;
 mod encoding;
 pub(crate) mod leaf;
@@ -17,7 +18,7 @@ mod wire;
 
 use std::ops::Range;
 
-pub use wire::{SharedBytes, WireBytes};
+pub use wire::{SharedBytes, WireBytes, copied};
 
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
@@ -91,9 +92,36 @@ pub enum ExportItem {
     Global(GlobalIndex),
 }
 
-/// A validated constant expression, in postfix order.
+/// A validated constant expression.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConstExpr(pub Box<[ConstOp]>);
+pub struct ConstExpr(Ops);
+
+/// Modules have expressions by the hundred thousand, nearly all of them a single constant.
+#[derive(Clone, Debug, PartialEq)]
+enum Ops {
+    One(ConstOp),
+    Many(Box<[ConstOp]>),
+}
+
+impl ConstExpr {
+    /// A single operator.
+    pub fn of(op: ConstOp) -> ConstExpr {
+        ConstExpr(Ops::One(op))
+    }
+
+    /// Several operators, in postfix order.
+    fn of_many(ops: Vec<ConstOp>) -> ConstExpr {
+        ConstExpr(Ops::Many(ops.into()))
+    }
+
+    /// The operators, in postfix order.
+    pub fn ops(&self) -> &[ConstOp] {
+        match &self.0 {
+            Ops::One(op) => std::slice::from_ref(op),
+            Ops::Many(ops) => ops,
+        }
+    }
+}
 
 /// An operator of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
