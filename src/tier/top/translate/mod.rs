@@ -13,6 +13,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fixed;
 mod fuel;
 mod loops;
 mod memory;
