@@ -6,6 +6,7 @@
 //! Not here: validation of the bodies (`validate`), the text format (`text`).
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use wasmparser::{
     DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload,
@@ -15,6 +16,7 @@ use wasmparser::{
 use crate::error::{Error, Result};
 use crate::module::body::Environment;
 use crate::module::data::plain_segments;
+use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
 use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
@@ -54,6 +56,7 @@ fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
     let validated = validate::validate_all(&bodies, &module, threads)?;
     module.features = validated.features;
     module.indirect_sites = validated.indirect_sites;
+    module.table_writes = validated.table_writes;
     Ok(module)
 }
 
@@ -116,6 +119,8 @@ impl Builder {
             features: Features::default(),
             indirect_sites: IndirectSites::default(),
             names: Names::default(),
+            table_writes: TableWrites::Possible,
+            fixed_tables: OnceLock::new(),
             environment: Environment::default(),
         };
         Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }

@@ -8,6 +8,7 @@ pub mod body;
 mod data;
 pub mod decode;
 mod encoding;
+pub(crate) mod fixed;
 pub(crate) mod leaf;
 pub mod names;
 pub mod registry;
@@ -17,6 +18,7 @@ pub mod validate;
 mod wire;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use wire::{SharedBytes, WireBytes, copied};
 
@@ -55,6 +57,10 @@ pub struct Module {
     /// Known once the bodies are validated.
     pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
+    /// What bodies do to tables.
+    pub(crate) table_writes: fixed::TableWrites,
+    /// Made when somebody asks.
+    pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
 }
@@ -395,6 +401,11 @@ impl Module {
     /// Position among the escaping functions.
     pub fn escaping_position(&self, func: FuncIndex) -> Option<u32> {
         self.escaping.binary_search(&func).ok().map(|position| position as u32)
+    }
+
+    /// The tables whose elements never change.
+    pub(crate) fn fixed_tables(&self) -> &fixed::FixedTables {
+        self.fixed_tables.get_or_init(|| fixed::FixedTables::new(self))
     }
 
     /// The features that the module uses (those that its bytes need, not those that were allowed).

@@ -13,6 +13,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fixed;
 mod fuel;
 mod leave;
 mod loops;
@@ -133,7 +134,6 @@ pub(super) fn translate(
     t.begin_body_fuel();
     t.offset = range.start as u64;
     t.charge_entry();
-    t.count_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
