@@ -21,7 +21,7 @@ enum Work {
     /// Compile a function.
     Function { compilation: Arc<Compilation>, func: DefinedFunc, tier: Tier },
     /// A step of a job that is not about one function, on behalf of a module. Dropped if nobody will run it.
-    Task { module: u64, run: Box<dyn FnOnce() + Send> },
+    Task { module: u64, lane: Lane, run: Box<dyn FnOnce() + Send> },
 }
 
 impl Unit {
@@ -32,8 +32,8 @@ impl Unit {
     }
 
     /// A task.
-    pub(super) fn task(module: u64, run: impl FnOnce() + Send + 'static) -> Unit {
-        Unit(Work::Task { module, run: Box::new(run) })
+    pub(super) fn task(module: u64, lane: Lane, run: impl FnOnce() + Send + 'static) -> Unit {
+        Unit(Work::Task { module, lane, run: Box::new(run) })
     }
 }
 
@@ -84,13 +84,14 @@ impl pool::Client for Client {
         match &unit.0 {
             // The first code of a function is what somebody may wait for, whichever tier makes it.
             Work::Function { compilation, tier, .. } if *tier != compilation.lowest() => Lane::Top,
-            _ => Lane::Baseline,
+            Work::Function { .. } => Lane::Baseline,
+            Work::Task { lane, .. } => *lane,
         }
     }
 
     fn size(&self, unit: &Unit) -> u32 {
         match &unit.0 {
-            Work::Function { compilation, func, .. } => compilation.module().body(*func).len() as u32,
+            Work::Function { compilation, func, .. } => compilation.module().body_range(*func).len() as u32,
             Work::Task { .. } => 0,
         }
     }
@@ -129,7 +130,7 @@ impl pool::Client for Client {
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
                 if tier == Tier::Top {
-                    self.top_speed.note(compilation.module().body(func).len(), ready.compile_ns());
+                    self.top_speed.note(compilation.module().body_range(func).len(), ready.compile_ns());
                 }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);

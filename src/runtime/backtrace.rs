@@ -101,7 +101,7 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     let Some(found) = (unsafe { map::find(lookup) }) else { return };
     let (CodeKind::Function(func), Some(module)) = (found.function.kind, found.module) else { return };
     let Some(defined) = module.defined_func(func) else { return };
-    let body = module.body(defined);
+    let body = module.body_range(defined);
     let site = match kind {
         Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
         Pc::Returned => found.call_site_returning_to(pc).map(|site| site.wasm_offset),

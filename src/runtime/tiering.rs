@@ -189,7 +189,7 @@ fn spend(module: &CompiledModule, func: DefinedFunc, counters: *mut i32) {
     let compilation = module.compilation();
     let mut subject = Subject {
         func: func.0,
-        bytes: module.module().body(func).len(),
+        bytes: module.module().body_range(func).len(),
         module_bytes: budgets.module_bytes,
         trips: before / TRIP,
         word: compilation.look(func),

@@ -211,6 +211,7 @@ fn module() -> Module {
         features: Features::ALL,
         names: Names::default(),
         environment: Default::default(),
+        validity: Default::default(),
     }
 }
 
