@@ -59,7 +59,7 @@ fn ours(bytes: &[u8], features: Features, threads: usize) -> Result<Module, Erro
             Err(rejected) => Err(rejected.invalid().error()),
         };
     }
-    let Decoded { module, bodies } = decode(bytes.into(), features)?;
+    let Decoded { module, bodies } = decode(bytes.to_vec().into(), features)?;
     validate_all(&bodies, &module, threads.max(1))?;
     Ok(module)
 }
@@ -210,8 +210,9 @@ fn features_used_are_those_needed() {
     modules.extend(smiths(SMITHS));
     let (mut valid, mut uses) = (0, 0);
     for bytes in &modules {
-        let Ok(Decoded { module, bodies }) = decode(bytes.as_slice().into(), Features::ALL) else { continue };
-        let Ok(used) = validate_all(&bodies, &module, 1) else { continue };
+        let Ok(Decoded { module, bodies }) = decode(bytes.clone().into(), Features::ALL) else { continue };
+        let Ok(validated) = validate_all(&bodies, &module, 1) else { continue };
+        let used = validated.features;
         assert_eq!(ours(bytes, Features::ALL, 0).expect("valid as well").features(), used);
         valid += 1;
         let accepts = |features| Validator::new_with_features(flags(features)).validate_all(bytes).map(drop);

@@ -5,8 +5,10 @@
 //! Not here: compilation (`compile`), instances (`runtime`).
 
 pub mod body;
+mod data;
 pub mod decode;
 mod encoding;
+pub(crate) mod fixed;
 pub(crate) mod leaf;
 pub mod names;
 pub mod registry;
@@ -17,9 +19,10 @@ mod validity;
 mod wire;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use validity::{Chunk, Invalid, Rejected};
-pub use wire::{SharedBytes, WireBytes};
+pub use wire::{SharedBytes, WireBytes, copied};
 
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
@@ -53,7 +56,13 @@ pub struct Module {
     pub(crate) escaping: Vec<FuncIndex>,
     pub(crate) custom_sections: Vec<CustomSection>,
     pub(crate) features: Features,
+    /// Known once the bodies are validated.
+    pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
+    /// What bodies do to tables.
+    pub(crate) table_writes: fixed::TableWrites,
+    /// Made when somebody asks.
+    pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
     pub(crate) validity: validity::Validity,
@@ -92,9 +101,36 @@ pub enum ExportItem {
     Global(GlobalIndex),
 }
 
-/// A validated constant expression, in postfix order.
+/// A validated constant expression.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConstExpr(pub Box<[ConstOp]>);
+pub struct ConstExpr(Ops);
+
+/// Modules have expressions by the hundred thousand, nearly all of them a single constant.
+#[derive(Clone, Debug, PartialEq)]
+enum Ops {
+    One(ConstOp),
+    Many(Box<[ConstOp]>),
+}
+
+impl ConstExpr {
+    /// A single operator.
+    pub fn of(op: ConstOp) -> ConstExpr {
+        ConstExpr(Ops::One(op))
+    }
+
+    /// Several operators, in postfix order.
+    fn of_many(ops: Vec<ConstOp>) -> ConstExpr {
+        ConstExpr(Ops::Many(ops.into()))
+    }
+
+    /// The operators, in postfix order.
+    pub fn ops(&self) -> &[ConstOp] {
+        match &self.0 {
+            Ops::One(op) => std::slice::from_ref(op),
+            Ops::Many(ops) => ops,
+        }
+    }
+}
 
 /// An operator of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -238,6 +274,43 @@ impl std::ops::BitOr for Features {
     }
 }
 
+/// The numbers of the indirect calls of a module: in the order of the functions, and in a function in the order of
+/// the operators, those that cannot be reached included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndirectSites {
+    /// Functions that have any, and the number of the first. Sorted.
+    functions: Box<[(DefinedFunc, u32)]>,
+    count: u32,
+}
+
+impl IndirectSites {
+    /// Of these functions, with how many each has.
+    fn new(mut functions: Vec<(DefinedFunc, u32)>) -> IndirectSites {
+        functions.sort_unstable();
+        let mut count = 0;
+        for (_, calls) in &mut functions {
+            let first = count;
+            // An indirect call takes three bytes, and a module has less than 2^32.
+            count += *calls;
+            *calls = first;
+        }
+        IndirectSites { functions: functions.into(), count }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The numbers of those of a function.
+    pub fn of(&self, func: DefinedFunc) -> Range<u32> {
+        match self.functions.binary_search_by_key(&func, |(func, _)| *func) {
+            Ok(found) => self.functions[found].1..self.functions.get(found + 1).map_or(self.count, |next| next.1),
+            Err(_) => 0..0,
+        }
+    }
+}
+
 impl Module {
     /// The wasm bytes.
     pub fn bytes(&self) -> &[u8] {
@@ -340,10 +413,20 @@ impl Module {
         self.escaping.binary_search(&func).ok().map(|position| position as u32)
     }
 
+    /// The tables whose elements never change.
+    pub(crate) fn fixed_tables(&self) -> &fixed::FixedTables {
+        self.fixed_tables.get_or_init(|| fixed::FixedTables::new(self))
+    }
+
     /// The features that the module uses (those that its bytes need, not those that were allowed). Of bodies that are
     /// validated later, those that were found to be valid.
     pub fn features(&self) -> Features {
         self.features | self.deferred_features()
+    }
+
+    /// The numbers of the indirect calls. None if the bodies are validated later.
+    pub fn indirect_sites(&self) -> &IndirectSites {
+        &self.indirect_sites
     }
 
     /// Custom sections, in order.

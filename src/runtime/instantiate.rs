@@ -102,6 +102,7 @@ impl StoreInner {
     /// The object, with a block that machine code could run in but whose imports are still missing.
     fn make_object(&mut self, module: &CompiledModule) -> Result<u32> {
         let block = Block::new(module.layout())?;
+        let profile = module.compilation().profile().shard()?;
         let decoded = module.module();
         let object = InstanceObject {
             block,
@@ -128,6 +129,7 @@ impl StoreInner {
             (*vm).type_ids = module.type_ids().as_ptr();
             (*vm).instance = index as usize as *mut u8;
             (*vm).layout = module.layout();
+            (*vm).profile = profile;
             (*vm).budgets = module.budgets().map_or(std::ptr::null_mut(), Budgets::of_this_thread);
         }
         Ok(index)
@@ -406,8 +408,8 @@ impl StoreInner {
 impl InstanceObject {
     /// The value of a constant expression.
     fn evaluate(&self, expression: &ConstExpr) -> RawVal {
-        let mut stack: Vec<RawVal> = Vec::with_capacity(expression.0.len().min(8));
-        for op in &expression.0 {
+        let mut stack: Vec<RawVal> = Vec::with_capacity(expression.ops().len().min(8));
+        for op in expression.ops() {
             let mut value = RawVal::default();
             match *op {
                 ConstOp::I32(constant) => value.i32 = constant,
@@ -448,7 +450,7 @@ impl InstanceObject {
     /// The reference that a constant expression gives, in the 8-byte form of tables.
     fn evaluate_reference(&self, expression: &ConstExpr) -> u64 {
         let value = self.evaluate(expression);
-        let external = match expression.0.last() {
+        let external = match expression.ops().last() {
             Some(ConstOp::GlobalGet(global)) => {
                 self.module.module().globals()[global.index()].content == ValType::ExternRef
             }

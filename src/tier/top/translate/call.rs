@@ -100,6 +100,7 @@ impl Translator<'_> {
             self.note_call_of_itself();
         }
         let callee = if self.module.defined_func(func).is_some() {
+            self.count_call();
             Callee::Direct(self.declare_callee(func))
         } else {
             let import = self.layout.func_import(func);
@@ -114,6 +115,12 @@ impl Translator<'_> {
 
     fn call_indirect(&mut self, type_index: TypeIndex, table: TableIndex, call: Call) {
         let index = self.pop();
+        if call == Call::Nested
+            && let Some((targets, count)) = self.module.fixed_tables().targets(table, type_index)
+        {
+            let targets = targets.into_iter().take(count).flatten();
+            return self.call_one_of(targets, table, index, type_index, |t, func| t.call(func, Call::Nested));
+        }
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let funcref = self.b.ins().load(types::I64, element.flags, element.addr, 0);
         let callee = self.checked_funcref(funcref, type_index);
@@ -140,6 +147,7 @@ impl Translator<'_> {
         self.trap_if(other, TrapCode::IndirectCallTypeMismatch);
         let signature = self.type_signature(type_index);
         let slot = self.b.ins().load(types::I64, field, funcref, vmctx::FUNCREF_SLOT);
+        self.note_target(slot);
         let vmctx = self.b.ins().load(types::I64, field, funcref, vmctx::FUNCREF_VMCTX);
         let entry = self.b.ins().load(types::I64, MUTABLE, slot, 0);
         Callee::Indirect { entry, vmctx, signature }

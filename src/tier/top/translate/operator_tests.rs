@@ -5,6 +5,7 @@
 //! business of the specification's tests.
 
 use std::mem;
+use std::sync::OnceLock;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Signature, Type, UserFuncName, types};
@@ -18,7 +19,9 @@ use super::state::Buffers;
 use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
+use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::Counts;
 use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
@@ -209,7 +212,10 @@ fn module() -> Module {
         escaping: Vec::new(),
         custom_sections: Vec::new(),
         features: Features::ALL,
+        indirect_sites: Default::default(),
         names: Names::default(),
+        table_writes: TableWrites::Possible,
+        fixed_tables: OnceLock::new(),
         environment: Default::default(),
         validity: Default::default(),
     }
@@ -334,6 +340,7 @@ fn all_options() -> Vec<Options> {
             interrupts: true,
             fuel: Metering::Off,
             budgets: Budgets::Off,
+            counts: Counts::Off,
         })
         .collect()
 }
