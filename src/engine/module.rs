@@ -23,6 +23,7 @@ use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
+use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
 
@@ -336,13 +337,7 @@ impl CompiledModule {
 
     /// Initial contents of a memory that can be mapped, if they can.
     pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        let images = &self.0.images;
-        if images.get().is_none() {
-            // Made before the cell is claimed: a child of a fork must not meet it half-way. Of two threads
-            // that get here at once, one's images are dropped.
-            let _ = images.set(Images::new(self.engine(), &self.0.module));
-        }
-        images.get()?.of(memory)
+        get_or_make(&self.0.images, || Images::new(self.engine(), &self.0.module)).of(memory)
     }
 
     /// Compiles and publishes a function of a lazy module, once; its entry. On a compile stack.

@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 pub use validity::{Chunk, Invalid, Rejected};
 pub use wire::{SharedBytes, WireBytes, copied};
 
+use crate::sync::get_or_make;
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
     TableType, TypeIndex, ValType,
@@ -415,7 +416,7 @@ impl Module {
 
     /// The tables whose elements never change.
     pub(crate) fn fixed_tables(&self) -> &fixed::FixedTables {
-        self.fixed_tables.get_or_init(|| fixed::FixedTables::new(self))
+        get_or_make(&self.fixed_tables, || fixed::FixedTables::new(self))
     }
 
     /// The features that the module uses (those that its bytes need, not those that were allowed). Of bodies that are
