@@ -15,6 +15,7 @@ mod control;
 mod env;
 mod fixed;
 mod fuel;
+mod index;
 mod loops;
 mod memory;
 mod numeric;
