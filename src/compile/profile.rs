@@ -11,6 +11,7 @@
 //! Not here: the memory of the counters (`code::counters`), where each of them is (`tier::counters`).
 
 mod data;
+pub mod format;
 
 pub use data::{FunctionRecord, ProfileData, TARGETS, Top};
 
@@ -63,7 +64,7 @@ impl ModuleProfile {
         self.counted.as_ref().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
     }
 
-    /// Adds what is known from elsewhere to what was brought in before. It must be of this module.
+    /// Adds what is known from elsewhere to what was brought in before. It was read for this module.
     pub fn import(&self, data: &ProfileData) {
         let mut imported = self.imported.lock();
         let mut merged = imported.as_deref().cloned().unwrap_or_default();
@@ -88,6 +89,16 @@ impl ModuleProfile {
             (!record.is_empty()).then_some((func, record))
         });
         ProfileData { functions: functions.collect() }
+    }
+
+    /// All that is known of a function. `reached` is the tier of its code.
+    pub fn function(&self, code: &ModuleCode, func: DefinedFunc, reached: Option<Tier>) -> FunctionRecord {
+        let imported = self.imported.lock().clone();
+        let mut record = self.record(code, imported.as_deref(), func);
+        if reached == Some(Tier::Top) {
+            record.top = Top::Reached;
+        }
+        record
     }
 
     /// How often each function was called by code of the module, as far as `data` tells.
