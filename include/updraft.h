@@ -127,6 +127,21 @@
 #define UPDRAFT_FUNC_BASELINE_RUN 512
 
 /**
+ * There is code for loops of it, at which threads that run it in the baseline tier go on in the top tier.
+ */
+#define UPDRAFT_FUNC_LOOPS_TOP 1024
+
+/**
+ * Such code waits to be compiled, or is being compiled.
+ */
+#define UPDRAFT_FUNC_LOOPS_QUEUED 2048
+
+/**
+ * Such code was refused, for one of its loops at least.
+ */
+#define UPDRAFT_FUNC_LOOPS_REFUSED 4096
+
+/**
  * In `updraft_config_set_workers`: as many as the machine suggests.
  */
 #define UPDRAFT_WORKERS_AUTO 4294967295
@@ -590,7 +605,7 @@ typedef struct updraft_event_t {
    */
   uint32_t func;
   /**
-   * How many functions, or dropped events, it stands for.
+   * How many functions, or dropped events, it stands for; of a loop, where it is.
    */
   uint32_t count;
   /**
@@ -828,6 +843,14 @@ typedef struct updraft_module_stats_t {
    * Bytes that the module takes, machine code included, its instances not.
    */
   uint64_t memory_bytes;
+  /**
+   * Loops that have code of their own in the top tier.
+   */
+  uint64_t loops;
+  /**
+   * How often threads that ran a loop in the baseline tier went on there.
+   */
+  uint64_t loops_entered;
 } updraft_module_stats_t;
 
 /**
@@ -1668,6 +1691,13 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * else was missed can be asked for (`updraft_module_func_states`). Comes whatever the mask says.
  */
 #define UPDRAFT_EVENT_RESYNC 8
+
+/**
+ * Stream: code was compiled for threads that run a loop of a function (`func`) in the baseline tier, so that they go on
+ * in the top tier, or was refused (`status` says why, else 0): `code_size`, `began_ns`, `duration_ns`, `worker`; `count`
+ * is the offset of the loop's operator in the module. The function itself stays where it is.
+ */
+#define UPDRAFT_EVENT_LOOP_TIERED 9
 
 /**
  * Every kind, also those of later versions.

@@ -94,6 +94,10 @@ pub enum Osr {
     Off,
     /// It may.
     On,
+    /// It is, whenever its header was reached this many times (at least 1) in whatever calls, by code that is compiled
+    /// then, on the thread that runs the loop (a test mode). Functions stay in the baseline tier, but for those with tail
+    /// calls.
+    At(u32),
 }
 
 /// How functions and loops move to the top tier at run time.

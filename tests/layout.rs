@@ -53,7 +53,8 @@ fn struct_facts() -> Facts {
         }
         tiering::updraft_module_stats_t {
             struct_size, functions, baseline_functions, top_functions, baseline_refused, top_refused, outstanding_first,
-            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes
+            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes, loops,
+            loops_entered
         }
         workers::updraft_compile_stats_t {
             struct_size, first_queued, first_in_flight, first_added, first_compiled, first_failed, first_discarded, first_stolen,

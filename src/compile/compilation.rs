@@ -30,6 +30,7 @@ use std::sync::{Arc, Weak};
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
+use super::osr;
 use super::plan::Plan;
 use super::profile::ModuleProfile;
 use super::publisher::Publisher;
@@ -117,6 +118,7 @@ pub struct Compilation {
     /// Why something could not be published.
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
+    osr_bodies: osr::Bodies,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -161,6 +163,7 @@ impl Compilation {
             gave_up: AtomicU32::new(0),
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
+            osr_bodies: osr::Bodies::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
@@ -488,6 +491,11 @@ impl Compilation {
     /// Takes the reason why something could not be published, for the one who asked for it.
     pub(super) fn take_unpublished(&self) -> Option<Error> {
         self.unpublished.lock().take()
+    }
+
+    /// Code that goes on in the middle of functions.
+    pub(super) fn osr_bodies(&self) -> &osr::Bodies {
+        &self.osr_bodies
     }
 
     /// A unit begins to exist, or ends.

@@ -153,6 +153,11 @@ fn drawn(seed: Option<u64>, budget: i32, subject: Subject) -> i32 {
     1 + (hash % budget as u64) as i32
 }
 
+/// The budget of a function while something is under way for it.
+pub fn pending_budget(tiering: &Tiering, speed: &Speed, subject: Subject) -> i32 {
+    (full_budget(tiering, speed, subject) / WHILE_PENDING).max(1)
+}
+
 /// A budget was spent: what is to be done.
 pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     let word = subject.word;
@@ -160,8 +165,7 @@ pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     if over || subject.stopped == Stopped::Yes {
         return Decision { ask: None, budget: UNBOUNDED };
     }
-    let full = full_budget(tiering, speed, subject);
-    let pending = (full / WHILE_PENDING).max(1);
+    let pending = pending_budget(tiering, speed, subject);
     let priority = priority(subject.trips);
     if word.is_in_flight(Tier::Top) {
         return Decision { ask: None, budget: pending };

@@ -5,7 +5,7 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Strategy, Tiering, TieringPolicy, Tiers};
 use updraft::engine::{CompiledModule, Engine, Waited};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -127,7 +127,38 @@ pub const MODES: &[Mode] = &[
             config.tiers = Tiers::Both;
         },
     },
+    Mode {
+        name: "osr",
+        adjust: |config| {
+            osr(config, 1);
+            config.baseline = BaselineChoice::Native;
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "osr-signals-off",
+        adjust: |config| {
+            osr(config, 2);
+            config.baseline = BaselineChoice::Native;
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+            config.avx = false;
+        },
+    },
+    Mode {
+        name: "osr-portable",
+        adjust: |config| {
+            osr(config, 1);
+            config.baseline = BaselineChoice::Portable;
+        },
+    },
 ];
+
+/// Running loops go on in the top tier when their headers are reached this often.
+fn osr(config: &mut Config, every: u32) {
+    config.tiers = Tiers::Both;
+    config.tiering = Tiering { policy: TieringPolicy::Custom(1), osr: Osr::At(every), ..Tiering::default() };
+}
 
 /// The engine's own baseline compiler, and no other.
 fn baseline(config: &mut Config) {

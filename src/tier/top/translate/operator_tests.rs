@@ -18,6 +18,7 @@ use wasmparser::{MemArg, MemArgTarget, Operator, Ordering, V128};
 use super::state::Buffers;
 use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
+use crate::config::Osr;
 use crate::limits::MEMORY_GUARD;
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
@@ -340,6 +341,7 @@ fn all_options() -> Vec<Options> {
             fuel: Metering::Off,
             budgets: Budgets::Off,
             counts: Counts::Off,
+            osr: Osr::Off,
         })
         .collect()
 }
