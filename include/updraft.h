@@ -322,6 +322,18 @@ typedef uint32_t updraft_valtype_t;
 typedef uint32_t updraft_strategy_t;
 
 /**
+ * When the bodies of functions are validated. Everything else of a module always is before it exists, and no body is
+ * compiled that is not known to be valid.
+ *
+ * With DEFERRED and BACKGROUND, an invalid body is found after the module was made: by the call that is the first to need
+ * it, by a worker, or by `updraft_module_validate_rest`. The module has failed then. An `UPDRAFT_EVENT_FAILED` names the
+ * function, and is the last event of the module; its background work stops; it cannot be instantiated any more.
+ * Instances go on, but a call of a function that was not known to be valid by then traps with
+ * `UPDRAFT_TRAP_INVALID_MODULE`. Which invalid body is found first is a matter of chance.
+ */
+typedef uint32_t updraft_validation_t;
+
+/**
  * Which compilers are used.
  */
 typedef uint32_t updraft_tiers_t;
@@ -1343,6 +1355,12 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_TRAP_OUT_OF_FUEL 19
 
 /**
+ * The module was found to be invalid, and the function that was called was not known to be valid by then
+ * (`updraft_validation_t`). The error names the function that is invalid, and the offset.
+ */
+#define UPDRAFT_TRAP_INVALID_MODULE 20
+
+/**
  * It worked.
  */
 #define UPDRAFT_STATUS_OK 0
@@ -1606,6 +1624,21 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP 3
 
 /**
+ * Before the module exists. Of several invalid bodies, the error is about the one with the lowest index.
+ */
+#define UPDRAFT_VALIDATION_UPFRONT 0
+
+/**
+ * Each before it is compiled for the first time.
+ */
+#define UPDRAFT_VALIDATION_DEFERRED 1
+
+/**
+ * As DEFERRED, and all of them by the workers, from the creation of the module on.
+ */
+#define UPDRAFT_VALIDATION_BACKGROUND 2
+
+/**
  * The optimising one only.
  */
 #define UPDRAFT_TIERS_TOP 0
@@ -1656,7 +1689,8 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_BASELINE_FINISHED 1
 
 /**
- * State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+ * State, last of its module: the module cannot be used; `status` says why, and `func` which body is invalid if that was found
+ * after the module was made (`updraft_validation_t`). Takes back what was not delivered yet.
  */
 #define UPDRAFT_EVENT_FAILED 2
 
@@ -1875,7 +1909,8 @@ uint32_t updraft_error_offset(const struct updraft_error_t *err,
                               uint64_t *offset);
 
 /**
- * Writes to `func` the index of the function that the error is about (it could not be compiled, or it trapped)
+ * Writes to `func` the index of the function that the error is about (it could not be compiled, it trapped, or it is
+ * why the module is invalid, `UPDRAFT_TRAP_INVALID_MODULE`)
  * and returns 1; returns 0 and writes nothing if there is none (or for NULL). `func` may be NULL.
  *
  * Cannot fail. Any thread. Since 0.1.
@@ -2069,6 +2104,15 @@ updraft_status_t updraft_config_set_feature(struct updraft_config_t *config,
 updraft_status_t updraft_config_set_strategy(struct updraft_config_t *config,
                                              updraft_strategy_t strategy,
                                              struct updraft_error_t **error);
+
+/**
+ * When bodies are validated: an `UPDRAFT_VALIDATION_` number. Default: UPFRONT.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_validation(struct updraft_config_t *config,
+                                               updraft_validation_t validation,
+                                               struct updraft_error_t **error);
 
 /**
  * Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
@@ -2295,6 +2339,16 @@ updraft_status_t updraft_module_validate(const struct updraft_engine_t *engine,
                                          struct updraft_error_t **error);
 
 /**
+ * Validates the bodies of a module that are not known to be valid, on the calling thread; nothing if its bodies were
+ * validated before it existed (`updraft_validation_t`).
+ *
+ * Fails with INVALID and UNSUPPORTED (with the offset) if the module has failed, or does by this, with the error of the
+ * first body that was found to be invalid; SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_validate_rest(const struct updraft_module_t *module,
+                                              struct updraft_error_t **error);
+
+/**
  * Counts one more reference to a module, and writes the same pointer to `out`.
  *
  * Fails with MISUSE. Any thread. Since 0.1.
@@ -2366,7 +2420,8 @@ updraft_status_t updraft_module_id(const struct updraft_module_t *module,
                                    struct updraft_error_t **error);
 
 /**
- * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
+ * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`). Of bodies
+ * that are validated after the module was made, those count that were found to be valid so far.
  *
  * Fails with MISUSE. Any thread. Since 0.1.
  */
@@ -2678,6 +2733,15 @@ void updraft_module_options_delete(struct updraft_module_options_t *options);
 updraft_status_t updraft_module_options_set_strategy(const struct updraft_module_options_t *options,
                                                      updraft_strategy_t strategy,
                                                      struct updraft_error_t **error);
+
+/**
+ * When the module's bodies are validated: an `UPDRAFT_VALIDATION_` number.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_validation(const struct updraft_module_options_t *options,
+                                                       updraft_validation_t validation,
+                                                       struct updraft_error_t **error);
 
 /**
  * When the `count` functions at `funcs` are compiled, unlike the others of the module. A function that is named twice

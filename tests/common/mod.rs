@@ -5,7 +5,7 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Strategy, Tiering, TieringPolicy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Strategy, Tiering, TieringPolicy, Tiers, Validation};
 use updraft::engine::{CompiledModule, Engine, Waited};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -78,6 +78,7 @@ pub const MODES: &[Mode] = &[
             config.memory_mode = MemoryMode::Explicit;
             config.memory_moves = true;
             config.strategy = Strategy::Lazy;
+            config.validation = Validation::Deferred;
         },
     },
     Mode {
@@ -102,6 +103,7 @@ pub const MODES: &[Mode] = &[
             config.memory_mode = MemoryMode::Guarded;
             config.avx = false;
             config.strategy = Strategy::Lazy;
+            config.validation = Validation::Background;
         },
     },
     Mode {
