@@ -384,6 +384,10 @@ static void call_everything(void) {
     FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
     FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
     updraft_job_delete(NULL);
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering(NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
     FAILS(MISUSE, "module is NULL", updraft_module_profile(NULL, 1, &structs.func_profile, 1, sizeof structs.func_profile, &out.size, E));
     FAILS(MISUSE, "records is NULL", updraft_module_profile(module, 1, NULL, 1, sizeof structs.func_profile, &out.size, E));
     FAILS(MISUSE, "count is NULL", updraft_module_profile(module, 1, &structs.func_profile, 1, sizeof structs.func_profile, NULL, E));

@@ -663,6 +663,11 @@ typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t
 typedef uint32_t updraft_job_state_t;
 
 /**
+ * When functions move to the top tier by themselves.
+ */
+typedef uint32_t updraft_tiering_t;
+
+/**
  * How a function has run.
  */
 typedef struct updraft_func_profile_t {
@@ -1765,6 +1770,26 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_JOB_FAILED 2
 
 /**
+ * Never: nothing is counted.
+ */
+#define UPDRAFT_TIERING_OFF 0
+
+/**
+ * When the work that was done in the baseline tier tells that compiling pays.
+ */
+#define UPDRAFT_TIERING_DEFAULT 1
+
+/**
+ * Ten times as early.
+ */
+#define UPDRAFT_TIERING_AGGRESSIVE 2
+
+/**
+ * After as much work as the host says.
+ */
+#define UPDRAFT_TIERING_CUSTOM 3
+
+/**
  * They move to the top tier when they are hot here, too; the profile makes their code better then.
  */
 #define UPDRAFT_PROFILE_USE_WAIT 0
@@ -2853,6 +2878,52 @@ updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
  * Cannot fail. Any thread. Since 0.1.
  */
 void updraft_job_delete(struct updraft_job_t *job);
+
+/**
+ * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Of no effect unless the engine uses
+ * both tiers (`updraft_config_set_tiers`).
+ *
+ * `budget` counts for CUSTOM only: how many bytes of WebAssembly a function may run in the baseline tier, each iteration
+ * of a loop counted, before the top tier is asked for it; 1 to 2^31 - 1.
+ *
+ * What a function asked for shows in its state (`updraft_module_func_states`), and what became of it in events of the kind
+ * FUNCTION_TIERED or FUNCTION_REFUSED. A function that the host keeps from the top tier asks for nothing. Without workers
+ * what is asked for waits for `updraft_engine_run_jobs`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_tiering(struct updraft_config_t *config,
+                                            updraft_tiering_t policy,
+                                            uint32_t budget,
+                                            struct updraft_error_t **error);
+
+/**
+ * Whether the thread that runs a hot function compiles it, and waits (1), or whoever compiles in the background (0, the
+ * default). A test mode: what becomes of a program is the same every time.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_synchronous_tiering(struct updraft_config_t *config,
+                                                        uint32_t on,
+                                                        struct updraft_error_t **error);
+
+/**
+ * Whether a hot loop that is running may be continued by code of the top tier (1, the default), or stays in the baseline
+ * tier until its function is called again (0).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_osr(struct updraft_config_t *config,
+                                        uint32_t on,
+                                        struct updraft_error_t **error);
+
+/**
+ * Draws the budget of each function at random, from 1 to what the policy gives, by this seed; 0, the default: not. A test
+ * mode.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config,
+                                                 uint64_t seed,
+                                                 struct updraft_error_t **error);
 
 /**
  * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which

@@ -225,7 +225,8 @@ enum Site {
     Loop,
 }
 
-/// The counted operators of a function, those that cannot be reached included, with their offsets in the module.
+/// The counted operators of a function, those that cannot be reached included, with their offsets in the module. Of a
+/// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
     // Nothing has run, and been counted, that is not known to be valid.
     if !module.is_valid(func) {
@@ -233,12 +234,13 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
     }
     let range = module.body(func);
     let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
-    let mut operators = body.get_operators_reader().expect("validated");
+    let Ok(mut operators) = body.get_operators_reader() else { return };
     while !operators.eof() {
         let offset = operators.original_position() as u32;
-        match operators.read().expect("validated") {
+        let Ok(operator) = operators.read() else { return };
+        match operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                if let Some(callee) = module.defined_func(FuncIndex(function_index)) {
+                if let Some(callee) = defined(module, function_index) {
                     each(offset, Site::Call(callee));
                 }
             }
@@ -253,13 +255,16 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
 
 /// Whether a function has this type.
 fn has_type(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
-    *module.func_type(module.func_index(func)) == module.types()[ty.index()]
+    module.types().get(ty.index()) == Some(module.func_type(module.func_index(func)))
 }
 
 /// The function that the direct call at this offset calls.
 fn called_at(module: &Module, wasm_offset: u32) -> Option<DefinedFunc> {
     let mut reader = BinaryReader::new(module.bytes().get(wasm_offset as usize + 1..)?, 0);
-    module
-        .defined_func(FuncIndex(reader.read_var_u32().ok()?))
-        .filter(|func| func.index() < module.defined_func_count())
+    defined(module, reader.read_var_u32().ok()?)
+}
+
+/// The function of this index, if the module defines it.
+fn defined(module: &Module, index: u32) -> Option<DefinedFunc> {
+    module.defined_func(FuncIndex(index)).filter(|func| func.index() < module.defined_func_count())
 }
