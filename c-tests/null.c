@@ -60,6 +60,8 @@ static struct {
     updraft_raw_t raw;
     updraft_event_t event;
     updraft_func_state_t func_state;
+    updraft_func_profile_t func_profile;
+    updraft_profile_site_t profile_site;
     updraft_module_stats_t module_stats;
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
@@ -251,6 +253,7 @@ static void call_everything(void) {
     updraft_config_delete(NULL);
     FAILS(MISUSE, "config is NULL", updraft_config_set_feature(NULL, 1, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_validation(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_tiers(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_baseline(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_memory_mode(NULL, 1, E));
@@ -284,6 +287,7 @@ static void call_everything(void) {
     FAILS(MISUSE, "out is NULL", updraft_module_new(engine, bytes, 1, NULL, E));
     FAILS(MISUSE, "engine is NULL", updraft_module_validate(NULL, bytes, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_validate(engine, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_validate_rest(NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_clone(NULL, &out.module, E));
     FAILS(MISUSE, "out is NULL", updraft_module_clone(module, NULL, E));
     updraft_module_delete(NULL);
@@ -358,6 +362,7 @@ static void call_everything(void) {
     FAILS(MISUSE, "out is NULL", updraft_module_options_clone(options, NULL, E));
     updraft_module_options_delete(NULL);
     FAILS(MISUSE, "options is NULL", updraft_module_options_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_validation(NULL, 1, E));
     FAILS(MISUSE, "options is NULL", updraft_module_options_set_func_strategy(NULL, funcs, 1, 1, E));
     FAILS(MISUSE, "funcs is NULL", updraft_module_options_set_func_strategy(options, NULL, 1, 1, E));
     FAILS(MISUSE, "engine is NULL", updraft_module_new_with_options(NULL, bytes, 1, options, &out.module, E));
@@ -379,6 +384,21 @@ static void call_everything(void) {
     FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
     FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
     updraft_job_delete(NULL);
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering(NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_profile(NULL, 1, &structs.func_profile, 1, sizeof structs.func_profile, &out.size, E));
+    FAILS(MISUSE, "records is NULL", updraft_module_profile(module, 1, NULL, 1, sizeof structs.func_profile, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_module_profile(module, 1, &structs.func_profile, 1, sizeof structs.func_profile, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_profile_sites(NULL, 1, 1, &structs.profile_site, 1, sizeof structs.profile_site, &out.size, E));
+    FAILS(MISUSE, "sites is NULL", updraft_module_profile_sites(module, 1, 1, NULL, 1, sizeof structs.profile_site, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_module_profile_sites(module, 1, 1, &structs.profile_site, 1, sizeof structs.profile_site, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_profile(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_profile(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));

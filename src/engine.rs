@@ -28,6 +28,7 @@ use crate::tier::top::Bounds;
 use crate::types::FuncType;
 
 pub use crate::compile::compilation::Cancel;
+pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;
@@ -36,6 +37,7 @@ pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
+pub use profile::Eagerness;
 pub use steer::FunctionState;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.

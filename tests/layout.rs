@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use updraft::capi::{
-    config, engine, error, events, job, module, module_items, status, store, tiering, types, value, version, wasi,
-    workers,
+    config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value, version,
+    wasi, workers,
 };
 
 /// What is compared: the C expression and Rust's number.
@@ -45,13 +45,16 @@ fn struct_facts() -> Facts {
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }
         module_items::updraft_import_t { struct_size, module, module_len, name, name_len, kind, reserved }
+        profile::updraft_func_profile_t { size, func, flags, sites, calls }
+        profile::updraft_profile_site_t { size, kind, module_offset, target_count, count, targets, target_counts }
         store::updraft_store_limits_t { struct_size, memory_bytes, table_elements, instances, memories, tables }
         tiering::updraft_func_state_t {
             size, func, tier, target_tier, flags, code_size, compile_ns, calls, top_compilations, priority
         }
         tiering::updraft_module_stats_t {
             struct_size, functions, baseline_functions, top_functions, baseline_refused, top_refused, outstanding_first,
-            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes
+            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes, loops,
+            loops_entered
         }
         workers::updraft_compile_stats_t {
             struct_size, first_queued, first_in_flight, first_added, first_compiled, first_failed, first_discarded, first_stolen,
@@ -94,6 +97,7 @@ fn number_facts() -> Facts {
         ("UPDRAFT_EVENT_RESYNC", events::UPDRAFT_EVENT_RESYNC),
         ("UPDRAFT_TRAP_EXIT", error::UPDRAFT_TRAP_EXIT),
         ("UPDRAFT_TRAP_OUT_OF_FUEL", error::UPDRAFT_TRAP_OUT_OF_FUEL),
+        ("UPDRAFT_TRAP_INVALID_MODULE", error::UPDRAFT_TRAP_INVALID_MODULE),
         ("UPDRAFT_VAL_FUNCREF", value::UPDRAFT_VAL_FUNCREF),
         ("UPDRAFT_KIND_EXTERNREF", value::UPDRAFT_KIND_EXTERNREF),
         ("UPDRAFT_LIMITS_SHARED", types::UPDRAFT_LIMITS_SHARED),

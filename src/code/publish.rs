@@ -247,6 +247,30 @@ impl ModuleCode {
         Ok(())
     }
 
+    /// Places code that goes on in a function at a loop, and says where it is entered: valid while this value lives, or
+    /// until [`ModuleCode::clear`]. Whoever hands that to another thread does so in order (a lock): that is what makes
+    /// its record visible there.
+    pub fn publish_osr(&self, func: DefinedFunc, wasm_offset: u32, code: CompiledCode) -> Result<usize> {
+        let pass = fork::enter();
+        let resolve = |target: RelocationTarget, _: &[usize]| match target {
+            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
+            RelocationTarget::Function(func) if func.index() < self.slots.count() && self.is_published(func) => {
+                Ok(self.entry(func))
+            }
+            RelocationTarget::Function(func) | RelocationTarget::Slot(func) => {
+                Err(bug(func, "is called but has no code"))
+            }
+        };
+        let kind = CodeKind::Osr { func: self.module.func_index(func), wasm_offset };
+        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code }];
+        let placed = Placed::new(&self.space, &pass, Some(Arc::clone(&self.module)), &mut units, resolve)?;
+        let entry = placed.entries[0];
+        let mut state = self.state.lock();
+        state.code_size += placed.range.len();
+        state.batches.push(placed);
+        Ok(entry)
+    }
+
     /// Leaves out what is not better than what there is.
     fn leave_out(&self, batch: &mut Vec<NewCode>) {
         let state = self.state.lock();
@@ -367,6 +391,7 @@ impl Unit {
             frame_size: code.frame_size,
             trap_sites: code.trap_sites.into(),
             call_sites: code.call_sites.into(),
+            loops: code.loops.map(Arc::from),
         }
     }
 }

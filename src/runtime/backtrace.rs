@@ -99,12 +99,19 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     };
     // SAFETY: the caller's contract.
     let Some(found) = (unsafe { map::find(lookup) }) else { return };
-    let (CodeKind::Function(func), Some(module)) = (found.function.kind, found.module) else { return };
+    let (CodeKind::Function(func) | CodeKind::Osr { func, .. }, Some(module)) = (found.function.kind, found.module)
+    else {
+        return;
+    };
     let Some(defined) = module.defined_func(func) else { return };
-    let body = module.body(defined);
+    let body = module.body_range(defined);
     let site = match kind {
         Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
-        Pc::Returned => found.call_site_returning_to(pc).map(|site| site.wasm_offset),
+        Pc::Returned => match found.call_site_returning_to(pc) {
+            // The frame below goes on in this one's place.
+            Some(site) if site.is_handover() => return,
+            site => site.map(|site| site.wasm_offset),
+        },
     };
     // In the stack check, before the first operator.
     let module_offset = site.unwrap_or(body.start as u32);

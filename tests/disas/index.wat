@@ -18,11 +18,10 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rdi, [rdi+0x50]
-;;     mov r8d, edx
-;;     movzx r8, byte ptr [rdi+r8]  ; trap: out of bounds memory access
-;;     mov r8d, r8d
-;;     mov eax, [rdi+r8*4+0x404]  ; trap: out of bounds memory access
+;;     mov rsi, [rdi+0x50]
+;;     mov edi, edx
+;;     movzx rdi, byte ptr [rsi+rdi]  ; trap: out of bounds memory access
+;;     mov eax, [rsi+rdi*4+0x404]  ; trap: out of bounds memory access
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret

@@ -56,7 +56,7 @@
 ;;     call rax
 ;;     ud2  ; trap: host function failed
 ;; C function of type 0:
-;;   frame 96, aligned to 1, starts 0x1000001000000
+;;   frame 96, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -180,7 +180,7 @@
 ;;     call rax
 ;;     ud2  ; trap: host function failed
 ;; C function of type 1:
-;;   frame 224, aligned to 1, starts 0x11000000001
+;;   frame 224, aligned to 32
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -27,7 +27,7 @@ use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
-use crate::config::Config;
+use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
@@ -82,6 +82,8 @@ struct Options {
     counts: Counts,
     fuel: Metering,
     budgets: Budgets,
+    /// Whether running loops may be left for other code.
+    osr: Osr,
 }
 
 /// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
@@ -174,8 +176,9 @@ impl TopCompiler {
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
         let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
+        let osr = if counts == Counts::On { config.tiering.osr } else { Osr::Off };
         let fuel = Metering::of(config);
-        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
@@ -227,16 +230,19 @@ impl TopCompiler {
             let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
-            self.finish(
-                scratch,
-                Unit {
-                    check,
-                    extra_stack: summary.tail_stack,
-                    imported_functions: module.import_counts().functions as u32,
-                    wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
-                    placement: Placement::ByLoops,
-                },
-            )
+            let unit = Unit {
+                check,
+                extra_stack: summary.tail_stack,
+                imported_functions: module.import_counts().functions as u32,
+                wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                placement: Placement::ByLoops,
+            };
+            let mut code = self.finish(scratch, unit)?;
+            if let Some(loops) = &summary.loops {
+                translate::mark_calls(&mut code.call_sites, loops);
+            }
+            code.loops = summary.loops;
+            Ok(code)
         })
     }
 

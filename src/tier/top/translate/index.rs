@@ -133,7 +133,7 @@ impl Translator<'_> {
                     Some(by) => exact(Some(of(left) << (by & 31))),
                     None => ANY,
                 },
-                Opcode::Ushr => of(left) >> constant(right).unwrap_or(0) % 32,
+                Opcode::Ushr => of(left) >> (constant(right).unwrap_or(0) % 32),
                 Opcode::Udiv => of(left) / constant(right).unwrap_or(1).max(1),
                 Opcode::Urem => of(left).min(constant(right).unwrap_or(0).wrapping_sub(1).min(ANY)),
                 _ => ANY,

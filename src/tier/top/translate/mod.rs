@@ -16,6 +16,7 @@ mod env;
 mod fixed;
 mod fuel;
 mod index;
+mod leave;
 mod loops;
 mod memory;
 mod numeric;
@@ -41,7 +42,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::Counts;
-use crate::tier::compiled::Resume;
+use crate::tier::compiled::{Loops, Resume};
 use crate::tier::counters::CounterLayout;
 use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
@@ -50,6 +51,7 @@ use state::Reach;
 
 pub(super) use call::signature;
 pub(super) use env::clif_trap;
+pub(super) use leave::mark_calls;
 pub(in crate::tier) use memory::{Check, Wrap, decide};
 pub(super) use state::Buffers;
 
@@ -69,12 +71,14 @@ pub(super) struct Job<'a> {
 }
 
 /// What is known about a translated body besides its instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Summary {
     /// Whether it calls or tail-calls functions, or helpers other than those that raise or attend to interrupts.
     pub(super) calls: bool,
     /// Bytes of stack arguments that its tail calls may need beyond its own, at most.
     pub(super) tail_stack: u32,
+    /// Where other code may go on.
+    pub(super) loops: Option<Box<Loops>>,
 }
 
 /// Translates a function's body into an empty `builder`, whose function has the signature already.
@@ -110,6 +114,7 @@ pub(super) fn translate(
             None => {
                 let value = t.b.block_params(entry)[first + position];
                 t.declare_local(ty, value);
+                t.note_locals(1);
             }
         }
     }
@@ -124,12 +129,12 @@ pub(super) fn translate(
         for _ in 0..count {
             t.declare_local(ty, zero);
         }
+        t.note_locals(count);
     }
     t.open_body(type_index.0);
     t.begin_body_fuel();
     t.offset = range.start as u64;
     t.charge_entry();
-    t.count_entry();
     let allocations = std::mem::take(&mut t.buf.reader);
     let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
     while !operators.eof() {
@@ -139,6 +144,9 @@ pub(super) fn translate(
         t.b.set_srcloc(SourceLoc::new(offset as u32));
         if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
             middle.meet_loop(&mut t, &operators);
+        }
+        if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
+            t.note_tail_call();
         }
         t.operator(&operator);
         if let (Some(again), Some(middle)) = (t.again, &middle) {
@@ -150,7 +158,8 @@ pub(super) fn translate(
     }
     t.buf.reader = operators.into_allocations();
     t.close_charge();
-    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
+    let loops = t.take_loops();
+    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops };
     finish(t.b);
     Ok(summary)
 }
@@ -192,6 +201,8 @@ struct Translator<'a> {
     run_due: bool,
     /// Of the function and of its open loops: what an entry and an iteration cost.
     charges: Vec<budget::Charge>,
+    /// Of the portable baseline tier: its loops.
+    records: leave::Records,
 }
 
 impl<'a> Translator<'a> {
@@ -225,6 +236,7 @@ impl<'a> Translator<'a> {
             indirect_index: 0,
             run_due: false,
             charges: Vec::new(),
+            records: leave::Records::default(),
         }
     }
 }
