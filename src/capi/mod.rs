@@ -39,6 +39,8 @@ pub mod module_items;
 // Compilation, watched and steered:
 pub mod events;
 pub mod job;
+pub mod policy;
+pub mod profile;
 pub mod tiering;
 pub mod workers;
 

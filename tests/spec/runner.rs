@@ -182,7 +182,8 @@ impl Runner<'_> {
         let known = CompiledModule::validate(self.engine, &bytes);
         match known.and_then(|()| CompiledModule::new(self.engine, &bytes)) {
             Ok(module) => {
-                if self.engine.config().tiers == Tiers::Both {
+                // Where functions do not move up by themselves.
+                if self.engine.config().tiers == Tiers::Both && !self.engine.config().tiers_up() {
                     tier_up_some(&module, bytes.len() as u64);
                 }
                 Ok(Ok(module))
