@@ -9,7 +9,7 @@
 //!
 //! Loops use up a chunk that each activation gets for nothing, and take the next one from the function's budget in
 //! their detour. So they touch their frame only, by one instruction, and threads do not meet. (Entries have no frame
-//! that lasts.) The entry pays for the whole body, each loop once, which makes up for the first chunk. The detour also
+//! that lasts.) The entry pays for the whole body, and more where there are loops, which makes up for the first chunk. The detour also
 //! polls for interrupts, so that the loop need not: a chunk is a fraction of a microsecond, and nobody else counts it.
 //!
 //! A cost is the bytes of WebAssembly that follow, of a loop without the loops within it, which pay for themselves; of
@@ -32,7 +32,10 @@ use crate::tier::compiled::NO_LOOP;
 
 /// Work that a loop does before it looks at the budget, at least, and how often it may run through the whole body.
 const CHUNK: i32 = 512;
-const BODIES: i32 = 8;
+const BODIES: i32 = 32;
+
+/// What an entry pays of a body with loops, in bodies: between one that skips them and the chunk that is free.
+const LOOPING: i32 = 4;
 
 /// Bytes of a body that are run as a rule.
 const WHOLE: usize = 1024;
@@ -99,9 +102,11 @@ impl Emit<'_> {
     /// Charges for an entry: all locals are where they live.
     pub(crate) fn charge_entry(&mut self) {
         let Some(chunk) = self.chunk() else { return };
+        let bodies = if self.frame.chunk_mem().is_some() { LOOPING } else { 1 };
+        let entry_cost = bodies * cost_of(self.code.len());
         self.asm.reserve(64);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-        self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), cost_of(self.code.len()));
+        self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), entry_cost);
         self.branch_if_spent(NO_LOOP, None);
         if let Some(rest) = self.frame.chunk_mem() {
             self.asm.store_imm(Width::W32, rest, chunk);
