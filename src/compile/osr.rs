@@ -270,6 +270,17 @@ impl Compilation {
         Bodies::counts_of(self.osr_bodies().0.lock().functions.values().flatten())
     }
 
+    /// The loops that were continued in the top tier at least once: by function and number among its recorded loops.
+    pub fn osr_entered(&self) -> Vec<(DefinedFunc, u32)> {
+        let table = self.osr_bodies().0.lock();
+        let entered = |(func, bodies): (&u32, &Vec<Body>)| {
+            let func = DefinedFunc(*func);
+            let entered = bodies.iter().filter(|body| body.entered != 0).map(move |body| (func, body.site));
+            entered.collect::<Vec<_>>()
+        };
+        table.functions.iter().flat_map(entered).collect()
+    }
+
     /// Numbers of a function.
     pub fn osr_counts_of(&self, func: DefinedFunc) -> OsrCounts {
         Bodies::counts_of(self.osr_bodies().0.lock().functions.get(&func.0).into_iter().flatten())
