@@ -119,6 +119,19 @@ impl Default for Tiering {
     }
 }
 
+/// When the bodies of functions are validated. Sections always are before the module exists, and no body is compiled
+/// that is not known to be valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// Before the module exists.
+    #[default]
+    Upfront,
+    /// Each before it is compiled for the first time.
+    Deferred,
+    /// As `Deferred`, and all in the background, from the creation of the module on.
+    Background,
+}
+
 /// Bounds of what a lazy call compiles besides the function that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LazyBatch {
@@ -158,6 +171,8 @@ pub struct Config {
     pub features: Features,
     /// When functions are compiled, unless a module asks for something else.
     pub strategy: Strategy,
+    /// When bodies are validated, unless a module asks for something else.
+    pub validation: Validation,
     /// Whether a lazy call has what it may call next compiled as well, in parallel, and how much of it.
     pub lazy_batch: Option<LazyBatch>,
     /// Which compilers are used.
@@ -216,6 +231,7 @@ impl Default for Config {
         Config {
             features: Features::ALL,
             strategy: Strategy::Eager,
+            validation: Validation::Upfront,
             lazy_batch: None,
             tiers: Tiers::Top,
             baseline: BaselineChoice::Auto,

@@ -32,7 +32,8 @@ impl Counted for updraft_subscription_t {
 pub type updraft_event_kind_t = u32;
 /// State: every function has what the module's strategy asks for at first.
 pub const UPDRAFT_EVENT_BASELINE_FINISHED: updraft_event_kind_t = 1;
-/// State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+/// State, last of its module: the module cannot be used; `status` says why, and `func` which body is invalid if that was found
+/// after the module was made (`updraft_validation_t`). Takes back what was not delivered yet.
 pub const UPDRAFT_EVENT_FAILED: updraft_event_kind_t = 2;
 /// State, last of its module: its background work was cancelled.
 pub const UPDRAFT_EVENT_CANCELLED: updraft_event_kind_t = 3;

@@ -24,7 +24,7 @@ enum Work {
     /// Compile what goes on at a loop of a function.
     Osr(Box<OsrUnit>),
     /// A step of a job that is not about one function, on behalf of a module. Dropped if nobody will run it.
-    Task { module: u64, run: Box<dyn FnOnce() + Send> },
+    Task { module: u64, lane: Lane, run: Box<dyn FnOnce() + Send> },
 }
 
 impl Unit {
@@ -40,8 +40,8 @@ impl Unit {
     }
 
     /// A task.
-    pub(super) fn task(module: u64, run: impl FnOnce() + Send + 'static) -> Unit {
-        Unit(Work::Task { module, run: Box::new(run) })
+    pub(super) fn task(module: u64, lane: Lane, run: impl FnOnce() + Send + 'static) -> Unit {
+        Unit(Work::Task { module, lane, run: Box::new(run) })
     }
 }
 
@@ -107,14 +107,15 @@ impl pool::Client for Client {
         match &unit.0 {
             // The first code of a function is what somebody may wait for, whichever tier makes it.
             Work::Function { compilation, tier, .. } if *tier != compilation.lowest() => Lane::Top,
+            Work::Function { .. } => Lane::Baseline,
             Work::Osr(_) => Lane::Top,
-            _ => Lane::Baseline,
+            Work::Task { lane, .. } => *lane,
         }
     }
 
     fn size(&self, unit: &Unit) -> u32 {
         match &unit.0 {
-            Work::Function { compilation, func, .. } => compilation.module().body(*func).len() as u32,
+            Work::Function { compilation, func, .. } => compilation.module().body_range(*func).len() as u32,
             Work::Osr(unit) => unit.size() as u32,
             Work::Task { .. } => 0,
         }
@@ -156,7 +157,7 @@ impl pool::Client for Client {
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
                 if tier == Tier::Top {
-                    self.top_speed.note(compilation.module().body(func).len(), ready.compile_ns());
+                    self.top_speed.note(compilation.module().body_range(func).len(), ready.compile_ns());
                 }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);

@@ -21,6 +21,7 @@
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
 mod publication;
+mod validity;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -112,7 +113,7 @@ pub struct Compilation {
     /// 0, or a [`Stopped`].
     stopped: AtomicU32,
     /// Why functions were refused.
-    failures: Lock<BTreeMap<(u32, Tier), Box<str>>>,
+    failures: Lock<BTreeMap<(u32, Tier), Error>>,
     /// 1: something that was required was given up, other than by a refusal.
     gave_up: AtomicU32,
     /// Why something could not be published.
@@ -307,11 +308,12 @@ impl Compilation {
         // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
         let whole = self.whole.load(Ordering::Relaxed) != 0;
         let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
-        let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
+            self.ensure_valid(func, &mut scratch.validation)?;
+            let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
             compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage, profile.as_ref())
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
@@ -357,11 +359,7 @@ impl Compilation {
     }
 
     fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, effort: Effort) {
-        let reason = match error {
-            Error::Compile { reason, .. } => reason.clone(),
-            other => other.to_string().into(),
-        };
-        self.failures.lock().insert((func.0, tier), reason);
+        self.failures.lock().insert((func.0, tier), error.duplicate());
         self.count_compiled();
         self.account(self.states[func.index()].refuse(tier));
         self.events.post(Event {
@@ -471,21 +469,22 @@ impl Compilation {
 
     /// Why a function has no code of this tier.
     pub(super) fn failure(&self, func: DefinedFunc, tier: Tier) -> Error {
-        let reason = self.failures.lock().get(&(func.0, tier)).cloned();
-        let reason = reason.unwrap_or_else(|| "it is kept from this tier".into());
-        Error::Compile { func: self.module.func_index(func), reason }
+        let failure = self.failures.lock().get(&(func.0, tier)).map(Error::duplicate);
+        let denied =
+            || Error::Compile { func: self.module.func_index(func), reason: "it is kept from this tier".into() };
+        failure.unwrap_or_else(denied)
     }
 
-    /// The error of the first attempt, if anything failed: of the lowest function that could not be compiled,
-    /// else why something could not be published.
+    /// The error of the first attempt, if anything failed: that of the body that is not valid, else of the lowest
+    /// function that could not be compiled, else why something could not be published.
     pub(super) fn error(&self) -> Option<Error> {
+        if let Some(invalid) = self.module.invalid() {
+            return Some(invalid.error());
+        }
         let lowest = self.lowest();
         let failures = self.failures.lock();
-        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest);
-        match failed.map(|((func, _), reason)| (*func, reason.clone())) {
-            Some((func, reason)) => Some(Error::Compile { func: self.module.func_index(DefinedFunc(func)), reason }),
-            None => self.unpublished.lock().as_ref().map(Error::duplicate),
-        }
+        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest).map(|(_, error)| error.duplicate());
+        failed.or_else(|| self.unpublished.lock().as_ref().map(Error::duplicate))
     }
 
     /// Takes the reason why something could not be published, for the one who asked for it.

@@ -29,6 +29,7 @@ mod queue;
 pub mod state;
 pub mod tiering;
 pub mod trampoline;
+mod validation;
 mod wake;
 
 #[cfg(all(test, loom))]

@@ -104,7 +104,7 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
         return;
     };
     let Some(defined) = module.defined_func(func) else { return };
-    let body = module.body(defined);
+    let body = module.body_range(defined);
     let site = match kind {
         Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
         Pc::Returned => match found.call_site_returning_to(pc) {

@@ -185,7 +185,7 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
     let compilation = module.compilation();
     let mut subject = Subject {
         func: func.0,
-        bytes: module.module().body(func).len(),
+        bytes: module.module().body_range(func).len(),
         module_bytes: budgets.module_bytes,
         trips: before / TRIP,
         word: compilation.look(func),

@@ -218,6 +218,7 @@ fn module() -> Module {
         table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
+        validity: Default::default(),
     }
 }
 
