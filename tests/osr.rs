@@ -514,3 +514,95 @@ fn loops_stay_where_it_is_off() {
         assert_eq!(entered(&fixture.module), OsrCounts::default(), "{mode}");
     }
 }
+
+/// What a program takes of its fuel does not depend on where its loops run, nor where it runs out.
+#[test]
+fn fuel_is_the_same() {
+    let run = |config: Config, fuel: u64| {
+        let mut fixture = Fixture::with_config(Config { fuel: true, ..config }, TWO_LOOPS);
+        fixture.store.set_fuel(fuel).unwrap();
+        let outcome = fixture.call("f", &[Val::I32(30)]);
+        (format!("{:?} {:?}", outcome.as_ref().map_err(described), fixture.store.fuel()), entered(&fixture.module))
+    };
+    for fuel in [100_000, 200, 150, 77, 10, 1] {
+        let [expected, top] = references().map(|config| run(config, fuel).0);
+        assert_eq!(expected, top, "{fuel}");
+        for every in [1, 2, 5] {
+            for (mode, config) in modes(forced(every)) {
+                let (found, counts) = run(config, fuel);
+                assert_eq!(found, expected, "{mode}: {fuel}");
+                assert!(counts.entered > 0 || fuel < 200, "{mode}: {fuel}: {counts:?}");
+            }
+        }
+    }
+}
+
+/// A function whose loops are entered one by one has code for so many of them; the others stay where they are.
+#[test]
+fn bodies_of_a_function_are_bounded() {
+    let count = 24;
+    let targets: String = (0..count).map(|n| format!("{n} ")).collect();
+    let mut text = format!("(br_table {targets} (local.get $which))");
+    for n in 0..count {
+        let leave = count - n - 1;
+        text = format!(
+            "(block {text})
+             (loop (local.set $s (i32.add (local.get $s) (i32.const {})))
+               (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5))))
+             (br {leave})",
+            n + 1
+        );
+    }
+    let text = format!(
+        "(module (func (export \"f\") (param $which i32) (result i32) (local $s i32) (local $i i32)
+           (block {text}) (local.get $s)))"
+    );
+    for (mode, config) in modes(forced(1)) {
+        let mut fixture = Fixture::with_config(config, &text);
+        for which in (0..count).chain(0..count) {
+            assert_eq!(fixture.call("f", &[Val::I32(which)]).unwrap(), [Val::I32(5 * (which + 1))], "{mode}");
+        }
+        let counts = entered(&fixture.module);
+        assert_eq!((counts.ready, counts.entered_sites, counts.refused, counts.claimed), (16, 16, 0, 0), "{mode}");
+        assert_eq!(counts.entered, 32, "{mode}");
+    }
+}
+
+/// Threads that run the same loops at the same time: each loop is compiled once, and every result is right.
+#[test]
+fn threads_share_what_was_compiled() {
+    const THREADS: usize = 6;
+    for (mode, config) in modes(forced(2)) {
+        for tiering in [config.tiering, Tiering { policy: TieringPolicy::Custom(50), ..Tiering::default() }] {
+            let config = Config { tiering, workers: Workers::Threads(2), ..config.clone() };
+            let engine = Engine::new(config).unwrap();
+            let module = compile(&engine, TWO_LOOPS);
+            let expected =
+                Fixture::with_config(references()[1].clone(), TWO_LOOPS).call("f", &[Val::I32(5000)]).unwrap();
+            let barrier = std::sync::Barrier::new(THREADS);
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        let mut store = Store::new(&engine).unwrap();
+                        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+                        let func = exported_func(&mut store, instance, "f");
+                        barrier.wait();
+                        for _ in 0..20 {
+                            assert_eq!(call(&mut store, func, &[Val::I32(5000)]).unwrap(), expected, "{mode}");
+                        }
+                    });
+                }
+            });
+            module.wait_finished(None).unwrap();
+            while !engine.is_idle() {
+                engine.run_jobs(usize::MAX, None).unwrap();
+                std::thread::yield_now();
+            }
+            let (counts, progress) = (entered(&module), module.progress());
+            assert_eq!((counts.claimed, counts.refused, progress.units), (0, 0, 0), "{mode}: {counts:?}");
+            let top = progress.counts.top as u64;
+            assert_eq!(progress.compiled, 1 + top + counts.ready as u64, "{mode}: {counts:?}, {progress:?}");
+            assert!(counts.ready > 0, "{mode}: {counts:?}");
+        }
+    }
+}

@@ -336,7 +336,7 @@ impl Compilation {
     }
 
     /// How a function has run, for the compiler.
-    fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+    pub(super) fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
         self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 

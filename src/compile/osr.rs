@@ -337,7 +337,10 @@ impl OsrUnit {
         let (compilation, resume) = (&self.compilation, self.resume());
         let (module, layout) = (compilation.module(), compilation.layout());
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
-        let compile = AssertUnwindSafe(|| compilers.compile_osr(scratch, module, layout, self.func, resume, None));
+        let compile = AssertUnwindSafe(|| {
+            let profile = compilation.snapshot(self.func);
+            compilers.compile_osr(scratch, module, layout, self.func, resume, profile.as_ref())
+        });
         let failed = || Error::Compile { func: module.func_index(self.func), reason: "the compiler panicked".into() };
         let code = catch_unwind(compile).unwrap_or_else(|_| Err(failed()))?;
         let (frame_size, size) = (code.frame_size, code.bytes.len() as u32);
