@@ -34,7 +34,7 @@ use updraft::engine::Engine;
 const PASSED_AT_LEAST: usize = 119_000;
 
 /// Loops of the suite that go on in the top tier while they run, where each is made to.
-const MOVED_LOOPS: usize = 100;
+const MOVED_LOOPS: usize = 190;
 
 /// Stack of the threads that run scripts: the engine's limit for calls, and room for the test itself.
 const THREAD_STACK: usize = 16 << 20;
