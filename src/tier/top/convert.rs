@@ -29,6 +29,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName, Function};
 use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 
+use super::placement;
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
@@ -53,6 +54,15 @@ pub(super) enum StackCheck {
     Always,
 }
 
+/// What decides where a unit starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// Its entry is aligned.
+    Aligned,
+    /// As [`placement`] finds it, if it has loops.
+    ByLoops,
+}
+
 /// What Cranelift does not know about a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit {
@@ -63,10 +73,16 @@ pub(super) struct Unit {
     pub(super) imported_functions: u32,
     /// Where the unit starts in the module, for code that belongs to no operator.
     pub(super) wasm_start: u32,
+    pub(super) placement: Placement,
 }
 
 /// Converts the code of `func`. An error says what in it the engine cannot link.
-pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<CompiledCode, String> {
+pub(super) fn convert(
+    code: &ClifCode,
+    func: &Function,
+    unit: Unit,
+    scratch: &mut placement::Scratch,
+) -> Result<CompiledCode, String> {
     let buffer = &code.buffer;
     let frame_size = buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
     let used = frame_size.saturating_add(unit.extra_stack);
@@ -94,6 +110,17 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit) -> Result<Co
         shift = out.body_offset - PROLOGUE.len() as u32;
     } else {
         out.bytes.extend_from_slice(data);
+    }
+
+    let entry = out.entry_offset;
+    let blocks = code.bb_starts.iter().map(|&block| if block == 0 { 0 } else { shift + block - entry });
+    // Where there are calls, they weigh more than the loops around them: the entry stays aligned.
+    let alignment = if unit.check == StackCheck::Always { out.alignment } else { buffer.alignment.max(1) };
+    if unit.placement == Placement::ByLoops {
+        out.starts = placement::starts(&out.bytes[entry as usize..], blocks, alignment, scratch);
+    }
+    if out.starts != 0 {
+        out.alignment = alignment;
     }
 
     for reloc in buffer.relocs() {

@@ -6,6 +6,7 @@
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
 mod convert;
+mod placement;
 #[cfg(test)]
 mod tests;
 mod trampoline;
@@ -30,7 +31,7 @@ use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
-use convert::{StackCheck, Unit};
+use convert::{Placement, StackCheck, Unit};
 use translate::{Buffers, Job};
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
@@ -104,12 +105,18 @@ pub struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
     buffers: Buffers,
+    placement: placement::Scratch,
 }
 
 impl Scratch {
     /// Empty buffers.
     pub fn new() -> Scratch {
-        Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), buffers: Buffers::new() }
+        Scratch {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            buffers: Buffers::new(),
+            placement: placement::Scratch::default(),
+        }
     }
 }
 
@@ -228,6 +235,7 @@ impl TopCompiler {
                 extra_stack: summary.tail_stack,
                 imported_functions: module.import_counts().functions as u32,
                 wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                placement: Placement::ByLoops,
             };
             let mut code = self.finish(scratch, unit)?;
             if let Some(loops) = &summary.loops {
@@ -267,7 +275,7 @@ impl TopCompiler {
     fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
         scratch.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
         let code = scratch.context.compiled_code().expect("compiled above");
-        convert::convert(code, &scratch.context.func, unit)
+        convert::convert(code, &scratch.context.func, unit, &mut scratch.placement)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -294,7 +302,7 @@ impl TopCompiler {
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
 fn bridge(check: StackCheck) -> Unit {
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0 }
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement: Placement::Aligned }
 }
 
 /// Empties the context for a function of this signature.
@@ -312,9 +320,9 @@ fn shared_settings(config: &Config, optimisation: Optimisation) -> settings::Bui
     let mut shared = settings::builder();
     let nans = if config.canonicalize_nans { "true" } else { "false" };
     let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
-    let (opt_level, regalloc) = match optimisation {
-        Optimisation::Speed => ("speed", "backtracking"),
-        Optimisation::None => ("none", "single_pass"),
+    let (opt_level, regalloc, cfg_info) = match optimisation {
+        Optimisation::Speed => ("speed", "backtracking", "true"),
+        Optimisation::None => ("none", "single_pass", "false"),
     };
     for (name, value) in [
         ("opt_level", opt_level),
@@ -323,7 +331,8 @@ fn shared_settings(config: &Config, optimisation: Optimisation) -> settings::Bui
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "false"),
         ("unwind_info", "false"),
-        ("machine_code_cfg_info", "false"),
+        // Where blocks begin.
+        ("machine_code_cfg_info", cfg_info),
         ("enable_nan_canonicalization", nans),
         ("enable_verifier", verifier),
     ] {

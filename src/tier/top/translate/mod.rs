@@ -15,6 +15,7 @@ mod control;
 mod env;
 mod fixed;
 mod fuel;
+mod index;
 mod leave;
 mod loops;
 mod memory;
