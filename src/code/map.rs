@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::module::Module;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
-use crate::tier::compiled::{CallSite, CodeKind, TrapSite};
+use crate::tier::compiled::{CallSite, CodeKind, InlinedCall, TrapSite};
 
 /// Bytes of address space that belong to one chunk at most.
 pub(super) const GRANULE: usize = 64 << 10;
@@ -64,6 +64,8 @@ pub struct Installed {
     pub trap_sites: Box<[TrapSite]>,
     /// Calls, sorted by return offset.
     pub call_sites: Box<[CallSite]>,
+    /// Callees whose bodies are part of the code.
+    pub inlined: Box<[InlinedCall]>,
 }
 
 impl Installed {

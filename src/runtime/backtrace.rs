@@ -5,9 +5,9 @@
 //! on below the activation around, whose `exit_fp` the inner one saved.
 
 use crate::code::map;
-use crate::tier::compiled::CodeKind;
+use crate::tier::compiled::{CodeKind, InlinedIndex};
 use crate::trap::Frame;
-use crate::types::Tier;
+use crate::types::{FuncIndex, Tier};
 
 use super::store::StoreInner;
 
@@ -87,7 +87,7 @@ enum Pc {
     Returned,
 }
 
-/// Adds the frame of a function; trampolines have none.
+/// Adds the frame of a function, and those of the callees inlined there; trampolines have none.
 ///
 /// # Safety
 /// `pc` is in a frame that is live.
@@ -101,20 +101,28 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     let Some(found) = (unsafe { map::find(lookup) }) else { return };
     let (CodeKind::Function(func), Some(module)) = (found.function.kind, found.module) else { return };
     let Some(defined) = module.defined_func(func) else { return };
-    let body = module.body(defined);
     let site = match kind {
-        Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
-        Pc::Returned => found.call_site_returning_to(pc).map(|site| site.wasm_offset),
+        Pc::Faulted => found.trap_site_at(pc).map(|site| (site.wasm_offset, site.inlined)),
+        Pc::Returned => found.call_site_returning_to(pc).map(|site| (site.wasm_offset, site.inlined)),
     };
     // In the stack check, before the first operator.
-    let module_offset = site.unwrap_or(body.start as u32);
-    frames.push(Frame {
-        func,
-        module: std::sync::Arc::as_ptr(module).addr(),
-        tier: found.function.tier.unwrap_or(Tier::Top),
-        func_name: module.names().function(func),
-        module_name: module.names().module(),
-        module_offset,
-        func_offset: module_offset.saturating_sub(body.start as u32),
-    });
+    let (mut module_offset, mut inlined) = site.unwrap_or((module.body(defined).start as u32, InlinedIndex::OWN));
+    let mut add = |func: FuncIndex, module_offset: u32| {
+        let start = module.defined_func(func).map_or(0, |defined| module.body(defined).start);
+        frames.push(Frame {
+            func,
+            module: std::sync::Arc::as_ptr(module).addr(),
+            tier: found.function.tier.unwrap_or(Tier::Top),
+            func_name: module.names().function(func),
+            module_name: module.names().module(),
+            module_offset,
+            func_offset: module_offset.saturating_sub(start as u32),
+        });
+    };
+    // The callees that the site is inlined in, from within.
+    while let Some(callee) = inlined.position().map(|position| &found.function.inlined[position]) {
+        add(callee.func, module_offset);
+        (module_offset, inlined) = (callee.wasm_offset, callee.caller);
+    }
+    add(func, module_offset);
 }

@@ -91,7 +91,8 @@ impl Compilers {
         })
     }
 
-    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots.
+    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots, so that it
+    /// finds better code as soon as there is some.
     pub fn compile(
         &self,
         tier: Tier,
@@ -99,10 +100,9 @@ impl Compilers {
         module: &Module,
         layout: &VmLayout,
         func: DefinedFunc,
-        linkage: CallLinkage,
     ) -> Result<CompiledCode> {
         match (tier, &self.baseline) {
-            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage),
+            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Direct),
             (Tier::Baseline, Some(Baseline::Native(compiler))) => {
                 compiler.compile_function(&mut scratch.baseline, module, layout, func)
             }

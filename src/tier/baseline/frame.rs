@@ -24,7 +24,7 @@ use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::{CallSite, LoopSite, Loops};
+use crate::tier::compiled::{CallSite, InlinedIndex, LoopSite, Loops};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -216,6 +216,7 @@ impl<'a> Emit<'a> {
         self.call_sites.push(CallSite {
             return_offset: self.asm.offset(),
             wasm_offset: self.body_start,
+            inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
         });

@@ -52,9 +52,9 @@ pub enum Signals {
 /// How functions call others of their module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallLinkage {
-    /// Straight to their entries: the module is compiled as a whole.
+    /// Straight to code of the top tier, as far as it is there when they are linked.
     Direct,
-    /// Through their slots: they may not be compiled yet.
+    /// Through their slots.
     Slot,
 }
 
@@ -74,6 +74,16 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    inlining: Inlining,
+}
+
+/// Whether callees are translated in place of their calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inlining {
+    /// Where it is worth it.
+    On,
+    /// Nowhere: that would take time.
+    Off,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -151,10 +161,17 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let options = Options { bounds, signals, interrupts: config.interrupts };
+        let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
+        let options = Options { bounds, signals, interrupts: config.interrupts, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
+    }
+
+    /// The same compiler without inlining: every call is one. For tests that look at calls.
+    pub fn keep_calls(mut self) -> TopCompiler {
+        self.options.inlining = Inlining::Off;
+        self
     }
 
     /// Compiles a function of a validated module.
@@ -173,20 +190,21 @@ impl TopCompiler {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
         let job = Job { module, layout, options: &self.options, func, linkage };
-        self.guarded(scratch, index, |scratch| {
+        self.guarded(scratch, index, |Scratch { context, builder, buffers }| {
             let signature = translate::signature(module.func_type(index));
-            let builder = start(&mut scratch.context, &mut scratch.builder, signature);
+            let builder = start(context, builder, signature);
             let config = self.isa.frontend_config();
-            let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
+            let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             self.finish(
-                scratch,
+                context,
                 Unit {
                     check,
                     extra_stack: summary.tail_stack,
                     imported_functions: module.import_counts().functions as u32,
-                    wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                    wasm_start: module.body(job.func).start as u32,
+                    inlined: buffers.inlined(),
                 },
             )
         })
@@ -198,7 +216,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
             trampoline::entry(&mut builder, ty);
             builder.finalize(self.isa.frontend_config());
-            self.finish(scratch, bridge(StackCheck::Never))
+            self.finish(&mut scratch.context, bridge(StackCheck::Never))
         })
     }
 
@@ -213,15 +231,15 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(scratch, bridge(StackCheck::IfLarge))
+            self.finish(&mut scratch.context, bridge(StackCheck::IfLarge))
         })
     }
 
-    /// Runs Cranelift on `scratch.context.func`.
-    fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
-        scratch.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
-        let code = scratch.context.compiled_code().expect("compiled above");
-        convert::convert(code, &scratch.context.func, unit)
+    /// Runs Cranelift on `context.func`.
+    fn finish(&self, context: &mut Context, unit: Unit<'_>) -> Result<CompiledCode, String> {
+        context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
+        let code = context.compiled_code().expect("compiled above");
+        convert::convert(code, &context.func, unit)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -247,8 +265,8 @@ impl TopCompiler {
 /// What trampolines name as their function.
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
-fn bridge(check: StackCheck) -> Unit {
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0 }
+fn bridge(check: StackCheck) -> Unit<'static> {
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[] }
 }
 
 /// Empties the context for a function of this signature.

@@ -32,7 +32,7 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         Operator::BrIf { relative_depth } => t.branch_if(relative_depth),
         Operator::BrTable { ref targets } => t.branch_table(targets),
         Operator::Return => {
-            t.branch(t.buf.frames.len() as u32 - 1);
+            t.branch(t.depth_of_body());
             t.reach = Reach::Dead;
         }
         Operator::Drop => {
@@ -148,10 +148,11 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// Opens the frame of the function itself.
+    /// Opens the frame of the function itself, or of one that is inlined.
     pub(super) fn open_body(&mut self, type_index: u32) {
         let ty = BlockType::FuncType(type_index);
-        self.buf.frames.push(Frame { kind: FrameKind::Block, ty, outer_height: 0, height: 0, end: None });
+        let height = self.buf.stack.len();
+        self.buf.frames.push(Frame { kind: FrameKind::Block, ty, outer_height: height, height, end: None });
     }
 
     fn block(&mut self, ty: BlockType) {
@@ -272,7 +273,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Jumps to the frame at this depth. The caller says what follows.
-    fn branch(&mut self, depth: u32) {
+    pub(super) fn branch(&mut self, depth: u32) {
         let (block, count) = self.target(depth);
         self.take_block_args(self.buf.stack.len() - count);
         let jump = self.b.ins().jump(block, &self.buf.block_args);

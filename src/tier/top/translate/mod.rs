@@ -5,6 +5,7 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers
+//!     inline = callees that are translated in place
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
@@ -12,6 +13,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod inline;
 mod loops;
 mod memory;
 mod numeric;
@@ -32,11 +34,13 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
-use crate::types::{DefinedFunc, FuncIndex, ValType};
+use crate::types::{DefinedFunc, ValType};
+use inline::Scope;
 use state::Reach;
 
 pub(super) use call::signature;
 pub(super) use env::clif_trap;
+pub(super) use inline::Inlined;
 pub(in crate::tier) use memory::{Check, Wrap, decide};
 pub(super) use state::Buffers;
 
@@ -70,7 +74,6 @@ pub(super) fn translate(
 ) -> Result<Summary, BinaryReaderError> {
     buf.clear();
     let range = job.module.body(job.func);
-    let body = FunctionBody::new(BinaryReader::new(&job.module.bytes()[range.clone()], range.start as u64));
     builder.set_srcloc(SourceLoc::new(range.start as u32));
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
@@ -86,25 +89,7 @@ pub(super) fn translate(
         let value = t.b.block_params(entry)[first + position];
         t.declare_local(ty, value);
     }
-    for local in body.get_locals_reader()? {
-        let (count, ty) = local?;
-        let ty = val_type(ty);
-        let zero = t.zero(ty);
-        for _ in 0..count {
-            t.declare_local(ty, zero);
-        }
-    }
-    t.open_body(type_index.0);
-    let allocations = std::mem::take(&mut t.buf.reader);
-    let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
-    while !operators.eof() {
-        let offset = operators.original_position();
-        t.offset = offset as u64;
-        let operator = operators.read()?;
-        t.b.set_srcloc(SourceLoc::new(offset as u32));
-        t.operator(&operator);
-    }
-    t.buf.reader = operators.into_allocations();
+    t.body(job.func)?;
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -130,9 +115,13 @@ struct Translator<'a> {
     calls: bool,
     /// As in [`Summary`].
     tail_stack: u32,
-    func: FuncIndex,
+    func: DefinedFunc,
     /// Where the operator is in the module.
     offset: u64,
+    /// The body that it belongs to.
+    scope: Scope,
+    /// Bytes of the bodies that were inlined.
+    growth: usize,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
@@ -161,8 +150,10 @@ impl<'a> Translator<'a> {
             reach: Reach::Live,
             calls: false,
             tail_stack: 0,
-            func: module.func_index(job.func),
+            func: job.func,
             offset: 0,
+            scope: Scope::outermost(),
+            growth: 0,
             calls_seen: 0,
             work: 0,
         }
@@ -198,6 +189,32 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 }
 
 impl Translator<'_> {
+    /// Translates the body of the function, or of one that is inlined. Its parameters are declared.
+    fn body(&mut self, func: DefinedFunc) -> Result<(), BinaryReaderError> {
+        let range = self.module.body(func);
+        let body = FunctionBody::new(BinaryReader::new(&self.module.bytes()[range.clone()], range.start as u64));
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            let ty = val_type(ty);
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                self.declare_local(ty, zero);
+            }
+        }
+        self.open_body(self.module.functions()[self.module.func_index(func).index()].0);
+        let allocations = self.buf.readers.pop().unwrap_or_default();
+        let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
+        while !operators.eof() {
+            let offset = operators.original_position();
+            self.offset = offset as u64;
+            let operator = operators.read()?;
+            self.b.set_srcloc(self.scope.location(offset as u32));
+            self.operator(&operator);
+        }
+        self.buf.readers.push(operators.into_allocations());
+        Ok(())
+    }
+
     fn operator(&mut self, op: &Operator<'_>) {
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);

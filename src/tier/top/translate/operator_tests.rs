@@ -19,7 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
-use crate::tier::top::{Bounds, CallLinkage, Options, Signals};
+use crate::tier::top::{Bounds, CallLinkage, Inlining, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -323,7 +323,10 @@ fn compile(
 /// All combinations of checks that the engine knows.
 fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
-    choices.iter().map(|&(bounds, signals)| Options { bounds, signals, interrupts: true }).collect()
+    choices
+        .iter()
+        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, inlining: Inlining::On })
+        .collect()
 }
 
 fn memarg(memory: u32, offset: u64) -> MemArg {
