@@ -111,6 +111,12 @@
 #define UPDRAFT_FUNC_CALLS_KNOWN 256
 
 /**
+ * Its code of the baseline tier has been run. Known where functions move to the top tier by themselves
+ * (`updraft_config_set_tiering`), else not set.
+ */
+#define UPDRAFT_FUNC_BASELINE_RUN 512
+
+/**
  * In `updraft_config_set_workers`: as many as the machine suggests.
  */
 #define UPDRAFT_WORKERS_AUTO 4294967295

@@ -63,6 +63,58 @@ pub enum Workers {
     Executor(usize, Executor),
 }
 
+/// When functions move to the top tier by themselves: after how much work in the baseline tier. Of no effect unless
+/// both tiers are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TieringPolicy {
+    /// Never: nothing is counted, and the code has no counters.
+    Off,
+    /// When the work that was done tells that compiling pays.
+    Default,
+    /// Ten times as early.
+    Aggressive,
+    /// After this many bytes of WebAssembly, those of each iteration of a loop counted, whatever the function (a test
+    /// mode, or a host that knows better). At least 1.
+    Custom(u32),
+}
+
+/// Who compiles a function that has become hot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TierUp {
+    /// Whoever compiles in the background.
+    Background,
+    /// The thread that runs it, which waits (a test mode: the same every time).
+    Synchronous,
+}
+
+/// Whether a loop that is running may be continued by code of the top tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Osr {
+    /// It stays in the baseline tier until its function is called again.
+    Off,
+    /// It may.
+    On,
+}
+
+/// How functions and loops move to the top tier at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiering {
+    /// After how much work.
+    pub policy: TieringPolicy,
+    /// Compiled by whom.
+    pub tier_up: TierUp,
+    /// Whether running loops do.
+    pub osr: Osr,
+    /// Draws every budget at random, from 1 to what the policy says (a test mode).
+    pub seed: Option<u64>,
+}
+
+impl Default for Tiering {
+    fn default() -> Tiering {
+        Tiering { policy: TieringPolicy::Off, tier_up: TierUp::Background, osr: Osr::On, seed: None }
+    }
+}
+
 /// Bounds of what a lazy call compiles besides the function that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LazyBatch {
@@ -108,6 +160,8 @@ pub struct Config {
     pub tiers: Tiers,
     /// Which compiler is the baseline tier.
     pub baseline: BaselineChoice,
+    /// When functions leave it.
+    pub tiering: Tiering,
     /// How 32-bit memories are kept in bounds. `Explicit` whenever `signals` is false.
     pub memory_mode: MemoryMode,
     /// Whether traps may use SIGSEGV, SIGBUS, SIGFPE and SIGILL. If not, no handler is installed and
@@ -144,6 +198,13 @@ pub struct Config {
     pub fail_tiers: Tiers,
 }
 
+impl Config {
+    /// Whether functions move to the top tier by themselves.
+    pub fn tiers_up(&self) -> bool {
+        self.tiers == Tiers::Both && self.tiering.policy != TieringPolicy::Off
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -152,6 +213,7 @@ impl Default for Config {
             lazy_batch: None,
             tiers: Tiers::Top,
             baseline: BaselineChoice::Auto,
+            tiering: Tiering::default(),
             memory_mode: MemoryMode::Auto,
             signals: true,
             interrupts: true,

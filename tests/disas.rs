@@ -98,7 +98,7 @@ fn compile(name: &str, source: &str, setup: &Setup) -> String {
         Subject::Functions => {
             let layout = VmLayout::new(&module);
             for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
-                let code = compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage);
+                let code = compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage, None);
                 list(format!("function {}", module.func_index(func).0), code);
             }
         }

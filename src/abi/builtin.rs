@@ -52,6 +52,12 @@ macro_rules! for_each_builtin {
             raise(code: I32);
             /// Called when the interrupt poll finds the stack limit poisoned: raises, or returns if it was spurious.
             interrupt();
+            /// Called by the baseline tier when a function has spent its budget, at the entry or at a loop (an index of
+            /// `tier::compiled::Loops::sites`, or `NO_LOOP`): the entry of an OSR body for that loop, or 0.
+            budget_spent(func: I32, site: I32) -> I64;
+            /// The same for the native baseline tier, which pushes the loop and then the function, and keeps the vmctx
+            /// in r14: preserves every register but r11, where the entry is.
+            budget_spent_keeping() -> I64;
         }
     };
 }

@@ -44,6 +44,9 @@ pub const UPDRAFT_FUNC_NEVER_TOP: u32 = 64;
 pub const UPDRAFT_FUNC_IMPORTED: u32 = 128;
 /// `calls` is known.
 pub const UPDRAFT_FUNC_CALLS_KNOWN: u32 = 256;
+/// Its code of the baseline tier has been run. Known where functions move to the top tier by themselves
+/// (`updraft_config_set_tiering`), else not set.
+pub const UPDRAFT_FUNC_BASELINE_RUN: u32 = 512;
 
 /// The state of a function at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -359,7 +362,7 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
         top_compilations: 0,
         priority: 0,
     };
-    let Some(FunctionState { word, code_size, compile_ns }) = state else { return record };
+    let Some(FunctionState { word, code_size, compile_ns, was_run }) = state else { return record };
     let flags = [
         (word.is_queued(Tier::Baseline), UPDRAFT_FUNC_BASELINE_QUEUED),
         (word.is_queued(Tier::Top), UPDRAFT_FUNC_TOP_QUEUED),
@@ -368,6 +371,7 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
         (word.is_refused(Tier::Baseline), UPDRAFT_FUNC_BASELINE_REFUSED),
         (word.is_refused(Tier::Top), UPDRAFT_FUNC_TOP_REFUSED),
         (word.is_denied(), UPDRAFT_FUNC_NEVER_TOP),
+        (was_run, UPDRAFT_FUNC_BASELINE_RUN),
     ];
     record.flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum();
     record.tier = tier_number(word.reached());

@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::module::{Features, Module, decode};
 use crate::sys::tests::in_child;
 use crate::tier::Tier;
-use crate::tier::compiled::{CallSite, CodeKind, CompiledCode, InlinedIndex, Relocation, RelocationTarget, TrapSite};
+use crate::tier::compiled::{
+    CallKind, CallSite, CodeKind, CompiledCode, InlinedIndex, Relocation, RelocationTarget, TrapSite,
+};
 use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, FuncIndex};
 
@@ -141,6 +143,7 @@ fn every_pc_of_a_function_is_found_with_its_sites() {
             inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
+            kind: CallKind::Nested,
         }];
         publish(&code, [(0, with_sites), (1, returns(5))]).unwrap();
         publish(&code, [(2, returns(6))]).unwrap();

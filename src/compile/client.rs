@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::compilation::Compilation;
 use super::events::NO_WORKER;
 use super::pool::{self, Lane, Outcome, Pending};
+use super::tiering::Speed;
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -66,11 +67,12 @@ impl Context {
 /// The compilers behind the pool.
 pub(super) struct Client {
     compilers: Arc<Compilers>,
+    top_speed: Arc<Speed>,
 }
 
 impl Client {
-    pub(super) fn new(compilers: Arc<Compilers>) -> Client {
-        Client { compilers }
+    pub(super) fn new(compilers: Arc<Compilers>, top_speed: Arc<Speed>) -> Client {
+        Client { compilers, top_speed }
     }
 }
 
@@ -126,6 +128,9 @@ impl pool::Client for Client {
         }
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
+                if tier == Tier::Top {
+                    self.top_speed.note(compilation.module().body(func).len(), ready.compile_ns());
+                }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);
                 Outcome::Compiled

@@ -52,6 +52,13 @@ pub(super) struct Ready {
     effort: Effort,
 }
 
+impl Ready {
+    /// How long it took to compile.
+    pub(super) fn compile_ns(&self) -> u64 {
+        self.effort.duration_ns
+    }
+}
+
 /// When, how long and by whom a function was compiled.
 #[derive(Clone, Copy)]
 struct Effort {
@@ -278,7 +285,7 @@ impl Compilation {
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
-            compilers.compile(tier, scratch, &self.module, &self.layout, func)
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, None)
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();

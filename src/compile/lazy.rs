@@ -28,6 +28,7 @@ use super::pool::{Lane, Waited};
 use super::state::Taken;
 use crate::code::ModuleCode;
 use crate::error::Result;
+use crate::tier::Tier;
 use crate::types::DefinedFunc;
 
 impl Pipeline {
@@ -39,14 +40,18 @@ impl Pipeline {
             match compilation.claim(func, tier) {
                 Ok(()) => {
                     let batch = self.add_batch(compilation, func);
-                    let own = self.compile_claimed(compilation, func);
+                    let own = self.compile_claimed(compilation, func, tier);
                     self.help_batch(compilation, &batch);
                     return own;
                 }
                 Err(Taken::Reached) => return Ok(()),
                 Err(Taken::Refused) => return Err(compilation.failure(func, tier)),
                 Err(Taken::InFlight) if compilation.is_inherited() => {
-                    return if code.is_published(func) { Ok(()) } else { self.compile_claimed(compilation, func) };
+                    return if code.is_published(func) {
+                        Ok(())
+                    } else {
+                        self.compile_claimed(compilation, func, tier)
+                    };
                 }
                 Err(Taken::InFlight) => {}
             }
@@ -67,14 +72,22 @@ impl Pipeline {
             };
             if self.pool().wait_until(Lane::Baseline, None, &is_over) == Waited::Closed && !is_over() {
                 // The engine is shut down, and may have dropped what this waits for.
-                return self.compile_claimed(compilation, func);
+                return self.compile_claimed(compilation, func, tier);
             }
         }
     }
 
+    /// Compiles a function by the top tier on this thread, unless somebody is at it, or it needs it no more. (Then it
+    /// goes on in the baseline tier; what fails becomes part of its state.) The thread's stack is used: at least
+    /// `COMPILE_STACK` bytes.
+    pub fn tier_up_now(&self, compilation: &Arc<Compilation>, func: DefinedFunc) {
+        if compilation.stopped().is_none() && compilation.claim(func, Tier::Top).is_ok() {
+            let _ = self.compile_claimed(compilation, func, Tier::Top);
+        }
+    }
+
     /// Compiles and publishes a function on this thread. What fails here is the caller's error.
-    fn compile_claimed(&self, compilation: &Arc<Compilation>, func: DefinedFunc) -> Result<()> {
-        let tier = compilation.lowest();
+    fn compile_claimed(&self, compilation: &Arc<Compilation>, func: DefinedFunc, tier: Tier) -> Result<()> {
         let len = compilation.module().body(func).len();
         let ready = self
             .with_scratch(len, |scratch| compilation.compile(self.compilers(), scratch, func, tier, NO_WORKER))

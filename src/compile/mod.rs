@@ -25,6 +25,7 @@ pub mod pool;
 mod publisher;
 mod queue;
 pub mod state;
+pub mod tiering;
 pub mod trampoline;
 mod wake;
 

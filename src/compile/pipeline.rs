@@ -15,6 +15,7 @@ use super::compilation::{Cancel, Compilation, Stopped};
 use super::events::{Event, EventHub, EventKind, ModuleEvents, NO_WORKER};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
+use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
 use crate::code::{Lazy, ModuleCode};
@@ -44,6 +45,7 @@ pub struct Pipeline {
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
+    top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
 }
 
@@ -51,11 +53,13 @@ impl Pipeline {
     /// A pipeline without threads: they are started when there is work.
     pub fn new(compilers: Compilers, lazy_batch: Option<LazyBatch>, config: PoolConfig) -> Pipeline {
         let compilers = Arc::new(compilers);
+        let top_speed = Arc::new(Speed::default());
         Pipeline {
             scratches: ForkMutex::default(),
             kept_scratches: config.workers.max(1) + 1,
-            pool: Pool::new(Client::new(compilers.clone()), config),
+            pool: Pool::new(Client::new(compilers.clone(), top_speed.clone()), config),
             events: EventHub::default(),
+            top_speed,
             lazy_batch,
             compilers,
         }
@@ -64,6 +68,11 @@ impl Pipeline {
     /// The compilers.
     pub fn compilers(&self) -> &Compilers {
         &self.compilers
+    }
+
+    /// How fast the top tier compiles.
+    pub fn top_speed(&self) -> &Speed {
+        &self.top_speed
     }
 
     /// What happens to modules.

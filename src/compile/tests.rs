@@ -142,7 +142,7 @@ fn reference(world: &World, module: &Arc<Module>) -> HashMap<(u32, Tier), Compil
     let tiers = [Tier::Baseline, Tier::Top].into_iter().filter(|tier| world.config.tiers.contains(*tier));
     let compile = |tier, func| {
         let compilers = world.pipeline.compilers();
-        compilers.compile(tier, &mut Scratch::new(), module, &layout, DefinedFunc(func))
+        compilers.compile(tier, &mut Scratch::new(), module, &layout, DefinedFunc(func), None)
     };
     tiers
         .flat_map(|tier| (0..FUNCTIONS).map(move |func| (func, tier)))

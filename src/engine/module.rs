@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
+use crate::runtime::tiering::Budgets;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
 
@@ -48,6 +49,8 @@ struct CompiledModuleInner {
     exports: HashMap<Box<str>, ExportItem>,
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
+    /// What its functions count down, if they are to move to the top tier by themselves.
+    budgets: Option<Budgets>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
     engine: Engine,
@@ -96,6 +99,8 @@ impl CompiledModule {
         let (plan, module) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
         })?;
+        let functions = module.defined_func_count();
+        let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
         let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan)?;
@@ -111,6 +116,7 @@ impl CompiledModule {
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
+            budgets,
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -148,6 +154,9 @@ impl CompiledModule {
             // `instantiated` makes new ones wait.
             unsafe { inner.code.clear() }
         });
+        if let (Ok(()), Some(budgets)) = (&cleared, &inner.budgets) {
+            budgets.reset();
+        }
         // Release: pairs with the Acquire in `instantiated`.
         inner.instances.store(0, Ordering::Release);
         cleared
@@ -213,7 +222,7 @@ impl CompiledModule {
 
     /// Bytes that the module takes, apart from its instances.
     pub fn memory_use(&self) -> usize {
-        self.0.compilation.memory_use()
+        self.0.compilation.memory_use() + self.0.budgets.as_ref().map_or(0, Budgets::memory_use)
     }
 
     fn defined(&self, func: FuncIndex) -> Result<DefinedFunc> {
@@ -282,6 +291,11 @@ impl CompiledModule {
 
     pub(crate) fn layout(&self) -> &VmLayout {
         self.0.compilation.layout()
+    }
+
+    /// What its functions count down, if they do.
+    pub(crate) fn budgets(&self) -> Option<&Budgets> {
+        self.0.budgets.as_ref()
     }
 
     pub(crate) fn type_ids(&self) -> &[u32] {

@@ -25,6 +25,8 @@ pub struct FunctionState {
     pub code_size: u32,
     /// How long that code took to compile.
     pub compile_ns: u64,
+    /// Whether its baseline code has been run; always false where nothing is counted.
+    pub was_run: bool,
 }
 
 impl CompiledModule {
@@ -39,7 +41,8 @@ impl CompiledModule {
     pub fn function(&self, func: FuncIndex) -> Option<FunctionState> {
         let func = self.module().defined_func(func).filter(|func| func.index() < self.module().defined_func_count())?;
         let (code_size, compile_ns) = self.compilation().measured(func);
-        Some(FunctionState { word: self.compilation().look(func), code_size, compile_ns })
+        let was_run = self.budgets().is_some_and(|budgets| budgets.was_run(func));
+        Some(FunctionState { word: self.compilation().look(func), code_size, compile_ns, was_run })
     }
 
     fn tier_exists(&self, tier: Tier) -> Result<()> {

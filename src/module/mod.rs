@@ -301,6 +301,14 @@ impl Module {
         &self.types[self.functions[func.index()].index()]
     }
 
+    /// Bytes of all function bodies, and of what lies between them.
+    pub fn code_bytes(&self) -> usize {
+        match self.defined_func_count() {
+            0 => 0,
+            count => self.body(DefinedFunc(count as u32 - 1)).end - self.body(DefinedFunc(0)).start,
+        }
+    }
+
     /// The body of a defined function, as a range of the module's bytes.
     pub fn body(&self, func: DefinedFunc) -> Range<usize> {
         let range = &self.bodies[func.index()];

@@ -25,7 +25,10 @@ use crate::types::{DefinedFunc, MemoryIndex, TableIndex};
 ///
 /// # Safety
 /// `vmctx` is a live instance of a store that is running on this thread.
-unsafe fn run(vmctx: *mut VmHeader, body: impl FnOnce(&mut StoreInner, u32) -> Result<u64>) -> BuiltinResult {
+pub(super) unsafe fn run(
+    vmctx: *mut VmHeader,
+    body: impl FnOnce(&mut StoreInner, u32) -> Result<u64>,
+) -> BuiltinResult {
     // SAFETY: the caller's contract.
     let (store, instance) = unsafe { (Store::from_vmctx(vmctx), owner_of(vmctx)) };
     let outcome = catch_unwind(AssertUnwindSafe(|| body(store, instance)))
@@ -127,6 +130,7 @@ macro_rules! bodies {
 
 pub(super) mod body {
     use super::*;
+    pub(in crate::runtime) use crate::runtime::tiering::{budget_spent, budget_spent as budget_spent_keeping};
 
     // These four go straight to the definitions that machine code uses, and do nothing that could panic.
 
@@ -397,8 +401,10 @@ macro_rules! shims_and_table {
         /// The addresses that machine code loads, in the order of `Builtin` and then of `Plain`.
         pub(super) static TABLE: Table = Table({
             let mut table = [$( shims::$name as *const (), )* libc::memmove as *const (), libc::memset as *const ()];
-            // The poll preserves all registers: its shim is written out.
+            // These preserve all registers: their shims are written out.
             table[crate::abi::builtin::Builtin::interrupt as usize] = super::enter::interrupt as *const ();
+            table[crate::abi::builtin::Builtin::budget_spent_keeping as usize] =
+                super::tiering::budget_spent_keeping as *const ();
             table
         });
     };

@@ -11,6 +11,7 @@ use super::instance::{Block, InstanceObject};
 use super::memory::MemoryObject;
 use super::store::StoreInner;
 use super::table::TableObject;
+use super::tiering::Budgets;
 use super::value::Extern;
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Place, VmFuncImport, VmFuncRef, VmGlobal, VmHeader, VmMemory, VmTable};
@@ -124,6 +125,7 @@ impl StoreInner {
             (*vm).type_ids = module.type_ids().as_ptr();
             (*vm).instance = index as usize as *mut u8;
             (*vm).layout = module.layout();
+            (*vm).budgets = module.budgets().map_or(std::ptr::null_mut(), Budgets::of_this_thread);
         }
         Ok(index)
     }

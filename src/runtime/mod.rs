@@ -30,6 +30,7 @@ mod reclaim;
 mod shared_memory;
 pub mod store;
 pub mod table;
+pub(crate) mod tiering;
 pub(crate) mod timer;
 pub(crate) mod turn;
 pub mod value;

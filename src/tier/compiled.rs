@@ -43,11 +43,16 @@ pub struct Loops {
     pub home_size: u32,
     /// Where the result pointer is kept, if there is one.
     pub result_pointer: Option<i32>,
+    /// Whether the function ends by tail calls.
+    pub tail_calls: TailCalls,
     /// In the order of their offsets.
     pub sites: Vec<LoopSite>,
     /// Types of the operands that are live at the sites, which name ranges of them.
     pub types: Vec<ValType>,
 }
+
+/// In place of an index of [`Loops::sites`]: a function's entry, or a loop that is not recorded.
+pub const NO_LOOP: u32 = u32::MAX;
 
 /// A loop header, where every operand is at home.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,40 @@ pub struct LoopSite {
     pub wasm_offset: u32,
     /// Types of the live operands, lowest first, as a range of [`Loops::types`].
     pub operands: Range<u32>,
+    /// The recorded loop around it, if there is one.
+    pub outer: Option<u32>,
+}
+
+/// Where a function goes on that runs in the baseline tier: at a loop of its record there.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume<'a> {
+    /// The record.
+    pub loops: &'a Loops,
+    /// The loop, as an index of [`Loops::sites`].
+    pub site: u32,
+}
+
+impl Resume<'_> {
+    /// The loop.
+    pub fn site(&self) -> &LoopSite {
+        &self.loops.sites[self.site as usize]
+    }
+}
+
+/// Whether a function ends by tail calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailCalls {
+    /// Never.
+    None,
+    /// It does, perhaps.
+    Some,
+}
+
+impl Loops {
+    /// The loops from one on, outwards.
+    pub fn outwards(&self, site: u32) -> impl Iterator<Item = u32> {
+        std::iter::successors(Some(site), |site| self.sites[*site as usize].outer)
+    }
 }
 
 /// A field to fill in when the code is placed: `target + addend - address of the field`, 32 bits.
@@ -106,6 +145,18 @@ pub struct CallSite {
     pub reference_map: u32,
     /// Index of the exception handlers; [`CallSite::NONE`] while there are none.
     pub handler: u32,
+    /// What is called.
+    pub kind: CallKind,
+}
+
+/// What a call calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// A function, or a helper.
+    Nested,
+    /// Code that goes on in the place of the caller, which only hands on the results: of the two, the caller is left
+    /// out of backtraces.
+    Osr,
 }
 
 impl CallSite {
@@ -148,6 +199,13 @@ pub struct InlinedCall {
 pub enum CodeKind {
     /// A function of a module.
     Function(FuncIndex),
+    /// What goes on in such a function at one of its loops.
+    Osr {
+        /// The function.
+        func: FuncIndex,
+        /// Offset of the `loop` operator from the first byte of the module.
+        wasm_offset: u32,
+    },
     /// The bridge from the host into functions of one type.
     EntryTrampoline,
     /// The bridge from WebAssembly to host functions of one type.

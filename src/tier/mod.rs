@@ -8,6 +8,7 @@
 
 pub mod baseline;
 pub mod compiled;
+pub mod profile;
 pub mod top;
 
 pub use crate::types::Tier;
@@ -17,7 +18,8 @@ use crate::config::{BaselineChoice, Config};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::DefinedFunc;
-use compiled::CompiledCode;
+use compiled::{CompiledCode, Resume};
+use profile::FunctionProfile;
 use top::{Bounds, CallLinkage, Optimisation, TopCompiler};
 
 /// The compilers of an engine. Any thread; each brings its own [`Scratch`].
@@ -92,7 +94,7 @@ impl Compilers {
     }
 
     /// Compiles a function of a validated module. Code of the baseline tier always calls through slots, so that it
-    /// finds better code as soon as there is some.
+    /// finds better code as soon as there is some, and has no use for a profile.
     pub fn compile(
         &self,
         tier: Tier,
@@ -100,16 +102,32 @@ impl Compilers {
         module: &Module,
         layout: &VmLayout,
         func: DefinedFunc,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
         match (tier, &self.baseline) {
-            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Direct),
+            (Tier::Top, _) => {
+                self.top.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Direct, profile)
+            }
             (Tier::Baseline, Some(Baseline::Native(compiler))) => {
                 compiler.compile_function(&mut scratch.baseline, module, layout, func)
             }
             (Tier::Baseline, Some(Baseline::Portable(compiler))) => {
-                compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot)
+                compiler.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Slot, None)
             }
             (Tier::Baseline, None) => Err(Error::Bug { reason: "there is no baseline tier in this engine".into() }),
         }
+    }
+
+    /// Compiles, by the top tier, what goes on at a loop of a function that runs in the baseline tier.
+    pub fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        resume: Resume<'_>,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        self.top.compile_osr(&mut scratch.top, module, layout, func, resume, profile)
     }
 }

@@ -15,7 +15,7 @@
 ;;     mov rbp, rsp
 ;;     test edx, 3
 ;;     jne L0
-;;     mov r9, [rdi+0x40]
+;;     mov r9, [rdi+0x50]
 ;;     mov r9, [r9]
 ;;     mov r10d, edx
 ;;     mov rax, rcx
@@ -32,7 +32,7 @@
 ;;     mov rbp, rsp
 ;;     test edx, 3
 ;;     jne L0
-;;     mov r8, [rdi+0x40]
+;;     mov r8, [rdi+0x50]
 ;;     mov r8, [r8]
 ;;     mov r9d, edx
 ;;     lock or [r8+r9], ecx  ; trap: out of bounds memory access
@@ -48,7 +48,7 @@
 ;;     mov rbp, rsp
 ;;     test edx, 7
 ;;     jne L0
-;;     mov r8, [rdi+0x40]
+;;     mov r8, [rdi+0x50]
 ;;     mov r8, [r8]
 ;;     mov r9d, edx
 ;;     mov [r8+r9], rcx  ; trap: out of bounds memory access

@@ -19,7 +19,7 @@
 ;;     mov r14, rdi
 ;;     mov [rbp-0x18], edx
 ;;     mov [rbp-0x20], rcx
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov r15, [r15]
 ;;     mov rax, [rbp-0x20]
 ;;     test dword ptr [rbp-0x18], 7
@@ -43,7 +43,7 @@
 ;;     mov r14, rdi
 ;;     mov [rbp-0x18], edx
 ;;     mov [rbp-0x20], ecx
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov r15, [r15]
 ;;     mov eax, [rbp-0x20]
 ;;     test dword ptr [rbp-0x18], 1
@@ -69,7 +69,7 @@
 ;;     mov r14, rdi
 ;;     mov [rbp-0x18], edx
 ;;     mov [rbp-0x20], ecx
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov r15, [r15]
 ;;     mov ecx, [rbp-0x20]
 ;;     test dword ptr [rbp-0x18], 3
@@ -99,7 +99,7 @@
 ;;     mov [rbp-0x18], edx
 ;;     mov [rbp-0x20], ecx
 ;;     mov [rbp-0x28], r8d
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov r15, [r15]
 ;;     mov eax, [rbp-0x20]
 ;;     mov ecx, [rbp-0x28]

@@ -33,7 +33,7 @@
 ;;     mov ebx, edx
 ;;     mov r13d, ecx
 ;;     xor r12d, r12d
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;; L2:
 ;;     mov r11, [r14]
 ;;     cmp qword ptr [r11], 0xFFFFFFFFFFFFFFFF

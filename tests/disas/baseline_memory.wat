@@ -21,7 +21,7 @@
 ;;     mov r14, rdi
 ;;     mov esi, edx
 ;;     mov esi, esi
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov byte ptr [r15+rsi+3], 5  ; trap: out of bounds memory access
 ;;     movsx eax, word ptr [r15+0x64]  ; trap: out of bounds memory access
 ;;     mov r14, [rbp-8]
@@ -38,7 +38,7 @@
 ;;     sub rsp, 0x10
 ;;     mov r14, rdi
 ;;     mov rsi, rdx
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov eax, esi
 ;;     mov eax, [r15+rax]  ; trap: out of bounds memory access
 ;;     mov r14, [rbp-8]
@@ -59,9 +59,9 @@
 ;;     add r11, rax
 ;;     sbb rcx, rcx
 ;;     or r11, rcx
-;;     mov rcx, [r14+0x58]
+;;     mov rcx, [r14+0x68]
 ;;     cmp r11, rcx
-;;     mov rcx, [r14+0x50]
+;;     mov rcx, [r14+0x60]
 ;;     lea rax, [rcx+rax+0x10000]
 ;;     mov r11d, 0
 ;;     cmova rax, r11

@@ -16,9 +16,9 @@
 ;;     mov r14, rdi
 ;;     mov esi, edx
 ;;     mov esi, esi
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;;     mov eax, esi
-;;     mov rcx, [r14+0x48]
+;;     mov rcx, [r14+0x58]
 ;;     add rcx, 0xFFFFFFFFFFFFFFF8
 ;;     cmp rax, rcx
 ;;     ja L0

@@ -31,7 +31,7 @@
 ;;     mov esi, esi
 ;;     mov edi, edi
 ;;     xorps xmm8, xmm8
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x50]
 ;; L0:
 ;;     movups xmm0, [r15+rsi]  ; trap: out of bounds memory access
 ;;     movups xmm1, [r15+rsi+0x1000]  ; trap: out of bounds memory access

@@ -19,11 +19,11 @@
 ;;     cmp rbp, [r11]
 ;;     jb L0
 ;; body:
-;;     mov r8, [rdi+0x40]
+;;     mov r8, [rdi+0x50]
 ;;     mov rsi, rdi
 ;;     mov r8, [r8]
 ;;     mov r11, rsi
-;;     mov rdi, [r11+0x48]
+;;     mov rdi, [r11+0x58]
 ;;     call r8
 ;;     add eax, 1
 ;;     mov rsp, rbp

@@ -20,8 +20,8 @@
 ;;     cmp rbp, [r11]
 ;;     jb L0
 ;; body:
-;;     mov rax, [rdi+0x48]
-;;     mov rsi, [rdi+0x40]
+;;     mov rax, [rdi+0x58]
+;;     mov rsi, [rdi+0x50]
 ;;     mov r8d, ecx
 ;;     xor rcx, rcx
 ;;     lea rsi, [rsi+r8*8]

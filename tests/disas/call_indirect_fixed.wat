@@ -27,7 +27,7 @@
 ;;     mov [rsp+0x18], r14
 ;;     mov rsi, rdx
 ;;     mov r14, rdi
-;;     mov rbx, [rdi+0x40]
+;;     mov rbx, [rdi+0x50]
 ;;     mov rcx, [rbx+0x18]  ; trap: undefined element
 ;;     mov edx, [rcx+0x10]  ; trap: uninitialized element
 ;;     mov rax, [rdi+0x28]

@@ -12,8 +12,8 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov r8, [rdi+0x48]
-;;     mov r11, [rdi+0x40]
+;;     mov r8, [rdi+0x58]
+;;     mov r11, [rdi+0x50]
 ;;     mov eax, edx
 ;;     sub r8, 0xC
 ;;     xor rcx, rcx
@@ -29,8 +29,8 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov r11, [rdi+0x48]
-;;     mov rax, [rdi+0x40]
+;;     mov r11, [rdi+0x58]
+;;     mov rax, [rdi+0x50]
 ;;     mov edx, edx
 ;;     lea rsi, [rdx+0x11178]
 ;;     xor rcx, rcx

@@ -9,7 +9,7 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rdi, [rdi+0x40]
+;;     mov rdi, [rdi+0x50]
 ;;     mov r8d, edx
 ;;     mov r9d, [rdi+r8+8]  ; trap: out of bounds memory access
 ;;     movzx rdi, byte ptr [rdi+r8+0x11170]  ; trap: out of bounds memory access

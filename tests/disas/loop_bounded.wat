@@ -40,7 +40,7 @@
 ;;     push rbp
 ;;     mov rbp, rsp
 ;;     xor edx, edx
-;;     mov rdi, [rdi+0x40]
+;;     mov rdi, [rdi+0x50]
 ;; L0:
 ;;     mov r8d, edx
 ;;     mov qword ptr [rdi+r8], 0  ; trap: out of bounds memory access
@@ -55,7 +55,7 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rdi, [rdi+0x40]
+;;     mov rdi, [rdi+0x50]
 ;;     mov rsi, rdx
 ;; L0:
 ;;     lea r8d, [rdx+0x40]

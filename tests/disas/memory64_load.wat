@@ -9,11 +9,11 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rsi, [rdi+0x48]
+;;     mov rsi, [rdi+0x58]
 ;;     mov r8, rdx
 ;;     add r8, 0x11174
 ;;     setb cl
-;;     mov rax, [rdi+0x40]
+;;     mov rax, [rdi+0x50]
 ;;     cmp r8, rsi
 ;;     seta sil
 ;;     or esi, ecx

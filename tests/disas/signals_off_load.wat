@@ -10,12 +10,12 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rax, [rdi+0x48]
+;;     mov rax, [rdi+0x58]
 ;;     mov ecx, edx
 ;;     sub rax, 0xC
 ;;     cmp rcx, rax
 ;;     ja L0
-;;     mov rsi, [rdi+0x40]
+;;     mov rsi, [rdi+0x50]
 ;;     xor rdx, rdx
 ;;     lea rsi, [rsi+rcx+8]
 ;;     cmp rcx, rax

@@ -26,12 +26,12 @@
 ;;     mov [rsp], rbx
 ;;     mov [rsp+8], r12
 ;;     mov [rsp+0x10], r13
-;;     mov rcx, [rdi+0x48]
+;;     mov rcx, [rdi+0x58]
 ;;     mov r13d, edx
 ;;     sub rcx, 4
 ;;     xor rbx, rbx
 ;;     mov rdx, r13
-;;     add rdx, [rdi+0x40]
+;;     add rdx, [rdi+0x50]
 ;;     cmp r13, rcx
 ;;     cmova rdx, rbx
 ;;     mov dword ptr [rdx], 1  ; trap: out of bounds memory access
@@ -41,10 +41,10 @@
 ;;     xor esi, esi
 ;;     mov edx, 1
 ;;     call rcx
-;;     mov rcx, [r12+0x48]
+;;     mov rcx, [r12+0x58]
 ;;     sub rcx, 4
 ;;     mov rdx, r13
-;;     add rdx, [r12+0x40]
+;;     add rdx, [r12+0x50]
 ;;     cmp r13, rcx
 ;;     cmova rdx, rbx
 ;;     mov dword ptr [rdx], 2  ; trap: out of bounds memory access

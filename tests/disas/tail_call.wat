@@ -59,11 +59,11 @@
 ;;     cmp rbp, [r11]
 ;;     jb L0
 ;; body:
-;;     mov rsi, [rdi+0x50]
+;;     mov rsi, [rdi+0x60]
 ;;     mov r8, rdi
 ;;     mov r10, [rsi]
 ;;     mov r11, r8
-;;     mov rdi, [r11+0x58]
+;;     mov rdi, [r11+0x68]
 ;;     mov rsi, r11
 ;;     mov rsp, rbp
 ;;     pop rbp
@@ -83,8 +83,8 @@
 ;;     cmp rbp, [r11]
 ;;     jb L0
 ;; body:
-;;     mov rax, [rdi+0x48]
-;;     mov rsi, [rdi+0x40]
+;;     mov rax, [rdi+0x58]
+;;     mov rsi, [rdi+0x50]
 ;;     mov r8d, ecx
 ;;     xor rcx, rcx
 ;;     lea rsi, [rsi+r8*8]

@@ -16,7 +16,7 @@
 ;;     push rbp
 ;;     mov rbp, rsp
 ;;     movdqa xmm2, xmm0
-;;     mov r11, [rdi+0x40]
+;;     mov r11, [rdi+0x50]
 ;;     mov eax, edx
 ;;     mov ecx, [r11+rax]  ; trap: out of bounds memory access
 ;;     pmovsxwd xmm1, [r11+rax]  ; trap: out of bounds memory access

@@ -67,7 +67,7 @@ fn compiled(text: &str) -> Vec<CompiledCode> {
     (0..module.defined_func_count() as u32)
         .map(|func| {
             let code =
-                compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(func), CallLinkage::Direct);
+                compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(func), CallLinkage::Direct, None);
             code.unwrap_or_else(|error| panic!("{error}\n{text}"))
         })
         .collect()

@@ -105,9 +105,10 @@ impl<'a> Emit<'a> {
         self.materialise_from(self.entries.len() - params);
         self.prepare_loop_record();
         self.enter_loop(self.control.len());
-        self.record_loop();
+        let site = self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
+        self.charge_loop(site);
     }
 
     /// Pops a condition and compares it with zero.
@@ -202,7 +203,11 @@ impl<'a> Emit<'a> {
         let results = self.block_results(ty);
         match kind {
             ControlKind::Function => return self.end_function(),
-            ControlKind::Loop(_) => self.leave_loop(depth),
+            ControlKind::Loop(header) => {
+                self.leave_loop(depth);
+                self.close_loop_record(header);
+                self.close_charge();
+            }
             ControlKind::If(otherwise) => {
                 // Without an `else`, the parameters are the results.
                 if self.reachable {
@@ -265,6 +270,7 @@ impl<'a> Emit<'a> {
     }
 
     fn end_function(&mut self) {
+        self.close_charge();
         let returns = self.control[0].end;
         if self.reachable {
             self.pass_operands(self.destination(0));

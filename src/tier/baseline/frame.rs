@@ -24,7 +24,7 @@ use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::{CallSite, InlinedIndex, LoopSite, Loops};
+use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, LoopSite, Loops, NO_LOOP, TailCalls};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -95,10 +95,15 @@ impl Frame {
 /// Operands below a loop that are recorded; a loop above more of them is not.
 const RECORDED_OPERANDS: usize = 64;
 
+/// Locals of functions whose loops are recorded, at most: whoever goes on there loads them all.
+const RECORDED_LOCALS: u32 = 4096;
+
 impl<'a> Emit<'a> {
     /// Whether the loop in front of which code stands is recorded.
     fn records_loop(&self) -> bool {
-        self.options.loops == LoopRecords::On && self.entries.len() <= RECORDED_OPERANDS
+        self.options.loops == LoopRecords::On
+            && self.entries.len() <= RECORDED_OPERANDS
+            && self.analysis.local_count <= RECORDED_LOCALS
     }
 
     /// In front of a loop that is recorded, writes the constants among its operands home; the others are there. They
@@ -117,22 +122,39 @@ impl<'a> Emit<'a> {
         }
     }
 
-    /// Records the loop whose header is at the cursor.
-    pub(crate) fn record_loop(&mut self) {
+    /// Records the loop whose header is at the cursor; its index.
+    pub(crate) fn record_loop(&mut self) -> u32 {
         if !self.records_loop() {
-            return;
+            return NO_LOOP;
         }
         let site = (self.asm.offset(), self.wasm_offset());
         debug_assert!(self.entries.iter().all(|entry| matches!(entry.kind, Kind::Home | Kind::Const)));
         let Frame { locals, operands, shift, result_pointer, .. } = self.frame;
+        let tail_calls = if self.has(BodyFlags::TAIL_CALLS) { TailCalls::Some } else { TailCalls::None };
+        let outer = self.open_loop;
         let record = self.loops.get_or_insert_with(|| {
             let home_size = 1 << shift;
-            Box::new(Loops { locals, operands, home_size, result_pointer, sites: Vec::new(), types: Vec::new() })
+            let (sites, types) = (Vec::new(), Vec::new());
+            Box::new(Loops { locals, operands, home_size, result_pointer, tail_calls, sites, types })
         });
         let start = record.types.len() as u32;
         record.types.extend(self.entries.iter().map(|entry| entry.ty));
         let end = record.types.len() as u32;
-        record.sites.push(LoopSite { offset: site.0, wasm_offset: site.1, operands: start..end });
+        let index = record.sites.len() as u32;
+        self.open_loop = Some(index);
+        record.sites.push(LoopSite { offset: site.0, wasm_offset: site.1, operands: start..end, outer });
+        index
+    }
+
+    /// At the end of the loop with this header.
+    pub(crate) fn close_loop_record(&mut self, header: u32) {
+        if let (Some(open), Some(loops)) = (self.open_loop, &self.loops) {
+            let site = &loops.sites[open as usize];
+            // Another one was not recorded.
+            if site.offset == header {
+                self.open_loop = site.outer;
+            }
+        }
     }
 
     /// The type of the function.
@@ -162,6 +184,7 @@ impl<'a> Emit<'a> {
         self.take_params(ty);
         self.zero_locals(ty.params().len() as u32);
         self.load_memory_base();
+        self.charge_entry();
     }
 
     fn read_locals(&mut self, ty: &FuncType) {
@@ -219,6 +242,7 @@ impl<'a> Emit<'a> {
             inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
+            kind: CallKind::Nested,
         });
         let passed = self.asm.jmp_short();
         self.frame.entry = self.asm.offset();

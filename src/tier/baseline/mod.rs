@@ -25,6 +25,7 @@
 #[cfg(test)]
 mod access_tests;
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -82,6 +83,7 @@ struct Options {
     interrupts: bool,
     canonicalize_nans: bool,
     loops: LoopRecords,
+    budgets: Budgets,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
     max_code: u32,
@@ -90,6 +92,13 @@ struct Options {
 /// Whether loops are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LoopRecords {
+    Off,
+    On,
+}
+
+/// Whether functions count what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Budgets {
     Off,
     On,
 }
@@ -146,6 +155,7 @@ struct Buffers {
     locals: Vec<Local>,
     control: Vec<Control>,
     detours: Vec<Detour>,
+    charges: Vec<budget::Charge>,
     table_depths: Vec<u32>,
     moves: Vec<call::Move>,
     trap_sites: Vec<TrapSite>,
@@ -198,6 +208,7 @@ impl BaselineCompiler {
                 interrupts: config.interrupts,
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
+                budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
                 cpu,
                 max_code: MAX_CODE,
             },
@@ -325,8 +336,12 @@ pub(crate) struct Emit<'a> {
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
     loops: Option<Box<Loops>>,
+    /// The innermost open loop that is recorded.
+    open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
     /// Depths of a `br_table` that need code of their own.
     table_depths: Vec<u32>,
     moves: Vec<call::Move>,
@@ -354,6 +369,7 @@ impl<'a> Emit<'a> {
             mut locals,
             mut control,
             mut detours,
+            mut charges,
             mut table_depths,
             mut moves,
             mut trap_sites,
@@ -366,6 +382,7 @@ impl<'a> Emit<'a> {
         locals.clear();
         control.clear();
         detours.clear();
+        charges.clear();
         table_depths.clear();
         moves.clear();
         trap_sites.clear();
@@ -398,7 +415,9 @@ impl<'a> Emit<'a> {
             loop_index: 0,
             loop_pins: None,
             loops: None,
+            open_loop: None,
             detours,
+            charges,
             table_depths,
             moves,
             trap_sites,
@@ -455,6 +474,7 @@ impl<'a> Emit<'a> {
             locals: self.locals,
             control: self.control,
             detours: self.detours,
+            charges: self.charges,
             table_depths: self.table_depths,
             moves: self.moves,
             trap_sites: self.trap_sites,

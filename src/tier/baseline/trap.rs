@@ -8,23 +8,28 @@ use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
-use crate::tier::compiled::{CallSite, InlinedIndex, TrapSite};
+use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, TrapSite};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 
 /// Code behind the function, which something in it jumps to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Detour {
-    from: Label,
-    wasm_offset: u32,
-    kind: DetourKind,
+    pub(crate) from: Label,
+    pub(crate) wasm_offset: u32,
+    pub(crate) kind: DetourKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum DetourKind {
+pub(crate) enum DetourKind {
     Trap(TrapCode),
     /// The poll of a loop found the limit poisoned; goes on at this offset.
     Attend {
+        back: u32,
+    },
+    /// The budget is spent, at a loop or at the entry; goes on at this offset.
+    BudgetSpent {
+        site: u32,
         back: u32,
     },
 }
@@ -46,6 +51,7 @@ impl Emit<'_> {
             inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
+            kind: CallKind::Nested,
         };
         self.call_sites.push(site);
     }
@@ -112,6 +118,7 @@ impl Emit<'_> {
                     self.asm.pop(Gpr::RDI);
                     self.asm.jmp_back(back);
                 }
+                DetourKind::BudgetSpent { site, back } => self.budget_spent(site, back),
             }
         }
         self.detours = detours;

@@ -34,7 +34,7 @@ use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
 use crate::tier::compiled::{
-    CallSite, CompiledCode, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
+    CallKind, CallSite, CompiledCode, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
 };
 use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, FuncIndex};
@@ -136,7 +136,14 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit<'_>) -> Resul
 }
 
 fn call_site(return_offset: u32, (wasm_offset, inlined): (u32, InlinedIndex)) -> CallSite {
-    CallSite { return_offset, wasm_offset, inlined, reference_map: CallSite::NONE, handler: CallSite::NONE }
+    CallSite {
+        return_offset,
+        wasm_offset,
+        inlined,
+        reference_map: CallSite::NONE,
+        handler: CallSite::NONE,
+        kind: CallKind::Nested,
+    }
 }
 
 /// Finds the operators of machine code offsets that mostly ascend.

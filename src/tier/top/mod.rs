@@ -21,7 +21,8 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::compiled::CompiledCode;
+use super::compiled::{CompiledCode, Resume};
+use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -74,6 +75,7 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    budgets: Budgets,
     inlining: Inlining,
 }
 
@@ -84,6 +86,13 @@ enum Inlining {
     On,
     /// Nowhere: that would take time.
     Off,
+}
+
+/// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Budgets {
+    Off,
+    On,
 }
 
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
@@ -161,8 +170,10 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
+        let counts = optimisation == Optimisation::None && config.tiers_up();
+        let budgets = if counts { Budgets::On } else { Budgets::Off };
         let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, inlining };
+        let options = Options { bounds, signals, interrupts: config.interrupts, budgets, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
@@ -176,7 +187,7 @@ impl TopCompiler {
 
     /// Compiles a function of a validated module.
     ///
-    /// `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
+    /// A profile changes how fast the code is, never what it does. `Config::fail_function` is obeyed here. A cap on the size of functions is the caller's matter.
     pub fn compile_function(
         &self,
         scratch: &mut Scratch,
@@ -184,14 +195,37 @@ impl TopCompiler {
         layout: &VmLayout,
         func: DefinedFunc,
         linkage: CallLinkage,
+        profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        let index = module.func_index(func);
-        if self.fail_function == Some(func.0) {
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None, profile })
+    }
+
+    /// Compiles what goes on at a loop of a function that the baseline tier runs, as `(vmctx, caller vmctx,
+    /// [result pointer], homes)` with the results of the function.
+    pub fn compile_osr(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        resume: Resume<'_>,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        let (linkage, resume) = (CallLinkage::Direct, Some(resume));
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile })
+    }
+
+    fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {
+        let module = job.module;
+        let index = module.func_index(job.func);
+        if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        let job = Job { module, layout, options: &self.options, func, linkage };
         self.guarded(scratch, index, |Scratch { context, builder, buffers }| {
-            let signature = translate::signature(module.func_type(index));
+            let signature = match job.resume {
+                None => translate::signature(module.func_type(index)),
+                Some(_) => translate::osr::signature(module.func_type(index)),
+            };
             let builder = start(context, builder, signature);
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))

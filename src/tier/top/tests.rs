@@ -41,7 +41,7 @@ fn compile(compiler: &TopCompiler, module: &Module, linkage: CallLinkage) -> Vec
     (0..module.defined_func_count() as u32)
         .map(|func| {
             let func = DefinedFunc(func);
-            let code = compiler.compile_function(&mut scratch, module, &layout, func, linkage).unwrap();
+            let code = compiler.compile_function(&mut scratch, module, &layout, func, linkage, None).unwrap();
             check_record(&code, module, func);
             code
         })
@@ -478,7 +478,7 @@ fn a_failure_harms_only_its_unit() {
     let layout = VmLayout::new(&module);
     let compiler = compiler_with(MODES[0], |config| config.fail_function = Some(1));
     let mut scratch = Scratch::new();
-    let mut compile = |func| compiler.compile_function(&mut scratch, &module, &layout, func, CallLinkage::Direct);
+    let mut compile = |func| compiler.compile_function(&mut scratch, &module, &layout, func, CallLinkage::Direct, None);
     assert!(compile(DefinedFunc(0)).is_ok());
     assert!(matches!(compile(DefinedFunc(1)), Err(Error::Compile { func: FuncIndex(1), .. })));
     assert!(compile(DefinedFunc(0)).is_ok());
@@ -486,7 +486,9 @@ fn a_failure_harms_only_its_unit() {
     let panicked = compiler.guarded(&mut scratch, FuncIndex(7), |_| panic!("on purpose"));
     let Err(Error::Compile { func: FuncIndex(7), reason }) = panicked else { panic!("{panicked:?}") };
     assert_eq!(&*reason, "the compiler panicked: on purpose");
-    assert!(compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(0), CallLinkage::Direct).is_ok());
+    assert!(
+        compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(0), CallLinkage::Direct, None).is_ok()
+    );
 }
 
 #[test]

@@ -115,6 +115,11 @@ impl Asm {
         if reg.0 >= 8 { self.put(0x41 | u64::from(0x50 | reg.0 & 7) << 8, 2) } else { self.put_u8(0x50 | reg.0) }
     }
 
+    /// Pushes a constant, extended with its sign.
+    pub(crate) fn push_imm(&mut self, imm: i32) {
+        self.put(0x68 | u64::from(imm as u32) << 8, 5);
+    }
+
     pub(crate) fn pop(&mut self, reg: Gpr) {
         if reg.0 >= 8 { self.put(0x41 | u64::from(0x58 | reg.0 & 7) << 8, 2) } else { self.put_u8(0x58 | reg.0) }
     }
@@ -141,6 +146,13 @@ impl Asm {
             self.op_r_rm(Opcode::one(0x81).width(width), op as u8, dst);
             self.put_u32(imm as u32);
         }
+    }
+
+    /// As [`Asm::alu_imm`] on memory, with a constant that is not known yet; where its 32 bits are.
+    pub(crate) fn alu_mem_field(&mut self, op: Alu, width: Width, dst: Mem) -> u32 {
+        self.op_rm(Opcode::one(0x81).width(width), op as u8, dst);
+        self.put_u32(0);
+        self.offset() - 4
     }
 
     pub(crate) fn test(&mut self, width: Width, a: Gpr, b: Gpr) {

@@ -195,6 +195,9 @@ fn constants(c: &mut Checker) {
             c.check("setcc", &format!("set{name}"), 0, &[Operand::G8(reg)], |asm| asm.setcc(cond, g));
         }
     }
+    for value in IMMEDIATES {
+        c.check("push_imm", "push", 0, &[Operand::Imm(value as u32 as u64, 32)], |asm| asm.push_imm(value));
+    }
     for (width, name) in [(Width::W32, "cdq"), (Width::W64, "cqo")] {
         c.check("sign_into_rdx", name, 0, &[], |asm| asm.sign_into_rdx(width));
     }
@@ -209,6 +212,12 @@ fn arithmetic(c: &mut Checker, memories: &[Mem]) {
         for (op, name) in ALUS {
             pair("alu", name, &|asm, dst, src| asm.alu(op, width, dst, src), c);
             store_form(c, memories, "alu_mem", name, size, &|asm, mem, src| asm.alu_mem(op, width, mem, src));
+            for &mem in memories {
+                c.check("alu_mem_field", name, size, &[Operand::Mem(mem), Operand::Imm(0x1234_5678, 32)], |asm| {
+                    let field = asm.alu_mem_field(op, width, mem);
+                    asm.set_field(field, 0x1234_5678);
+                });
+            }
             for value in IMMEDIATES {
                 let emit = |asm: &mut Asm, dst| asm.alu_imm(op, width, dst, value);
                 single_form(c, memories, "alu_imm", name, size, &[imm(width, value)], &emit);

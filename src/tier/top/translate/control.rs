@@ -83,7 +83,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Types of a block's results.
-    fn block_results(&self, ty: BlockType) -> &'a [ValType] {
+    pub(super) fn block_results(&self, ty: BlockType) -> &'a [ValType] {
         match ty {
             BlockType::Empty => &[],
             BlockType::Type(ty) => match val_type(ty) {
@@ -100,7 +100,7 @@ impl<'a> Translator<'a> {
     }
 
     /// A new block that takes values of these types.
-    fn block_taking(&mut self, types: &[ValType]) -> Block {
+    pub(super) fn block_taking(&mut self, types: &[ValType]) -> Block {
         let block = self.b.create_block();
         for &ty in types {
             self.b.append_block_param(block, clif_type(ty));
@@ -109,13 +109,13 @@ impl<'a> Translator<'a> {
     }
 
     /// Makes the operands from `start` on the arguments of the next jump.
-    fn take_block_args(&mut self, start: usize) {
+    pub(super) fn take_block_args(&mut self, start: usize) {
         self.buf.block_args.clear();
         self.buf.block_args.extend(self.buf.stack[start..].iter().map(|&value| BlockArg::Value(value)));
     }
 
     /// Starts emitting into a block, and pushes what it takes.
-    fn enter_block(&mut self, block: Block) {
+    pub(super) fn enter_block(&mut self, block: Block) {
         self.b.switch_to_block(block);
         self.buf.stack.extend_from_slice(self.b.block_params(block));
     }
@@ -169,8 +169,10 @@ impl<'a> Translator<'a> {
         self.buf.stack.truncate(height);
         // Sealed at the end of the loop, when all branches to it are known.
         self.enter_block(header);
-        self.buf.frames.push(Frame { kind: FrameKind::Loop { header }, ty, outer_height: height, height, end: None });
+        let end = self.again.take().and_then(|again| again.end);
+        self.buf.frames.push(Frame { kind: FrameKind::Loop { header }, ty, outer_height: height, height, end });
         self.enter_loop(header, entry);
+        self.charge_loop();
     }
 
     fn if_(&mut self, ty: BlockType) {
@@ -193,13 +195,17 @@ impl<'a> Translator<'a> {
     fn else_(&mut self) {
         let depth = self.buf.frames.len() - 1;
         let frame = self.buf.frames[depth];
-        let FrameKind::If { otherwise } = frame.kind else {
-            debug_assert_eq!(frame.kind, FrameKind::Dead);
+        if frame.kind == FrameKind::Dead {
             return;
-        };
+        }
         if self.reach == Reach::Live {
             self.branch(0);
         }
+        let FrameKind::If { otherwise } = frame.kind else {
+            debug_assert_eq!(frame.kind, FrameKind::Then);
+            self.reach = Reach::Dead;
+            return;
+        };
         self.buf.stack.truncate(frame.height);
         self.buf.stack.extend_from_within(frame.outer_height..);
         self.buf.frames[depth].kind = FrameKind::Else;
@@ -230,8 +236,14 @@ impl<'a> Translator<'a> {
             FrameKind::Loop { header } => {
                 self.b.seal_block(header);
                 self.leave_loop();
+                let frame = self.buf.frames[self.buf.frames.len() - 1];
+                if let (Reach::Live, Some(end)) = (self.reach, frame.end) {
+                    self.take_block_args(self.buf.stack.len() - self.block_results(frame.ty).len());
+                    self.b.ins().jump(end, &self.buf.block_args);
+                }
             }
-            FrameKind::Block | FrameKind::Else => {
+            FrameKind::Around { start, again: Some(header) } => return self.end_middle(start, header),
+            FrameKind::Block | FrameKind::Else | FrameKind::Then | FrameKind::Around { again: None, .. } => {
                 let frame = self.buf.frames[self.buf.frames.len() - 1];
                 if self.reach == Reach::Live && frame.end.is_some() {
                     self.branch(0);
@@ -265,6 +277,12 @@ impl<'a> Translator<'a> {
         let frame = self.buf.frames[position];
         if let FrameKind::Loop { header } = frame.kind {
             return (header, self.block_params(frame.ty).len());
+        }
+        if let FrameKind::Around { start, again } = frame.kind {
+            let params = self.block_params(frame.ty);
+            let header = again.unwrap_or_else(|| self.block_taking(params));
+            self.buf.frames[position].kind = FrameKind::Around { start, again: Some(header) };
+            return (header, params.len());
         }
         let results = self.block_results(frame.ty);
         let end = frame.end.unwrap_or_else(|| self.block_taking(results));

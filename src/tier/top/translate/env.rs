@@ -62,7 +62,7 @@ impl Translator<'_> {
 
     /// Calls a helper; the arguments follow the vmctx, in the types of `Builtin::params`.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
-        if !matches!(builtin, Builtin::raise | Builtin::interrupt) {
+        if !matches!(builtin, Builtin::raise | Builtin::interrupt | Builtin::budget_spent) {
             self.calls = true;
             self.calls_seen += 1;
         }

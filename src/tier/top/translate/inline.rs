@@ -192,7 +192,7 @@ impl Translator<'_> {
             self.declare_local(ty, value);
         }
         self.buf.stack.truncate(base);
-        self.body(func).expect("validated: the body can be read");
+        self.body(func, None).expect("validated: the body can be read");
         for local in self.buf.locals.drain(self.scope.locals..) {
             self.buf.unused[usize::from(local.kind)].push(local.variable);
         }

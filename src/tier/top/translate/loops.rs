@@ -33,7 +33,7 @@ pub(super) struct Loop {
     entry: Inst,
     poll: Option<Poll>,
     /// Where it starts in the module.
-    start: u64,
+    pub(super) start: u64,
     /// `Translator::calls_seen` when it was entered.
     calls_before: u32,
     /// Work of the loops before it in the loop around it.
@@ -123,6 +123,7 @@ impl Translator<'_> {
     /// Notes that the innermost loop ends; its header is sealed.
     pub(super) fn leave_loop(&mut self) {
         let ended = self.buf.loops.pop().expect("loops are balanced");
+        self.close_charge();
         self.compare_next(&ended);
         let body = self.offset - ended.start;
         let each = body.saturating_add(self.work);

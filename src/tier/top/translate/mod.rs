@@ -9,6 +9,7 @@
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -19,6 +20,9 @@ mod memory;
 mod numeric;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod operator_tests;
+pub(in crate::tier::top) mod osr;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod osr_tests;
 mod reference;
 mod relaxed;
 mod state;
@@ -34,6 +38,8 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::compiled::Resume;
+use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, ValType};
 use inline::Scope;
 use state::Reach;
@@ -52,6 +58,11 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a Options,
     pub(super) func: DefinedFunc,
     pub(super) linkage: CallLinkage,
+    /// The loop at which the function is entered, if not at its start.
+    pub(super) resume: Option<Resume<'a>>,
+    /// How the function has run, if that is known.
+    #[expect(dead_code, reason = "inlining reads it")]
+    pub(super) profile: Option<&'a FunctionProfile>,
 }
 
 /// What is known about a translated body besides its instructions.
@@ -85,11 +96,20 @@ pub(super) fn translate(
     let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
     let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
     let first = if result_pointer.is_some() { 3 } else { 2 };
+    let mut middle = job.resume.map(|resume| {
+        let homes = t.b.block_params(entry)[first];
+        osr::Entry::new(&mut t, resume, homes)
+    });
     for (position, &ty) in ty.params().iter().enumerate() {
-        let value = t.b.block_params(entry)[first + position];
-        t.declare_local(ty, value);
+        match &mut middle {
+            Some(middle) => middle.declare_locals(&mut t, ty, 1),
+            None => {
+                let value = t.b.block_params(entry)[first + position];
+                t.declare_local(ty, value);
+            }
+        }
     }
-    t.body(job.func)?;
+    t.body(job.func, middle)?;
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
     finish(t.b);
     Ok(summary)
@@ -111,6 +131,8 @@ struct Translator<'a> {
     /// Where the results of callees go that do not travel in registers.
     result_slot: Option<StackSlot>,
     reach: Reach,
+    /// The loop that is read again next.
+    again: Option<osr::Again>,
     /// As in [`Summary`].
     calls: bool,
     /// As in [`Summary`].
@@ -126,6 +148,8 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Of the function and of its open loops: what an entry and an iteration cost.
+    charges: Vec<budget::Charge>,
 }
 
 impl<'a> Translator<'a> {
@@ -148,6 +172,7 @@ impl<'a> Translator<'a> {
             result_pointer,
             result_slot: None,
             reach: Reach::Live,
+            again: None,
             calls: false,
             tail_stack: 0,
             func: job.func,
@@ -156,6 +181,7 @@ impl<'a> Translator<'a> {
             growth: 0,
             calls_seen: 0,
             work: 0,
+            charges: Vec::new(),
         }
     }
 }
@@ -188,20 +214,26 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
     }
 }
 
-impl Translator<'_> {
+impl<'a> Translator<'a> {
     /// Translates the body of the function, or of one that is inlined. Its parameters are declared.
-    fn body(&mut self, func: DefinedFunc) -> Result<(), BinaryReaderError> {
+    fn body(&mut self, func: DefinedFunc, mut middle: Option<osr::Entry<'a>>) -> Result<(), BinaryReaderError> {
         let range = self.module.body(func);
         let body = FunctionBody::new(BinaryReader::new(&self.module.bytes()[range.clone()], range.start as u64));
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
             let ty = val_type(ty);
+            if let Some(middle) = &mut middle {
+                middle.declare_locals(self, ty, count);
+                continue;
+            }
             let zero = self.zero(ty);
             for _ in 0..count {
                 self.declare_local(ty, zero);
             }
         }
         self.open_body(self.module.functions()[self.module.func_index(func).index()].0);
+        self.offset = range.start as u64;
+        self.charge_entry();
         let allocations = self.buf.readers.pop().unwrap_or_default();
         let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
         while !operators.eof() {
@@ -209,9 +241,19 @@ impl Translator<'_> {
             self.offset = offset as u64;
             let operator = operators.read()?;
             self.b.set_srcloc(self.scope.location(offset as u32));
+            if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
+                middle.meet_loop(self, &operators);
+            }
             self.operator(&operator);
+            if let (Some(again), Some(middle)) = (self.again, &middle) {
+                operators = middle.begin_again(self, again);
+            }
+        }
+        if let Some(middle) = middle {
+            middle.finish();
         }
         self.buf.readers.push(operators.into_allocations());
+        self.close_charge();
         Ok(())
     }
 

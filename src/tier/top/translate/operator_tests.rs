@@ -19,7 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
-use crate::tier::top::{Bounds, CallLinkage, Inlining, Options, Signals};
+use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -283,7 +283,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let job = Job { module, layout: &layout, options, func: DefinedFunc(0), linkage: CallLinkage::Direct };
+    let (func, linkage) = (DefinedFunc(0), CallLinkage::Direct);
+    let job = Job { module, layout: &layout, options, func, linkage, resume: None, profile: None };
     let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];
@@ -325,7 +326,13 @@ fn all_options() -> Vec<Options> {
     let choices = [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
     choices
         .iter()
-        .map(|&(bounds, signals)| Options { bounds, signals, interrupts: true, inlining: Inlining::On })
+        .map(|&(bounds, signals)| Options {
+            bounds,
+            signals,
+            interrupts: true,
+            budgets: Budgets::Off,
+            inlining: Inlining::On,
+        })
         .collect()
 }
 

@@ -31,6 +31,11 @@ pub(super) enum FrameKind {
     If { otherwise: Block },
     /// `if` behind its `else`.
     Else,
+    /// `if` in whose first arm the function was entered: the other one is dead.
+    Then,
+    /// `loop` within which the function was entered: where it starts, and where branches to its header go, once
+    /// something branches there.
+    Around { start: u64, again: Option<Block> },
     /// Any frame that starts in dead code; nothing is emitted for it.
     Dead,
 }

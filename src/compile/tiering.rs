@@ -1,0 +1,178 @@
+//! When a function moves to the top tier: how much work its baseline code may do first, and what happens when that is
+//! spent. Pure: no clock, no thread, no queue.
+//!
+//! # The budget
+//!
+//! Work is counted in bytes of WebAssembly that were run, loops counted once per iteration. A budget is spent when
+//! about so much time was lost in the baseline tier, against the top tier, as the compilation costs: whoever waits
+//! until then pays at most twice what he would have paid had he known the future. (The compilation is on another
+//! thread, as a rule, so that it counts for a part of its time only: [`SHARE`].)
+//!
+//!     budget = (C0 + bytes of the body * measured time per byte) * SHARE / GAIN
+//!
+//! # Trips
+//!
+//! Each time that a budget is spent is a trip. The first asks for the top tier; the 4th, 8th, 16th and so on raise the
+//! priority. While the compilation is under way a budget is an eighth, so that the function soon notices; when there
+//! is nothing to ask for any more (done, refused, denied, cancelled), it is as large as can be.
+//!
+//! Not here: the counters and the machine code that counts (`runtime/tiering.rs`, `tier/baseline/budget.rs`), OSR.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::state::Word;
+use crate::config::{Tiering, TieringPolicy};
+use crate::tier::Tier;
+
+/// What the compilation of a function costs before its first byte, in nanoseconds.
+const C0_NS: u64 = 40_000;
+
+/// What it costs per byte, in nanoseconds, before anything was measured.
+const C1_NS: u64 = 1_000;
+
+/// Bytes for which that counts among the measured ones.
+const PRIOR_BYTES: u64 = 2_000;
+
+/// Bytes that are remembered; then older ones count half.
+const REMEMBERED_BYTES: u64 = 1 << 20;
+
+/// How much of the compilation's time counts: one part in so many.
+const SHARE: u64 = 4;
+
+/// Modules with less code than this are compiled sooner: the whole of it is done in no time.
+const SMALL_CODE: usize = 150_000;
+
+/// How much sooner.
+const SMALL_SHARE: u64 = 3;
+
+/// Nanoseconds that the top tier saves per 16 bytes of WebAssembly that are run.
+const GAIN_NS: u64 = 4;
+
+/// Bounds of a budget, where the policy does not name it.
+const LEAST: u64 = 2_000;
+const MOST: u64 = i32::MAX as u64 / 2;
+
+/// How much sooner the aggressive policy compiles.
+const AGGRESSIVE: u64 = 10;
+
+/// Part of the budget that is given while a compilation is under way.
+const WHILE_PENDING: i32 = 8;
+
+/// A budget that nobody waits for.
+pub const UNBOUNDED: i32 = i32::MAX;
+
+/// How fast the top tier compiles on this machine, as measured. Any thread; updates may be lost.
+#[derive(Debug)]
+pub struct Speed {
+    bytes: AtomicU64,
+    ns: AtomicU64,
+}
+
+impl Default for Speed {
+    fn default() -> Speed {
+        Speed { bytes: AtomicU64::new(PRIOR_BYTES), ns: AtomicU64::new(PRIOR_BYTES * C1_NS) }
+    }
+}
+
+impl Speed {
+    /// Notes that a body of so many bytes took so long.
+    pub fn note(&self, bytes: usize, ns: u64) {
+        // Relaxed: statistics. Two threads at once lose an update, or mix two, which bounds below make harmless.
+        let (mut all_bytes, mut all_ns) = (self.bytes.load(Relaxed), self.ns.load(Relaxed));
+        if all_bytes > REMEMBERED_BYTES {
+            (all_bytes, all_ns) = (all_bytes / 2, all_ns / 2);
+        }
+        self.bytes.store(all_bytes + bytes as u64, Relaxed);
+        self.ns.store(all_ns.saturating_add(ns.saturating_sub(C0_NS)), Relaxed);
+    }
+
+    /// What the compilation of a body of so many bytes is expected to cost.
+    pub fn cost_ns(&self, bytes: usize) -> u64 {
+        let per_byte = self.ns.load(Relaxed) / self.bytes.load(Relaxed).max(1);
+        C0_NS.saturating_add(per_byte.clamp(C1_NS / 16, C1_NS * 16).saturating_mul(bytes as u64))
+    }
+}
+
+/// What is known of a function when its budget is to be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    /// Its index among the functions that the module defines.
+    pub func: u32,
+    /// Bytes of its body.
+    pub bytes: usize,
+    /// Bytes of all bodies of its module.
+    pub module_bytes: usize,
+    /// How often its budget was spent, in all shards.
+    pub trips: u32,
+    /// Its state.
+    pub word: Word,
+    /// Whether background work of the module has stopped.
+    pub stopped: Stopped,
+}
+
+/// Whether background work of a module has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It goes on.
+    No,
+    /// Nothing can be asked for.
+    Yes,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Ask for the top tier, with this priority.
+    pub ask: Option<u8>,
+    /// The next budget.
+    pub budget: i32,
+}
+
+/// The budget of a function that nobody asked the top tier for.
+pub fn full_budget(tiering: &Tiering, speed: &Speed, subject: Subject) -> i32 {
+    let divisor = match tiering.policy {
+        TieringPolicy::Off => return UNBOUNDED,
+        TieringPolicy::Custom(budget) => return drawn(tiering.seed, budget.clamp(1, MOST as u32) as i32, subject),
+        TieringPolicy::Default => 1,
+        TieringPolicy::Aggressive => AGGRESSIVE,
+    };
+    let share = if subject.module_bytes < SMALL_CODE { SHARE * SMALL_SHARE } else { SHARE };
+    let lost_ns = speed.cost_ns(subject.bytes) / share;
+    let budget = (lost_ns.saturating_mul(16) / GAIN_NS / divisor).clamp(LEAST, MOST);
+    drawn(tiering.seed, budget as i32, subject)
+}
+
+/// A number from 1 to the budget, if there is a seed.
+fn drawn(seed: Option<u64>, budget: i32, subject: Subject) -> i32 {
+    let Some(seed) = seed else { return budget };
+    let mut hash =
+        seed ^ (u64::from(subject.func) << 32 | u64::from(subject.trips)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    hash = (hash ^ hash >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    hash ^= hash >> 29;
+    1 + (hash % budget as u64) as i32
+}
+
+/// A budget was spent: what is to be done.
+pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
+    let word = subject.word;
+    let over = word.reached() == Some(Tier::Top) || word.is_refused(Tier::Top) || word.is_denied();
+    if over || subject.stopped == Stopped::Yes {
+        return Decision { ask: None, budget: UNBOUNDED };
+    }
+    let full = full_budget(tiering, speed, subject);
+    let pending = (full / WHILE_PENDING).max(1);
+    let priority = priority(subject.trips);
+    if word.is_in_flight(Tier::Top) {
+        return Decision { ask: None, budget: pending };
+    }
+    let raises = priority.filter(|priority| !word.is_queued(Tier::Top) || *priority > word.priority());
+    // What was asked for is under way, unless somebody took it back: then it is asked for at the next power of two.
+    Decision { ask: raises, budget: pending }
+}
+
+/// The priority that a trip asks with: the 1st, the 4th, and then each power of two.
+pub fn priority(trips: u32) -> Option<u8> {
+    let asks = trips == 1 || (trips >= 4 && trips.is_power_of_two());
+    asks.then_some(trips.min(u32::from(u8::MAX)) as u8)
+}

@@ -1,0 +1,225 @@
+//! The counters of baseline code, and what happens when one runs out.
+//!
+//! A module has up to [`SHARDS`] arrays of counters, so that threads that run it at the same time do not fight for
+//! cache lines; an instance uses the array of the thread that makes it. All of them are zero pages at first: a function
+//! costs memory once it has run. The first check of a function in a shard finds 0, and comes here, which gives it its
+//! first budget and remembers that it was run ([`Budgets::was_run`]).
+//!
+//!     baseline code -> shim -> budget_spent -> compile/tiering.rs decides -> the pipeline is asked, on a compile stack
+//!
+//! Machine code counts without atomics, and so do we, as it were: lost decrements and lost budgets do not matter. What
+//! must not be lost is a request, and that is a claim in the function's state (`compile/state.rs`).
+//!
+//! Nothing here fails: a function whose request cannot be made stays in the baseline tier.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI32, AtomicU32};
+
+use super::builtins::run;
+use super::enter::{BuiltinResult, preserving_all, unwind};
+use super::lazy::on_compile_stack;
+use crate::abi::vmctx::{STORE_EXIT_FP, VMCTX_STORE, VmHeader, VmInstance};
+use crate::compile::tiering::{self, Stopped, Subject};
+use crate::config::TierUp;
+use crate::engine::CompiledModule;
+use crate::error::Result;
+use crate::sys::mmap::{Mapping, page_size};
+use crate::sys::threads::{thread_token, usable_cores};
+use crate::types::{DefinedFunc, Tier};
+
+/// Arrays of counters, at most: a bit each in the mark of a function.
+const SHARDS: usize = 16;
+
+/// Bytes between what different threads count.
+const APART: usize = 128;
+
+/// Bytes up to which the counters come from the heap, where they are zeroed by hand.
+const FROM_HEAP: usize = 16 << 10;
+
+/// What is known of a function besides its counters: bits 0..16 the shards that it was run in, above them its trips.
+const TRIP: u32 = 1 << SHARDS;
+
+/// The counters of a module.
+pub(crate) struct Budgets {
+    memory: Memory,
+    functions: usize,
+    shards: usize,
+    /// Bytes of a shard, and of the marks in front of them.
+    stride: usize,
+    /// Bytes of all bodies.
+    module_bytes: usize,
+}
+
+enum Memory {
+    Heap(Box<[u64]>),
+    Pages(Mapping),
+}
+
+impl Budgets {
+    /// Counters for this many functions with so many bytes of bodies.
+    pub(crate) fn new(functions: usize, module_bytes: usize) -> Result<Budgets> {
+        let shards = usable_shards();
+        let stride = (functions * 4).next_multiple_of(APART);
+        let bytes = stride * (1 + shards) + APART;
+        let memory = if bytes <= FROM_HEAP {
+            Memory::Heap(vec![0; bytes / 8].into_boxed_slice())
+        } else {
+            Memory::Pages(Mapping::anonymous(bytes.next_multiple_of(page_size()))?)
+        };
+        Ok(Budgets { memory, functions, shards, stride, module_bytes })
+    }
+
+    /// The marks, which the shards follow.
+    fn base(&self) -> *mut u8 {
+        match &self.memory {
+            Memory::Heap(words) => {
+                let start = words.as_ptr().cast::<u8>().cast_mut();
+                // Room for this was left at the end.
+                start.wrapping_add(start.align_offset(APART))
+            }
+            Memory::Pages(pages) => pages.base(),
+        }
+    }
+
+    fn mark(&self, func: DefinedFunc) -> &AtomicU32 {
+        assert!(func.index() < self.functions);
+        // SAFETY: one of the marks, which live as long as `self` and are only accessed atomically.
+        unsafe { AtomicU32::from_ptr(self.base().cast::<u32>().add(func.index())) }
+    }
+
+    fn counter(&self, shard: usize, func: DefinedFunc) -> &AtomicI32 {
+        assert!(func.index() < self.functions && shard < self.shards);
+        let start = self.base().wrapping_add(self.stride * (1 + shard));
+        // SAFETY: a counter, which lives as long as `self`. Machine code of other threads may count at the same time:
+        // aligned accesses of 32 bits.
+        unsafe { AtomicI32::from_ptr(start.cast::<i32>().add(func.index())) }
+    }
+
+    /// What an instance that this thread makes counts in.
+    pub(super) fn of_this_thread(&self) -> *mut i32 {
+        // The token is the address of the thread's control block.
+        let hash = (thread_token() as u64 >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        self.base().wrapping_add(self.stride * (1 + hash as usize % self.shards)).cast()
+    }
+
+    /// Whether baseline code of a function has been run.
+    pub(crate) fn was_run(&self, func: DefinedFunc) -> bool {
+        self.mark(func).load(Relaxed) != 0
+    }
+
+    /// Forgets everything: the module's code was dropped, and no instance exists.
+    pub(crate) fn reset(&self) {
+        for func in (0..self.functions as u32).map(DefinedFunc) {
+            if self.mark(func).swap(0, Relaxed) != 0 {
+                (0..self.shards).for_each(|shard| self.counter(shard, func).store(0, Relaxed));
+            }
+        }
+    }
+
+    /// Bytes that it may take.
+    pub(crate) fn memory_use(&self) -> usize {
+        match &self.memory {
+            Memory::Heap(words) => size_of_val(&**words),
+            Memory::Pages(pages) => pages.len(),
+        }
+    }
+}
+
+fn usable_shards() -> usize {
+    static CORES: once_cell::sync::OnceCell<usize> = once_cell::sync::OnceCell::new();
+    (*CORES.get_or_init(usable_cores)).clamp(1, SHARDS)
+}
+
+/// Shim of [`budget_spent`] for the native baseline tier: see `Builtin::budget_spent_keeping`.
+///
+/// # Safety
+/// Called by machine code only, with the vmctx in r14 and, above the return address, the function and the loop.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn budget_spent_keeping() {
+    preserving_all!(
+        "mov rax, [r14 + {store}]",
+        "mov [rax + {exit_fp}], rbp",
+        "mov rdi, r14",
+        "mov esi, [rbp + 16]",
+        "mov edx, [rbp + 24]",
+        "call {body}",
+        "test edx, edx",
+        "jne 2f",
+        // Where r11 was saved.
+        "mov [rbp - 72], rax";
+        "mov rdi, r14",
+        "jmp {unwind}";
+        store = const VMCTX_STORE,
+        exit_fp = const STORE_EXIT_FP,
+        body = sym budget_spent,
+        unwind = sym unwind,
+    )
+}
+
+/// Body of both helpers: the budget of a function is spent, at a loop or (`NO_LOOP`) at its entry. The entry of an OSR
+/// body for that loop, or 0.
+///
+/// # Safety
+/// Called by its shims only.
+pub(super) unsafe extern "C" fn budget_spent(vmctx: *mut VmHeader, func: u32, site: u32) -> BuiltinResult {
+    // SAFETY: machine code passes its own vmctx, which is an instance's.
+    unsafe {
+        let counters = (*vmctx.cast::<VmInstance>()).budgets;
+        run(vmctx, |store, instance| {
+            let module = CompiledModule::clone(&store.instances.at(instance).module);
+            spend(&module, DefinedFunc(func), counters);
+            Ok(osr_entry(&module, DefinedFunc(func), site) as u64)
+        })
+    }
+}
+
+/// The entry of code that continues the loop: none yet.
+fn osr_entry(_module: &CompiledModule, _func: DefinedFunc, _site: u32) -> usize {
+    0
+}
+
+/// Sets the next budget of a function, and asks for the top tier if it is time.
+fn spend(module: &CompiledModule, func: DefinedFunc, counters: *mut i32) {
+    let Some(budgets) = module.budgets() else { return };
+    let shard = (counters as usize - budgets.base() as usize) / budgets.stride - 1;
+    let (tiering, speed) = (&module.engine().config().tiering, module.engine().pipeline().top_speed());
+    // Relaxed: nothing else is handed over by the mark.
+    let before = budgets.mark(func).fetch_or(1 << shard, Relaxed);
+    let first_here = before & 1 << shard == 0;
+    let compilation = module.compilation();
+    let mut subject = Subject {
+        func: func.0,
+        bytes: module.module().body(func).len(),
+        module_bytes: budgets.module_bytes,
+        trips: before / TRIP,
+        word: compilation.look(func),
+        stopped: if compilation.stopped().is_some() { Stopped::Yes } else { Stopped::No },
+    };
+    let budget = if first_here {
+        tiering::full_budget(tiering, speed, subject)
+    } else {
+        if subject.trips < u32::MAX / TRIP {
+            subject.trips = 1 + budgets.mark(func).fetch_add(TRIP, Relaxed) / TRIP;
+        }
+        let decision = tiering::spent(tiering, speed, subject);
+        if let Some(priority) = decision.ask {
+            ask(module, func, priority);
+        }
+        decision.budget
+    };
+    budgets.counter(shard, func).store(budget, Relaxed);
+}
+
+/// Asks for the top tier of a function. Not on the guest's stack, of which next to nothing may be left.
+#[cold]
+fn ask(module: &CompiledModule, func: DefinedFunc, priority: u8) {
+    let (pipeline, compilation) = (module.engine().pipeline(), module.compilation());
+    // An error is one of the stack, or a panic: the function stays where it is, and asks again later.
+    let _ = on_compile_stack(module.engine(), || {
+        match module.engine().config().tiering.tier_up {
+            TierUp::Background => _ = pipeline.request(compilation, func, Tier::Top, priority),
+            TierUp::Synchronous => pipeline.tier_up_now(compilation, func),
+        }
+        Ok(())
+    });
+}

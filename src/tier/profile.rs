@@ -1,0 +1,100 @@
+//! What is known of how a function has run: plain data, for the optimising tier.
+//!
+//! A profile names operators by their offset in the module and functions by their index, and holds nothing of the
+//! process: equal profiles give equal code. It is advice. Code that was made with a profile is right whatever runs
+//! later, and whatever the profile says: it may be incomplete, of another run, or made up.
+//!
+//! Besides the function's own, a snapshot has the sites of those functions that it has been seen to call, since
+//! they may be compiled into it.
+//!
+//! Not here: where the numbers come from (`compile::profile`), what is done with them (`top`).
+
+use crate::types::DefinedFunc;
+
+/// How a function, and what it calls, has run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionProfile {
+    /// How often functions were entered: this one, and those that it calls. Sorted by function.
+    pub entries: Vec<(DefinedFunc, u64)>,
+    /// Direct calls of functions of the module. Sorted by offset.
+    pub calls: Vec<CallCount>,
+    /// Indirect calls. Sorted by offset.
+    pub indirect: Vec<IndirectCalls>,
+    /// Loops. Sorted by offset.
+    pub loops: Vec<LoopTrips>,
+}
+
+/// A `call` or `return_call`, and how often it was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallCount {
+    /// Offset of the operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// How often.
+    pub count: u64,
+}
+
+/// A `call_indirect` or `return_call_indirect`, and what it has called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndirectCalls {
+    /// Offset of the operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// How often it was run, whatever it called.
+    pub total: u64,
+    /// Functions of the module that it called, the most frequent first, and how often. What is missing to `total`
+    /// are other functions, also of other modules.
+    pub targets: Vec<(DefinedFunc, u64)>,
+}
+
+/// A loop, and how often its header was reached, as far as that was sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopTrips {
+    /// Offset of the `loop` operator from the first byte of the module.
+    pub wasm_offset: u32,
+    /// How often, about.
+    pub trips: u64,
+}
+
+impl FunctionProfile {
+    /// How often a function was entered; `None` if nothing is known of it.
+    pub fn entries(&self, func: DefinedFunc) -> Option<u64> {
+        let found = self.entries.binary_search_by_key(&func, |(func, _)| *func).ok()?;
+        Some(self.entries[found].1)
+    }
+
+    /// How often the direct call at this offset was run; 0 if nothing is known of it.
+    pub fn calls(&self, wasm_offset: u32) -> u64 {
+        let found = self.calls.binary_search_by_key(&wasm_offset, |call| call.wasm_offset);
+        found.map_or(0, |found| self.calls[found].count)
+    }
+
+    /// What the indirect call at this offset has called.
+    pub fn indirect(&self, wasm_offset: u32) -> Option<&IndirectCalls> {
+        let found = self.indirect.binary_search_by_key(&wasm_offset, |site| site.wasm_offset).ok()?;
+        Some(&self.indirect[found])
+    }
+
+    /// How often the header of the loop at this offset was reached, about; 0 if nothing is known of it.
+    pub fn trips(&self, wasm_offset: u32) -> u64 {
+        let found = self.loops.binary_search_by_key(&wasm_offset, |site| site.wasm_offset);
+        found.map_or(0, |found| self.loops[found].trips)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_made_up() {
+        let profile = FunctionProfile {
+            entries: vec![(DefinedFunc(1), 5), (DefinedFunc(7), 2)],
+            calls: vec![CallCount { wasm_offset: 10, count: 3 }, CallCount { wasm_offset: 20, count: 4 }],
+            indirect: vec![IndirectCalls { wasm_offset: 30, total: 9, targets: vec![(DefinedFunc(7), 8)] }],
+            loops: vec![LoopTrips { wasm_offset: 40, trips: 6 }],
+        };
+        assert_eq!([0, 1, 7, 8].map(|func| profile.entries(DefinedFunc(func))), [None, Some(5), Some(2), None]);
+        assert_eq!([9, 10, 20, 21].map(|offset| profile.calls(offset)), [0, 3, 4, 0]);
+        assert_eq!([29, 30, 31].map(|offset| profile.indirect(offset).map(|site| site.total)), [None, Some(9), None]);
+        assert_eq!([39, 40, 41].map(|offset| profile.trips(offset)), [0, 6, 0]);
+    }
+}
