@@ -314,6 +314,7 @@ static void switches(void) {
 
     FAILS(MISUSE, "on is 2", updraft_config_set_signals(config, 2, E));
     FAILS(MISUSE, "on is 2", updraft_config_set_interrupts(config, 2, E));
+    FAILS(MISUSE, "on is 2", updraft_config_set_fuel(config, 2, E));
     FAILS(MISUSE, "on is 2", updraft_config_set_canonicalize_nans(config, 2, E));
     FAILS(MISUSE, "on is 2", updraft_config_set_avx(config, 2, E));
     FAILS(MISUSE, "on is 2", updraft_config_set_memory_moves(config, 2, E));

@@ -464,6 +464,11 @@ static void call_everything(void) {
     FAILS(MISUSE, "running is NULL", updraft_store_is_running(store, NULL, E));
     FAILS(MISUSE, "store is NULL", updraft_store_interrupt_handle(NULL, &out.interrupt, E));
     FAILS(MISUSE, "out is NULL", updraft_store_interrupt_handle(store, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_fuel(NULL, 1, E));
+    FAILS(MISUSE, "store is NULL", updraft_store_set_fuel(NULL, 1, E));
+    FAILS(MISUSE, "store is NULL", updraft_store_add_fuel(NULL, 1, E));
+    FAILS(MISUSE, "store is NULL", updraft_store_fuel(NULL, &out.u64, E));
+    FAILS(MISUSE, "fuel is NULL", updraft_store_fuel(store, NULL, E));
     FAILS(MISUSE, "store is NULL", updraft_func_new(NULL, functype, callback, &finalized, finalizer, &out.handle, E));
     FAILS(MISUSE, "functype is NULL", updraft_func_new(store, NULL, callback, &finalized, finalizer, &out.handle, E));
     FAILS(MISUSE, "callback is NULL", updraft_func_new(store, functype, NULL, &finalized, finalizer, &out.handle, E));

@@ -1233,6 +1233,11 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_TRAP_EXIT 18
 
 /**
+ * The store has less fuel left than the next operators take (`updraft_config_set_fuel`).
+ */
+#define UPDRAFT_TRAP_OUT_OF_FUEL 19
+
+/**
  * It worked.
  */
 #define UPDRAFT_STATUS_OK 0
@@ -3156,6 +3161,57 @@ updraft_status_t updraft_store_is_running(struct updraft_store_t *store,
 updraft_status_t updraft_store_interrupt_handle(struct updraft_store_t *store,
                                                 struct updraft_interrupt_t **out,
                                                 struct updraft_error_t **error);
+
+/**
+ * Whether WebAssembly uses fuel (1): each store has some, running code takes of it, and what finds too little left
+ * traps with `UPDRAFT_TRAP_OUT_OF_FUEL`. If not (0, the default), code is not slowed down by it.
+ *
+ * Every operator that is executed takes one unit, but for `unreachable`, `nop`, `block`, `loop`, `else`, `end`, `return`
+ * and `drop`, which take nothing. In addition `memory.fill`, `memory.copy` and `memory.init` take one unit per 64 bytes
+ * of their length, `table.fill`, `table.copy` and `table.init` one per 8 elements, both rounded down. Constant
+ * expressions and host functions take nothing; a host function may lower the fuel itself.
+ *
+ * Units are taken for a run of operators at a time, before the first of them. A run ends behind a branch (`br`, `br_if`,
+ * `br_table`, `return`), an `if`, a call and `unreachable`, and in front of `loop`, `else` and `end`. If there is less
+ * left than the run takes, it traps before it does anything; whatever came before it is done. A trap for another reason
+ * leaves the run in which it happened paid in full. Compilers, tiers and strategies make no difference to any of this: in
+ * a host function, when a call returns and after a trap, the store has the same left in all of them.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_fuel(struct updraft_config_t *config,
+                                         uint32_t on,
+                                         struct updraft_error_t **error);
+
+/**
+ * Sets how much fuel a store has left: 0 when it is made. More than `INT64_MAX` counts as `INT64_MAX`. A host function
+ * may set it as well, for the call that it is part of.
+ *
+ * A store that has run out of fuel works as before once it has some again.
+ * Fails with MISUSE, also if the engine was made without fuel, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_set_fuel(struct updraft_store_t *store,
+                                        uint64_t fuel,
+                                        struct updraft_error_t **error);
+
+/**
+ * Adds to the fuel that a store has left, up to `INT64_MAX` in all.
+ *
+ * Fails with MISUSE, also if the engine was made without fuel, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_add_fuel(struct updraft_store_t *store,
+                                        uint64_t fuel,
+                                        struct updraft_error_t **error);
+
+/**
+ * Writes to `fuel` how much fuel a store has left, 0 if it has run out of it. In a host function that is what is
+ * left behind the call of it.
+ *
+ * Fails with MISUSE, also if the engine was made without fuel, BUSY and BUG. The store's thread. Since 0.1.
+ */
+updraft_status_t updraft_store_fuel(struct updraft_store_t *store,
+                                    uint64_t *fuel,
+                                    struct updraft_error_t **error);
 
 /**
  * The store that the host function runs in: the host's pointer, not a new reference. NULL for NULL.

@@ -169,6 +169,8 @@ pub struct Config {
     pub signals: bool,
     /// Whether running code can be interrupted (a poll per loop iteration).
     pub interrupts: bool,
+    /// Whether code takes fuel from its store, and traps where none is left.
+    pub fuel: bool,
     /// Whether NaN results have one bit pattern.
     pub canonicalize_nans: bool,
     /// Whether processor features beyond x86-64-v2 are used (AVX and later).
@@ -217,6 +219,7 @@ impl Default for Config {
             memory_mode: MemoryMode::Auto,
             signals: true,
             interrupts: true,
+            fuel: false,
             canonicalize_nans: false,
             avx: true,
             memory_moves: false,

@@ -66,6 +66,8 @@ trap_codes! {
     CompilationFailed = 17, "function could not be compiled";
     /// The guest asked to end the program (`proc_exit`).
     Exit = 18, "program exited";
+    /// The store has less fuel left than the next run of operators takes.
+    OutOfFuel = 19, "all fuel consumed";
 }
 
 /// One frame of a backtrace.

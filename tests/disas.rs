@@ -71,6 +71,7 @@ impl Setup {
                 "explicit" => setup.bounds = Bounds::Explicit,
                 "signals off" => (setup.config.signals, setup.bounds) = (false, Bounds::Explicit),
                 "interrupts" => setup.config.interrupts = true,
+                "fuel" => setup.config.fuel = true,
                 "baseline" => setup.subject = Subject::Baseline,
                 "trampolines" => setup.subject = Subject::Trampolines,
                 "calls stay" => setup.calls = Calls::Stay,

@@ -51,6 +51,9 @@ pub struct VmStore {
     /// An address whose 4 bytes loops may read, for nothing; null asks WebAssembly for attention. Written wherever
     /// the stack limit is, for loops that poll by a fault (`abi/poll.rs`).
     pub poll: AtomicUsize,
+    /// Fuel that is left; negative = a run of operators wanted more. Taken by code of engines with fuel
+    /// (`Config::fuel`).
+    pub fuel: i64,
 }
 
 /// One entry from the host into WebAssembly. Lives on the stack of the entering Rust function.
@@ -199,6 +202,8 @@ offsets! {
     STORE_EXIT_FP = VmStore.exit_fp;
     /// store -> what loops read.
     STORE_POLL = VmStore.poll;
+    /// store -> fuel that is left.
+    STORE_FUEL = VmStore.fuel;
     /// memory -> base.
     MEMORY_BASE = VmMemory.base;
     /// memory -> length in bytes.

@@ -113,8 +113,10 @@ pub const UPDRAFT_TRAP_HOST: updraft_trap_code_t = 16;
 /// A function could not be compiled when it was first called.
 pub const UPDRAFT_TRAP_COMPILATION_FAILED: updraft_trap_code_t = 17;
 /// The guest asked to end the program (`proc_exit`); the error has the exit status.
-// Last added.
 pub const UPDRAFT_TRAP_EXIT: updraft_trap_code_t = 18;
+/// The store has less fuel left than the next operators take (`updraft_config_set_fuel`).
+// Last added.
+pub const UPDRAFT_TRAP_OUT_OF_FUEL: updraft_trap_code_t = 19;
 
 /// One frame of a backtrace. Set `struct_size` before it is filled in. The strings are UTF-8, not terminated,
 /// NULL when there is no such name, and live as long as the error.
@@ -431,7 +433,7 @@ mod tests {
     /// A trap code added to the engine must get its constant in the header.
     #[test]
     fn every_trap_code_has_a_constant() {
-        assert_eq!(TrapCode::ALL.len(), UPDRAFT_TRAP_EXIT as usize);
+        assert_eq!(TrapCode::ALL.len(), UPDRAFT_TRAP_OUT_OF_FUEL as usize);
         for (position, code) in TrapCode::ALL.iter().enumerate() {
             assert_eq!(*code as usize, position + 1);
         }

@@ -46,6 +46,8 @@ pub mod workers;
 pub mod interrupt;
 pub mod reference;
 pub mod store;
+// After the stores that have it:
+pub mod fuel;
 
 // What stores own:
 pub mod caller;

@@ -46,6 +46,7 @@ impl Shared {
                 float_env: 0,
                 store: std::ptr::null_mut(),
                 poll: AtomicUsize::new(0),
+                fuel: 0,
             }),
             attention: Attention::new(),
             parked: Mutex::new(()),

@@ -14,6 +14,7 @@ mod enter;
 pub mod extern_ref;
 pub(crate) mod fault;
 mod float_env;
+mod fuel;
 pub mod func;
 pub mod global;
 mod handle;

@@ -8,6 +8,7 @@
 
 pub mod baseline;
 pub mod compiled;
+mod fuel;
 pub mod profile;
 pub mod top;
 

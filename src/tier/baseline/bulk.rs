@@ -6,6 +6,7 @@ use super::stack::Entry;
 use super::table::index_val_type;
 use super::x64::asm::{Shift, Width};
 use crate::abi::builtin::Builtin;
+use crate::tier::fuel::Size;
 use crate::types::PAGE_SIZE;
 
 impl Emit<'_> {
@@ -36,6 +37,7 @@ impl Emit<'_> {
     pub(crate) fn memory_fill(&mut self) {
         let memory = self.u32();
         let [dst, value, len] = self.pop3();
+        self.take_by_size(len, Size::Bytes);
         let args = [Arg::Index(memory), Arg::Operand(dst), Arg::Operand(value), Arg::Operand(len)];
         self.call_builtin(Builtin::memory_fill, &args);
     }
@@ -44,6 +46,7 @@ impl Emit<'_> {
     pub(crate) fn copy(&mut self, builtin: Builtin) {
         let (to, from) = (self.u32(), self.u32());
         let [dst, src, len] = self.pop3();
+        self.take_by_size(len, Size::of(builtin));
         let operands = [Arg::Operand(dst), Arg::Operand(src), Arg::Operand(len)];
         self.call_builtin(builtin, &[Arg::Index(to), Arg::Index(from), operands[0], operands[1], operands[2]]);
     }
@@ -52,6 +55,7 @@ impl Emit<'_> {
     pub(crate) fn init(&mut self, builtin: Builtin) {
         let (segment, to) = (self.u32(), self.u32());
         let [dst, src, len] = self.pop3();
+        self.take_by_size(len, Size::of(builtin));
         let operands = [Arg::Operand(dst), Arg::Operand(src), Arg::Operand(len)];
         self.call_builtin(builtin, &[Arg::Index(to), Arg::Index(segment), operands[0], operands[1], operands[2]]);
     }

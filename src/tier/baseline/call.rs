@@ -311,6 +311,7 @@ impl Emit<'_> {
             self.take_register_results(ty);
         }
         self.reload_memory_base();
+        self.begin_run();
     }
 
     fn take_register_results(&mut self, ty: &FuncType) {

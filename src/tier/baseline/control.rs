@@ -109,6 +109,8 @@ impl<'a> Emit<'a> {
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
         self.charge_loop(site);
+        // Last: code of another tier that goes on at the header pays for this run itself.
+        self.begin_run();
     }
 
     /// Pops a condition and compares it with zero.
@@ -137,6 +139,7 @@ impl<'a> Emit<'a> {
         let mut otherwise = Label::default();
         self.jump_on(test.not(), &mut otherwise);
         self.open(ControlKind::If(otherwise), ty, params);
+        self.begin_run();
     }
 
     /// Compares an integer with zero.
@@ -186,6 +189,7 @@ impl<'a> Emit<'a> {
         }
         self.settled = self.entries.len();
         self.reachable = true;
+        self.begin_run();
     }
 
     /// Forgets the operands above this height, whoever has their registers.
@@ -422,6 +426,11 @@ impl Emit<'_> {
 
     /// `br_if`, on flags.
     pub(crate) fn br_if_flags(&mut self, test: Test) {
+        self.branch_on(test);
+        self.begin_run();
+    }
+
+    fn branch_on(&mut self, test: Test) {
         let depth = self.u32() as usize;
         let position = self.control.len() - 1 - depth;
         let destination = self.destination(position);

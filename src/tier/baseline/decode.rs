@@ -159,84 +159,98 @@ impl Emit<'_> {
                 0x0b => depth -= 1,
                 _ => {}
             }
-            self.skip_operator();
+            skip_operator(self.code, &mut self.pc);
         }
     }
+}
 
-    fn skip_operator(&mut self) {
-        match self.byte() {
-            0x02..=0x04 => {
-                self.block_type();
+/// Passes over the operator at `at`.
+pub(in crate::tier) fn skip_operator(code: &[u8], at: &mut usize) {
+    let opcode = code[*at];
+    *at += 1;
+    match opcode {
+        0x02..=0x04 => skip_block_type(code, at),
+        // br, br_if, call, return_call, locals, globals, tables, memory.size, memory.grow, ref.null, ref.func
+        0x0c | 0x0d | 0x10 | 0x12 | 0x20..=0x26 | 0x3f | 0x40 | 0xd2 => {
+            u32_at(code, at);
+        }
+        0xd0 => {
+            signed_at(code, at);
+        }
+        0x11 | 0x13 => {
+            u32_at(code, at);
+            u32_at(code, at);
+        }
+        0x0e => {
+            for _ in 0..=u32_at(code, at) {
+                u32_at(code, at);
             }
-            // br, br_if, call, return_call, locals, globals, tables, memory.size, memory.grow, ref.null, ref.func
-            0x0c | 0x0d | 0x10 | 0x12 | 0x20..=0x26 | 0x3f | 0x40 | 0xd2 => {
-                self.u32();
+        }
+        0x1c => {
+            for _ in 0..u32_at(code, at) {
+                val_type_at(code, at);
             }
-            0xd0 => {
-                self.signed();
-            }
-            0x11 | 0x13 => {
-                self.u32();
-                self.u32();
-            }
-            0x0e => {
-                for _ in 0..=self.u32() {
-                    self.u32();
-                }
-            }
-            0x1c => {
-                for _ in 0..self.u32() {
-                    val_type_at(self.code, &mut self.pc);
-                }
-            }
-            0x28..=0x3e => {
-                self.memarg();
-            }
-            0x41 | 0x42 => {
-                self.signed();
-            }
-            0x43 => self.pc += 4,
-            0x44 => self.pc += 8,
-            0xfc => self.skip_misc(),
-            0xfd => self.skip_vector(),
-            0xfe => match self.u32() {
-                3 => self.pc += 1,
-                _ => {
-                    self.memarg();
-                }
-            },
-            _ => {}
+        }
+        0x28..=0x3e => skip_memarg(code, at),
+        0x41 | 0x42 => {
+            signed_at(code, at);
+        }
+        0x43 => *at += 4,
+        0x44 => *at += 8,
+        0xfc => skip_misc(code, at),
+        0xfd => skip_vector(code, at),
+        0xfe => match u32_at(code, at) {
+            3 => *at += 1,
+            _ => skip_memarg(code, at),
+        },
+        _ => {}
+    }
+}
+
+fn skip_block_type(code: &[u8], at: &mut usize) {
+    match code[*at] {
+        0x40 => *at += 1,
+        0x63 | 0x6f | 0x70 | 0x7b..=0x7f => {
+            val_type_at(code, at);
+        }
+        _ => {
+            signed_at(code, at);
         }
     }
+}
 
-    fn skip_misc(&mut self) {
-        match self.u32() {
-            // memory.init, memory.copy, table.init, table.copy
-            8 | 10 | 12 | 14 => {
-                self.u32();
-                self.u32();
-            }
-            9 | 11 | 13 | 15..=17 => {
-                self.u32();
-            }
-            _ => {}
-        }
+fn skip_memarg(code: &[u8], at: &mut usize) {
+    if u32_at(code, at) & 0x40 != 0 {
+        u32_at(code, at);
     }
+    signed_at(code, at);
+}
 
-    fn skip_vector(&mut self) {
-        match self.u32() {
-            0..=11 | 92 | 93 => {
-                self.memarg();
-            }
-            // v128.const, i8x16.shuffle
-            12 | 13 => self.pc += 16,
-            // Lanes.
-            21..=34 => self.pc += 1,
-            84..=91 => {
-                self.memarg();
-                self.pc += 1;
-            }
-            _ => {}
+fn skip_misc(code: &[u8], at: &mut usize) {
+    match u32_at(code, at) {
+        // memory.init, memory.copy, table.init, table.copy
+        8 | 10 | 12 | 14 => {
+            u32_at(code, at);
+            u32_at(code, at);
         }
+        9 | 11 | 13 | 15..=17 => {
+            u32_at(code, at);
+        }
+        _ => {}
+    }
+}
+
+fn skip_vector(code: &[u8], at: &mut usize) {
+    match u32_at(code, at) {
+        0..=11 | 92 | 93 => skip_memarg(code, at),
+        // v128.const, i8x16.shuffle
+        12 | 13 => *at += 16,
+        // Lanes.
+        21..=34 => *at += 1,
+        84..=91 => {
+            skip_memarg(code, at);
+            *at += 1;
+        }
+        _ => {}
     }
 }

@@ -13,6 +13,7 @@ impl Emit<'_> {
     pub(super) fn function(&mut self) -> Outcome {
         self.prologue();
         self.open_function();
+        self.begin_run();
         while !self.control.is_empty() {
             self.asm.reserve(SLACK);
             self.operator = self.pc;
@@ -38,7 +39,9 @@ impl Emit<'_> {
             0x05 => self.else_(),
             0x0b => {
                 self.end();
-                if !self.reachable && !self.control.is_empty() {
+                if self.reachable {
+                    self.begin_run();
+                } else if !self.control.is_empty() {
                     self.skip_unreachable();
                 }
             }

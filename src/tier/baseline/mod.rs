@@ -7,7 +7,7 @@
 //!
 //!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
 //!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
-//!     x64 = the encoder                  trap = what happens out of line
+//!     x64 = the encoder                  trap = what happens out of line  fuel = what runs of operators take
 //!
 //! The body is known to be valid, so that nothing here is checked and nothing fails; what cannot be is an assertion,
 //! and a panic becomes [`Error::Compile`]. No step takes time that grows with the height of the operand stack or the
@@ -30,10 +30,11 @@ mod bulk;
 mod call;
 mod control;
 mod convert;
-mod decode;
+pub(super) mod decode;
 mod driver;
 mod float;
 mod frame;
+mod fuel;
 mod int;
 mod memory;
 mod operand;
@@ -59,6 +60,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Tier;
 use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
+use super::fuel::Metering;
 use super::top::{Bounds, Signals};
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Tiers};
@@ -81,6 +83,7 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    fuel: Metering,
     canonicalize_nans: bool,
     loops: LoopRecords,
     budgets: Budgets,
@@ -206,6 +209,7 @@ impl BaselineCompiler {
                 bounds,
                 signals: if config.signals { Signals::On } else { Signals::Off },
                 interrupts: config.interrupts,
+                fuel: Metering::of(config),
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },

@@ -7,6 +7,7 @@ use super::x64::asm::{Alu, Cond, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{FUNCREF_TYPE_ID, IMPORT_FUNCREF, TABLE_BASE, TABLE_LENGTH, VMCTX_TYPE_IDS};
+use crate::tier::fuel::Size;
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 use crate::types::{FuncIndex, IndexType, TableIndex, TableType, ValType};
@@ -101,6 +102,7 @@ impl Emit<'_> {
         let len = self.pop();
         let value = self.pop();
         let dst = self.pop();
+        self.take_by_size(len, Size::Elements);
         let args = [Arg::Index(table), Arg::Operand(dst), Arg::Operand(value), Arg::Operand(len)];
         self.call_builtin(Builtin::table_fill, &args);
     }

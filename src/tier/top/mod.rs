@@ -22,6 +22,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::compiled::{CompiledCode, Resume};
+use super::fuel::Metering;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Config;
@@ -75,6 +76,7 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    fuel: Metering,
     budgets: Budgets,
     inlining: Inlining,
 }
@@ -172,8 +174,9 @@ impl TopCompiler {
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let counts = optimisation == Optimisation::None && config.tiers_up();
         let budgets = if counts { Budgets::On } else { Budgets::Off };
+        let fuel = Metering::of(config);
         let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, budgets, inlining };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

@@ -9,6 +9,7 @@ use wasmparser::Operator;
 use super::Translator;
 use super::table::narrower;
 use crate::abi::builtin::{Builtin, Plain};
+use crate::tier::fuel::Size;
 use crate::trap::TrapCode;
 use crate::types::{IndexType, MemoryIndex};
 
@@ -73,6 +74,7 @@ impl Translator<'_> {
     fn memory_fill(&mut self, memory: MemoryIndex) {
         let index = self.memory_type(memory).index;
         let (dst, value, len) = self.pop3();
+        self.take_by_size(len, index, Size::Bytes);
         if let Some(len) = self.short(len, SHORT_FILL) {
             return self.short_fill(memory, dst, value, len);
         }
@@ -85,6 +87,7 @@ impl Translator<'_> {
     fn memory_copy(&mut self, dst_memory: MemoryIndex, src_memory: MemoryIndex) {
         let (dst_index, src_index) = (self.memory_type(dst_memory).index, self.memory_type(src_memory).index);
         let (dst, src, len) = self.pop3();
+        self.take_by_size(len, narrower(dst_index, src_index), Size::Bytes);
         if let Some(len) = self.short(len, SHORT_COPY) {
             return self.short_copy((dst_memory, dst), (src_memory, src), len);
         }
@@ -148,6 +151,7 @@ impl Translator<'_> {
 
     fn memory_init(&mut self, segment: u32, memory: MemoryIndex) {
         let (dst, src, len) = self.pop3();
+        self.take_by_size(len, IndexType::I32, Size::Bytes);
         let dst = self.widen(self.memory_type(memory).index, dst);
         let (number, segment) = (self.index_const(memory.0), self.index_const(segment));
         self.call_builtin(Builtin::memory_init, &[number, segment, dst, src, len]);

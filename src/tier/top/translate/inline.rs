@@ -135,7 +135,7 @@ impl Translator<'_> {
         };
         let most_growth = tune(3).max(self.module.body(self.func).len() * tune(4));
         size <= most >> self.scope.depth
-            && self.growth + size <= most_growth
+            && self.growth.saturating_add(size) <= most_growth
             && self.buf.inlined.len() < MOST_INLINED
             && self.next_location().checked_add(size as u32 + 1).is_some()
             && local_count(self.module, func).is_some_and(|count| count <= MOST_LOCALS)

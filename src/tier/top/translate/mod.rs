@@ -4,7 +4,7 @@
 //! Each operator is translated by the file of its group; a group's `translate` answers whether the
 //! operator is one of its own.
 //!
-//!     state = operand stack and frames    env = instance, traps, helpers
+//!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     inline = callees that are translated in place
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
@@ -14,6 +14,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fuel;
 mod inline;
 mod loops;
 mod memory;
@@ -39,6 +40,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::compiled::Resume;
+use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, ValType};
 use inline::Scope;
@@ -148,6 +150,8 @@ struct Translator<'a> {
     calls_seen: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
+    /// Whether the next operator that counts begins a run of those that take fuel together.
+    run_due: bool,
     /// Of the function and of its open loops: what an entry and an iteration cost.
     charges: Vec<budget::Charge>,
 }
@@ -178,9 +182,11 @@ impl<'a> Translator<'a> {
             func: job.func,
             offset: 0,
             scope: Scope::outermost(),
-            growth: 0,
+            // Nothing is inlined in front of the loop at which a function is entered: that is not run.
+            growth: if job.resume.is_some() { usize::MAX } else { 0 },
             calls_seen: 0,
             work: 0,
+            run_due: false,
             charges: Vec::new(),
         }
     }
@@ -232,6 +238,7 @@ impl<'a> Translator<'a> {
             }
         }
         self.open_body(self.module.functions()[self.module.func_index(func).index()].0);
+        self.begin_body_fuel();
         self.offset = range.start as u64;
         self.charge_entry();
         let allocations = self.buf.readers.pop().unwrap_or_default();
@@ -258,6 +265,13 @@ impl<'a> Translator<'a> {
     }
 
     fn operator(&mut self, op: &Operator<'_>) {
+        if self.options.fuel == Metering::On {
+            let opcode = self.module.bytes()[self.offset as usize];
+            if self.reach == Reach::Live {
+                self.fuel_before(opcode);
+            }
+            self.fuel_behind(opcode);
+        }
         if self.reach == Reach::Dead {
             return control::translate_dead(self, op);
         }

@@ -19,6 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
@@ -330,6 +331,7 @@ fn all_options() -> Vec<Options> {
             bounds,
             signals,
             interrupts: true,
+            fuel: Metering::Off,
             budgets: Budgets::Off,
             inlining: Inlining::On,
         })

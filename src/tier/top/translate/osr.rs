@@ -115,6 +115,8 @@ impl<'a> Entry<'a> {
     /// Translates the `loop` operator of a loop that was open where the function is entered, and reads on behind it.
     pub(super) fn begin_again(&self, t: &mut Translator<'_>, again: Again) -> OperatorsReader<'a> {
         t.offset = again.start;
+        // The loop itself may grow as any function may.
+        t.growth = 0;
         t.operator(&Operator::Loop { blockty: again.ty });
         let reader = self.readers.iter().find(|(offset, _)| *offset == again.start);
         reader.expect("it was open where the function is entered").1.clone()
@@ -181,6 +183,7 @@ impl Translator<'_> {
             }
         }
         self.work = 0;
+        self.growth = 0;
     }
 
     /// Fills a block to which nothing leads.

@@ -7,6 +7,7 @@ use super::env::{CONSTANT, MUTABLE, clif_trap};
 use super::{Translator, clif_type};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx;
+use crate::tier::fuel::Size;
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 use crate::types::{IndexType, TableIndex, TableType, ValType};
@@ -115,6 +116,7 @@ impl Translator<'_> {
     fn table_fill(&mut self, table: TableIndex) {
         let ty = self.table_type(table);
         let (dst, value, len) = self.pop3();
+        self.take_by_size(len, ty.index, Size::Elements);
         let dst = self.widen(ty.index, dst);
         let value = self.widen_reference(ty.element, value);
         let len = self.widen(ty.index, len);
@@ -125,6 +127,7 @@ impl Translator<'_> {
     fn table_copy(&mut self, dst_table: TableIndex, src_table: TableIndex) {
         let (dst_ty, src_ty) = (self.table_type(dst_table).index, self.table_type(src_table).index);
         let (dst, src, len) = self.pop3();
+        self.take_by_size(len, narrower(dst_ty, src_ty), Size::Elements);
         let dst = self.widen(dst_ty, dst);
         let src = self.widen(src_ty, src);
         let len = self.widen(narrower(dst_ty, src_ty), len);
@@ -134,6 +137,7 @@ impl Translator<'_> {
 
     fn table_init(&mut self, segment: u32, table: TableIndex) {
         let (dst, src, len) = self.pop3();
+        self.take_by_size(len, IndexType::I32, Size::Elements);
         let dst = self.widen(self.table_type(table).index, dst);
         let (number, segment) = (self.index_const(table.0), self.index_const(segment));
         self.call_builtin(Builtin::table_init, &[number, segment, dst, src, len]);

@@ -1,0 +1,54 @@
+//! Fuel: what a run of operators takes, in front of it; what a bulk operator takes by its size.
+//!
+//! `tier/fuel.rs` has the rule. The counter is in the store, and nothing is kept in registers: a run takes one load,
+//! one subtraction in memory and a branch.
+
+use super::Emit;
+use super::stack::Entry;
+use super::x64::asm::{Alu, Cond, Mem, Rm, Shift, Width};
+use super::x64::regs::{SCRATCH, VMCTX};
+use crate::abi::vmctx::{STORE_FUEL, VMCTX_STORE};
+use crate::tier::fuel::{Metering, Size, run};
+use crate::trap::TrapCode;
+
+impl Emit<'_> {
+    /// A run of operators may begin at the next one: takes what it costs. Changes flags.
+    #[inline(always)]
+    pub(crate) fn begin_run(&mut self) {
+        if self.options.fuel == Metering::On {
+            self.charge_run();
+        }
+    }
+
+    #[inline(never)]
+    fn charge_run(&mut self) {
+        let Some(run) = run(self.code, self.pc) else { return };
+        self.asm.reserve(64);
+        // The trap is the first operator's of those that count.
+        let operator = std::mem::replace(&mut self.operator, run.start);
+        self.take_fuel(run.cost as i32);
+        self.operator = operator;
+    }
+
+    fn take_fuel(&mut self, cost: i32) {
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
+        self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_FUEL)), cost);
+        self.trap_if(Cond::Sign, TrapCode::OutOfFuel);
+    }
+
+    /// Takes what a bulk operator costs beyond the unit that each operator does. `len` is popped, and stays as it is.
+    pub(crate) fn take_by_size(&mut self, len: Entry, size: Size) {
+        if self.options.fuel == Metering::Off {
+            return;
+        }
+        self.asm.reserve(64);
+        // Not the operand's register: the copy leaves zeros above an i32.
+        let amount = self.alloc();
+        self.load_entry(amount, len);
+        self.asm.shift_imm(Shift::Shr, Width::W64, amount, size.shift());
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
+        self.asm.alu_mem(Alu::Sub, Width::W64, Mem::base(SCRATCH, STORE_FUEL), amount);
+        self.trap_if(Cond::Sign, TrapCode::OutOfFuel);
+        self.free(amount);
+    }
+}
