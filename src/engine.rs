@@ -2,6 +2,7 @@
 
 mod job;
 mod module;
+mod profile;
 mod steer;
 
 use std::collections::HashMap;
@@ -28,8 +29,10 @@ use crate::types::FuncType;
 
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::pool::{Lane, Task, Waited};
+pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;
 use job::JobInner;
+
 pub use job::{Bytes, Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;

@@ -200,7 +200,8 @@ fn features_used_are_those_needed() {
     let (mut valid, mut uses) = (0, 0);
     for bytes in &modules {
         let Ok(Decoded { module, bodies }) = decode(bytes.as_slice().into(), Features::ALL) else { continue };
-        let Ok(used) = validate_all(&bodies, &module, 1) else { continue };
+        let Ok(validated) = validate_all(&bodies, &module, 1) else { continue };
+        let used = validated.features;
         valid += 1;
         let accepts = |features| Validator::new_with_features(flags(features)).validate_all(bytes).map(drop);
         if let Err(error) = accepts(used) {

@@ -8,4 +8,5 @@
 pub mod builtin;
 pub mod call;
 pub mod poll;
+pub mod profile;
 pub mod vmctx;

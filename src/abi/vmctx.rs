@@ -132,6 +132,8 @@ pub struct VmInstance {
     pub instance: *mut u8,
     /// Where the rest lies; the module's. For the runtime only.
     pub layout: *const VmLayout,
+    /// What the baseline tier counts in (`abi/profile.rs`); null where it does not.
+    pub profile: *mut u8,
     /// What the baseline tier counts down, an `i32` per function that the module defines; null where nothing is counted.
     /// The module's (`runtime/tiering.rs`).
     pub budgets: *mut i32,
@@ -192,6 +194,8 @@ offsets! {
     VMCTX_UNWIND = VmHeader.unwind;
     /// vmctx of an instance -> engine-wide type numbers.
     VMCTX_TYPE_IDS = VmInstance.type_ids;
+    /// vmctx of an instance -> counters of the profile.
+    VMCTX_PROFILE = VmInstance.profile;
     /// vmctx of an instance -> budgets.
     VMCTX_BUDGETS = VmInstance.budgets;
     /// store -> stack limit.

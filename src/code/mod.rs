@@ -17,6 +17,7 @@
 //! Not here: compilation (`tier`), when to compile (`compile`), what a trap does (`runtime`).
 
 pub mod arena;
+pub mod counters;
 pub mod link;
 pub mod map;
 pub mod publish;

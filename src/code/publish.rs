@@ -188,6 +188,17 @@ impl ModuleCode {
         self.slots.get(func.index())
     }
 
+    /// The function whose slot is at this address, if it is one of the module's. Any number will do.
+    pub fn function_of_slot(&self, address: usize) -> Option<DefinedFunc> {
+        let count = self.module.defined_func_count();
+        if count == 0 {
+            return None;
+        }
+        let offset = address.checked_sub(std::ptr::from_ref(self.slots.get(0)).addr())?;
+        let index = offset / size_of::<CodeSlot>();
+        (offset % size_of::<CodeSlot>() == 0 && index < count).then_some(DefinedFunc(index as u32))
+    }
+
     /// Where callers enter a function now: its code, its stub, or 0.
     pub fn entry(&self, func: DefinedFunc) -> usize {
         slot::load(self.slots.get(func.index()))

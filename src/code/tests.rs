@@ -576,28 +576,20 @@ fn calls_of_code_that_may_get_better_go_through_relays() {
         assert_eq!((call(&code, 0), call(&code, 3)), (10, 20), "{backing:?}");
         publish(&code, [(1, returns(11)), (4, calls(2))]).unwrap();
         assert_eq!((call(&code, 0), call(&code, 3), call(&code, 4)), (11, 20, 20), "better code is found at once");
-        let target = |func: u32| {
-            let start = code.entry(DefinedFunc(func));
-            // SAFETY: the code is alive, and has its field at offset 5.
-            let field = unsafe { std::ptr::read_unaligned((start + 5) as *const i32) };
-            (start + 9).wrapping_add_signed(field as isize)
-        };
-        assert_ne!(target(0), code.entry(DefinedFunc(1)));
+        let entry = |code: &ModuleCode, func| code.entry(DefinedFunc(func));
+        // SAFETY: the code is alive, and `calls` has its field at offset 5.
+        let field = |at: usize| unsafe { std::ptr::read_unaligned((at + 5) as *const i32) };
+        let target =
+            |code: &ModuleCode, func| (entry(code, func) + 9).wrapping_add_signed(field(entry(code, func)) as isize);
         // SAFETY: in a batch of this module.
-        assert!(unsafe { find(target(0)) }.is_none(), "no lookup finds a relay");
-        let third = ModuleCode::new(&space, module(3), Lazy::Stubs).unwrap();
-        publish(&third, [(1, returns(5))]).unwrap();
-        publish(&third, [(0, calls(1)), (2, calls(0))]).unwrap();
-        let entry = |func: u32| third.entry(DefinedFunc(func));
-        assert_eq!(call(&third, 2), 5);
-        for (caller, callee) in [(0, 1), (2, 0)] {
-            // SAFETY: as above.
-            let field = unsafe { std::ptr::read_unaligned((entry(caller) + 5) as *const i32) };
-            assert_eq!((entry(caller) + 9).wrapping_add_signed(field as isize), entry(callee), "straight");
-        }
+        assert!(unsafe { find(target(&code, 0)) }.is_none(), "no lookup finds a relay");
+        let straight = ModuleCode::new(&space, module(3), Lazy::Stubs).unwrap();
+        publish(&straight, [(1, returns(5))]).unwrap();
+        publish(&straight, [(0, calls(1)), (2, calls(0))]).unwrap();
+        assert_eq!([0, 2].map(|func| target(&straight, func)), [1, 0].map(|func| entry(&straight, func)));
         // What replaces it is for later code: the edge stays.
         let version = Version { tier: Tier::Top, generation: 1 };
-        third.publish(&mut vec![NewCode { func: DefinedFunc(1), version, code: returns(6) }]).unwrap();
-        assert_eq!((call(&third, 1), call(&third, 0)), (6, 5));
+        straight.publish(&mut vec![NewCode { func: DefinedFunc(1), version, code: returns(6) }]).unwrap();
+        assert_eq!([1, 0, 2].map(|func| call(&straight, func)), [6, 5, 5]);
     }
 }

@@ -31,6 +31,7 @@ use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
 use super::plan::Plan;
+use super::profile::ModuleProfile;
 use super::publisher::Publisher;
 use super::state::{Change, Denied, State, Taken, Word};
 use crate::abi::vmctx::VmLayout;
@@ -39,7 +40,8 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::sync::{AtomicU32, Ordering, generation, now_ns};
 use crate::tier::compiled::CompiledCode;
-use crate::tier::{Compilers, Scratch, Tier};
+use crate::tier::profile::FunctionProfile;
+use crate::tier::{Compilers, Counts, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 pub use super::counts::Progress;
@@ -95,6 +97,7 @@ pub struct Compilation {
     layout: VmLayout,
     code: Weak<ModuleCode>,
     plan: Plan,
+    profile: ModuleProfile,
     /// 1: calls are linked directly, and everything is published at once.
     whole: AtomicU32,
     states: Box<[State]>,
@@ -128,7 +131,13 @@ pub struct Compilation {
 
 impl Compilation {
     /// A compilation of which nothing is done.
-    pub(super) fn new(events: ModuleEvents, code: &Arc<ModuleCode>, layout: VmLayout, plan: Plan) -> Arc<Compilation> {
+    pub(super) fn new(
+        events: ModuleEvents,
+        code: &Arc<ModuleCode>,
+        layout: VmLayout,
+        plan: Plan,
+        counts: Counts,
+    ) -> Arc<Compilation> {
         let module = code.module().clone();
         let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
         let total = |of: fn(Word) -> bool| words.iter().filter(|word| of(**word)).count() as u32;
@@ -139,6 +148,7 @@ impl Compilation {
             code: Arc::downgrade(code),
             whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
             plan,
+            profile: ModuleProfile::new(&module, counts),
             uncompiled: AtomicU32::new(words.len() as u32),
             measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
@@ -188,6 +198,11 @@ impl Compilation {
     /// What is compiled when.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// How its functions have run.
+    pub fn profile(&self) -> &ModuleProfile {
+        &self.profile
     }
 
     /// The tier of the first code of a function.
@@ -255,7 +270,11 @@ impl Compilation {
         let ready =
             self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
         let code = self.code.upgrade().map_or(0, |code| code.code_size());
-        self.module.bytes().len() + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8) + ready + code
+        self.module.bytes().len()
+            + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8)
+            + ready
+            + code
+            + self.profile.memory_use()
     }
 
     fn account(&self, change: Change) {
@@ -281,11 +300,12 @@ impl Compilation {
         worker: u32,
     ) -> Result<Ready> {
         let began_ns = now_ns();
+        let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, None)
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();
@@ -304,6 +324,11 @@ impl Compilation {
                 Err(error)
             }
         }
+    }
+
+    /// How a function has run, for the compiler.
+    fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+        self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 
     /// Puts compiled code where a publisher finds it. Says how many bytes it has.

@@ -22,6 +22,7 @@ mod lock;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;
+pub mod profile;
 mod publisher;
 mod queue;
 pub mod state;

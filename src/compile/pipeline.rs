@@ -92,7 +92,7 @@ impl Pipeline {
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
         let code = Arc::new(ModuleCode::new(space, module, lazy)?);
-        let compilation = Compilation::new(events, &code, layout, plan);
+        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts());
         self.add_required(&compilation);
         Ok(Begun { compilation, code })
     }

@@ -309,6 +309,10 @@ impl CompiledModule {
         self.0.types[by_id[found].1 as usize].clone()
     }
 
+    pub(super) fn code(&self) -> &ModuleCode {
+        &self.0.code
+    }
+
     pub(crate) fn slot(&self, func: DefinedFunc) -> *const CodeSlot {
         self.0.code.slot(func)
     }

@@ -19,7 +19,7 @@ use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, Module, SharedBytes, WireBytes, encoding, text,
+    Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -50,7 +50,9 @@ pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> R
 
 fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
     let Decoded { mut module, bodies } = decoded;
-    module.features = validate::validate_all(&bodies, &module, threads)?;
+    let validated = validate::validate_all(&bodies, &module, threads)?;
+    module.features = validated.features;
+    module.indirect_sites = validated.indirect_sites;
     Ok(module)
 }
 
@@ -103,6 +105,7 @@ impl Builder {
             escaping: Vec::new(),
             custom_sections: Vec::new(),
             features: Features::default(),
+            indirect_sites: IndirectSites::default(),
             names: Names::default(),
             environment: Environment::default(),
         };

@@ -51,6 +51,8 @@ pub struct Module {
     pub(crate) escaping: Vec<FuncIndex>,
     pub(crate) custom_sections: Vec<CustomSection>,
     pub(crate) features: Features,
+    /// Known once the bodies are validated.
+    pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
@@ -235,6 +237,43 @@ impl std::ops::BitOr for Features {
     }
 }
 
+/// The numbers of the indirect calls of a module: in the order of the functions, and in a function in the order of
+/// the operators, those that cannot be reached included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndirectSites {
+    /// Functions that have any, and the number of the first. Sorted.
+    functions: Box<[(DefinedFunc, u32)]>,
+    count: u32,
+}
+
+impl IndirectSites {
+    /// Of these functions, with how many each has.
+    fn new(mut functions: Vec<(DefinedFunc, u32)>) -> IndirectSites {
+        functions.sort_unstable();
+        let mut count = 0;
+        for (_, calls) in &mut functions {
+            let first = count;
+            // An indirect call takes three bytes, and a module has less than 2^32.
+            count += *calls;
+            *calls = first;
+        }
+        IndirectSites { functions: functions.into(), count }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The numbers of those of a function.
+    pub fn of(&self, func: DefinedFunc) -> Range<u32> {
+        match self.functions.binary_search_by_key(&func, |(func, _)| *func) {
+            Ok(found) => self.functions[found].1..self.functions.get(found + 1).map_or(self.count, |next| next.1),
+            Err(_) => 0..0,
+        }
+    }
+}
+
 impl Module {
     /// The wasm bytes.
     pub fn bytes(&self) -> &[u8] {
@@ -333,6 +372,11 @@ impl Module {
     /// The features that the module uses (those that its bytes need, not those that were allowed).
     pub fn features(&self) -> Features {
         self.features
+    }
+
+    /// The numbers of the indirect calls. Empty before the bodies are validated.
+    pub fn indirect_sites(&self) -> &IndirectSites {
+        &self.indirect_sites
     }
 
     /// Custom sections, in order.

@@ -16,7 +16,7 @@ use wasmparser::{
 use crate::error::Result;
 use crate::module::body::{self, AnalysisScratch};
 use crate::module::decode::value_features;
-use crate::module::{Features, Module, encoding, unsupported};
+use crate::module::{Features, IndirectSites, Module, encoding, unsupported};
 use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
 
@@ -49,32 +49,50 @@ pub struct Scratch {
 
 /// Validates one body and returns the features that it uses.
 pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Result<Features> {
-    check(bodies, module, func, scratch).map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
+    check(bodies, module, func, scratch)
+        .map(|verdict| verdict.features)
+        .map_err(|error| unsupported::explain(&error, &module.bytes, bodies.flags))
 }
 
-/// Validates all bodies on up to `threads` threads, the calling one included, and returns the features that
-/// the module uses, sections and bodies together.
-pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+/// What validation finds out about valid bodies.
+pub struct Validated {
+    /// The features that the module uses, sections and bodies together.
+    pub features: Features,
+    /// For [`Module::indirect_sites`].
+    pub(super) indirect_sites: IndirectSites,
+}
+
+/// Validates all bodies on up to `threads` threads, the calling one included.
+pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
     let bytes: usize = module.bodies.iter().map(|body| body.len()).sum();
     let threads = threads.min(bytes / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1);
     validate_on(bodies, module, threads)
 }
 
-/// The first invalid body so far, and the features of the others.
+/// The first invalid body so far, and what the others use.
 struct Outcome {
     error: Option<(usize, wasmparser::Error)>,
     used: Features,
+    /// Functions with indirect calls, and how many.
+    indirect: Vec<(DefinedFunc, u32)>,
 }
 
-fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Features> {
+/// What is known of a valid body.
+struct Verdict {
+    features: Features,
+    indirect_calls: u32,
+}
+
+fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
     let next = AtomicUsize::new(0);
     // Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it
     // have been taken by somebody, who finishes them: the final value is the lowest of all.
     let invalid = AtomicUsize::new(usize::MAX);
-    let outcome = Mutex::new(Outcome { error: None, used: module.features });
+    let outcome = Mutex::new(Outcome { error: None, used: module.features, indirect: Vec::new() });
     let work = || {
         let mut scratch = Scratch::default();
         let mut used = Features::default();
+        let mut indirect = Vec::new();
         loop {
             // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
@@ -83,8 +101,14 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
                 break;
             }
             for index in start..end {
-                match check(bodies, module, DefinedFunc(index as u32), &mut scratch) {
-                    Ok(features) => used = used | features,
+                let func = DefinedFunc(index as u32);
+                match check(bodies, module, func, &mut scratch) {
+                    Ok(verdict) => {
+                        used = used | verdict.features;
+                        if verdict.indirect_calls != 0 {
+                            indirect.push((func, verdict.indirect_calls));
+                        }
+                    }
                     Err(error) => {
                         invalid.fetch_min(index, Ordering::Relaxed);
                         let mut outcome = outcome.lock().unwrap();
@@ -98,6 +122,7 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
         }
         let mut outcome = outcome.lock().unwrap();
         outcome.used = outcome.used | used;
+        outcome.indirect.append(&mut indirect);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -108,7 +133,7 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Featu
     });
     let outcome = outcome.into_inner().unwrap();
     match outcome.error {
-        None => Ok(outcome.used),
+        None => Ok(Validated { features: outcome.used, indirect_sites: IndirectSites::new(outcome.indirect) }),
         Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
     }
 }
@@ -118,9 +143,10 @@ fn check(
     module: &Module,
     func: DefinedFunc,
     scratch: &mut Scratch,
-) -> Result<Features, wasmparser::Error> {
+) -> Result<Verdict, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
-        return check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch);
+        let features = check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch)?;
+        return Ok(Verdict { features, indirect_calls: 0 });
     };
     if cfg!(debug_assertions) {
         match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
@@ -128,7 +154,7 @@ fn check(
             Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
         }
     }
-    Ok(analysis.features)
+    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls })
 }
 
 /// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;

@@ -5,7 +5,7 @@
 //! on below the activation around, whose `exit_fp` the inner one saved.
 
 use crate::code::map;
-use crate::tier::compiled::{CodeKind, InlinedIndex};
+use crate::tier::compiled::CodeKind;
 use crate::trap::Frame;
 use crate::types::{FuncIndex, Tier};
 
@@ -105,8 +105,6 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
         Pc::Faulted => found.trap_site_at(pc).map(|site| (site.wasm_offset, site.inlined)),
         Pc::Returned => found.call_site_returning_to(pc).map(|site| (site.wasm_offset, site.inlined)),
     };
-    // In the stack check, before the first operator.
-    let (mut module_offset, mut inlined) = site.unwrap_or((module.body(defined).start as u32, InlinedIndex::OWN));
     let mut add = |func: FuncIndex, module_offset: u32| {
         let start = module.defined_func(func).map_or(0, |defined| module.body(defined).start);
         frames.push(Frame {
@@ -119,10 +117,11 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
             func_offset: module_offset.saturating_sub(start as u32),
         });
     };
-    // The callees that the site is inlined in, from within.
-    while let Some(callee) = inlined.position().map(|position| &found.function.inlined[position]) {
-        add(callee.func, module_offset);
-        (module_offset, inlined) = (callee.wasm_offset, callee.caller);
+    match site {
+        Some((offset, inlined)) => {
+            found.function.unfold(offset, inlined).for_each(|(callee, offset)| add(callee.unwrap_or(func), offset));
+        }
+        // In the stack check, before the first operator.
+        None => add(func, module.body(defined).start as u32),
     }
-    add(func, module_offset);
 }

@@ -99,6 +99,7 @@ impl StoreInner {
     /// The object, with a block that machine code could run in but whose imports are still missing.
     fn make_object(&mut self, module: &CompiledModule) -> Result<u32> {
         let block = Block::new(module.layout())?;
+        let profile = module.compilation().profile().shard()?;
         let decoded = module.module();
         let object = InstanceObject {
             block,
@@ -125,6 +126,7 @@ impl StoreInner {
             (*vm).type_ids = module.type_ids().as_ptr();
             (*vm).instance = index as usize as *mut u8;
             (*vm).layout = module.layout();
+            (*vm).profile = profile;
             (*vm).budgets = module.budgets().map_or(std::ptr::null_mut(), Budgets::of_this_thread);
         }
         Ok(index)

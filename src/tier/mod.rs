@@ -8,6 +8,7 @@
 
 pub mod baseline;
 pub mod compiled;
+pub mod counters;
 mod fuel;
 pub mod profile;
 pub mod top;
@@ -28,6 +29,7 @@ pub struct Compilers {
     top: TopCompiler,
     /// Absent where only the top tier is used.
     baseline: Option<Baseline>,
+    counts: Counts,
 }
 
 /// The compiler of the baseline tier.
@@ -36,6 +38,22 @@ enum Baseline {
     Native(baseline::BaselineCompiler),
     /// Cranelift without optimisation.
     Portable(TopCompiler),
+}
+
+/// Whether code of the baseline tier counts how it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// It does not.
+    Off,
+    /// It does, in the memory that `VmInstance::profile` points to.
+    On,
+}
+
+impl Counts {
+    /// As the configuration says.
+    pub fn of(config: &Config) -> Counts {
+        if config.tiers_up() { Counts::On } else { Counts::Off }
+    }
 }
 
 /// Which compiler the baseline tier is.
@@ -78,12 +96,17 @@ impl Compilers {
             },
             BaselineChoice::Portable => Some(portable()?),
         };
-        Ok(Compilers { top, baseline })
+        Ok(Compilers { top, baseline, counts: Counts::of(config) })
     }
 
     /// The optimising compiler, which makes the trampolines, too.
     pub fn top(&self) -> &TopCompiler {
         &self.top
+    }
+
+    /// Whether code of the baseline tier counts how it runs.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Which compiler the baseline tier is, if there is one.

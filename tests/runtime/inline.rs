@@ -231,12 +231,12 @@ fn imports_called_from_inlined_bodies_have_the_frames_above() {
             let callback = Arc::new(|_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| Err(Error::misuse("no")));
             vec![Extern::Func(Func::new(store, ty, callback).expect("a host function"))]
         });
-        let error = fixture.call("run", &[]).expect_err("the host refuses");
-        format!("{error:?}")
+        outcome(fixture.call("run", &[]))
     };
     let expected = run(&Mode::named("baseline"));
+    assert_eq!(names(&expected), ["leaf", "middle", "run"]);
     for mode in MODES {
-        assert_eq!(run(mode).replace("Top", "Baseline"), expected, "{}", mode.name);
+        assert_eq!(run(mode), expected, "{}", mode.name);
     }
 }
 
@@ -414,7 +414,7 @@ fn random_programs_of_small_functions_agree_in_every_mode() {
     }
     let count = count as usize;
     assert!(
-        traps > 2 * count && returned > 2 * count && deep > count / 2 && copies > 5 * count,
+        traps > 2 * count && returned > 2 * count && deep > count / 2 && copies > count,
         "{traps} {returned} {deep} {copies}"
     );
 }

@@ -221,6 +221,7 @@ impl Walk {
         let (index, mut at) = leb::u32_long(bytes)?;
         let is_indirect = opcode & 1 != 0;
         let ty = if is_indirect {
+            self.indirect_calls += 1;
             let (table, len) = leb::u32_long(bytes.get(at..)?)?;
             // Without references the table is one byte, zero.
             if opcode == CALL_INDIRECT && bytes[at] != 0 {

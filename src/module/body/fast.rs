@@ -33,6 +33,7 @@ pub(super) fn scan(module: &Module, func: DefinedFunc, bytes: &[u8], walk: &mut 
         local_count,
         code_offset: code_offset as u32,
         flags: walk.flags,
+        indirect_calls: walk.indirect_calls,
         features: walk.used,
     })
 }

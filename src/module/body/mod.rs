@@ -50,6 +50,8 @@ pub struct Analysis {
     /// Offset of the first operator in the body.
     pub code_offset: u32,
     pub flags: BodyFlags,
+    /// How many `call_indirect` and `return_call_indirect` there are, those that cannot be reached included.
+    pub indirect_calls: u32,
     /// The features that the body uses.
     pub features: Features,
 }

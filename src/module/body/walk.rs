@@ -100,6 +100,7 @@ pub(super) struct Walk {
     pub(super) flags: BodyFlags,
     pub(super) used: Features,
     pub(super) tables_checked: u32,
+    pub(super) indirect_calls: u32,
 }
 
 impl Walk {
@@ -120,6 +121,7 @@ impl Walk {
         self.flags = BodyFlags::default();
         self.used = Features::default();
         self.tables_checked = 0;
+        self.indirect_calls = 0;
     }
 
     pub(super) fn uses(&mut self, features: Features) {

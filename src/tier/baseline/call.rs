@@ -262,7 +262,10 @@ impl Emit<'_> {
     /// The vmctx of both sides, which come last: rdi and rsi may have held arguments.
     fn set_vmctx(&mut self, callee: Callee) {
         match callee {
-            Callee::Own(_) => self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX),
+            Callee::Own(_) => {
+                self.count_call();
+                self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX);
+            }
             Callee::Import(record) => {
                 self.asm.load(Width::W64, Gpr::RDI, Mem::base(VMCTX, record + IMPORT_VMCTX));
                 self.asm.load(Width::W64, Gpr::RAX, Mem::base(VMCTX, record + IMPORT_SLOT));
@@ -270,6 +273,7 @@ impl Emit<'_> {
             Callee::Reference => {
                 self.asm.load(Width::W64, Gpr::RDI, Mem::base(Gpr::RAX, FUNCREF_VMCTX));
                 self.asm.load(Width::W64, Gpr::RAX, Mem::base(Gpr::RAX, FUNCREF_SLOT));
+                self.note_target();
             }
         }
         self.asm.mov_rr(Width::W64, Gpr::RSI, VMCTX);

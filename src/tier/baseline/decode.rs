@@ -154,6 +154,7 @@ impl Emit<'_> {
                     depth += 1;
                     self.loop_index += 1;
                 }
+                0x11 | 0x13 => self.indirect_index += 1,
                 0x05 if depth == 0 => return,
                 0x0b if depth == 0 => return,
                 0x0b => depth -= 1,

@@ -39,6 +39,7 @@ mod int;
 mod memory;
 mod operand;
 mod pins;
+mod profile;
 mod select;
 mod simd;
 mod simd_arith;
@@ -58,10 +59,11 @@ mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Tier;
 use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
+use super::counters::CounterLayout;
 use super::fuel::Metering;
 use super::top::{Bounds, Signals};
+use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Tiers};
 use crate::error::{Error, Result};
@@ -72,7 +74,7 @@ use control::Control;
 use frame::Frame;
 use stack::Entry;
 use trap::Detour;
-use x64::asm::Asm;
+use x64::asm::{Asm, Label};
 use x64::regs::Set;
 use x64::sse::Encoding;
 
@@ -86,6 +88,7 @@ struct Options {
     fuel: Metering,
     canonicalize_nans: bool,
     loops: LoopRecords,
+    counts: Counts,
     budgets: Budgets,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
@@ -212,6 +215,7 @@ impl BaselineCompiler {
                 fuel: Metering::of(config),
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
+                counts: Counts::of(config),
                 budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
                 cpu,
                 max_code: MAX_CODE,
@@ -339,6 +343,12 @@ pub(crate) struct Emit<'a> {
     /// How many `loop` operators have been met, and the pins of the one that is open.
     loop_index: usize,
     loop_pins: Option<pins::LoopPins>,
+    /// Where the function counts how it runs, if it does.
+    counters: Option<CounterLayout>,
+    /// How many `call_indirect` and `return_call_indirect` have been met.
+    indirect_index: u32,
+    /// Calls of the routine that notes what is not the first target of a site.
+    target_routine: Label,
     loops: Option<Box<Loops>>,
     /// The innermost open loop that is recorded.
     open_loop: Option<u32>,
@@ -418,6 +428,9 @@ impl<'a> Emit<'a> {
             guarded_memory0: false,
             loop_index: 0,
             loop_pins: None,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            indirect_index: 0,
+            target_routine: Label::default(),
             loops: None,
             open_loop: None,
             detours,

@@ -108,6 +108,7 @@ impl Emit<'_> {
     }
 
     pub(crate) fn call_indirect(&mut self, call: Call) {
+        self.indirect_index += 1;
         let type_index = self.u32();
         let table = self.u32();
         let index = self.pop();

@@ -27,6 +27,11 @@ pub(crate) enum DetourKind {
     Attend {
         back: u32,
     },
+    /// An indirect call whose target is not the first of its record, at this offset; goes on at this offset.
+    OtherTarget {
+        site: i32,
+        back: u32,
+    },
     /// The budget is spent, at a loop or at the entry; goes on at this offset.
     BudgetSpent {
         site: u32,
@@ -118,9 +123,11 @@ impl Emit<'_> {
                     self.asm.pop(Gpr::RDI);
                     self.asm.jmp_back(back);
                 }
+                DetourKind::OtherTarget { site, back } => self.other_target(site, back),
                 DetourKind::BudgetSpent { site, back } => self.budget_spent(site, back),
             }
         }
         self.detours = detours;
+        self.write_target_routine();
     }
 }

@@ -21,6 +21,7 @@ use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::Counts;
 use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
@@ -76,6 +77,8 @@ struct Options {
     signals: Signals,
     /// Whether loops poll for interrupts.
     interrupts: bool,
+    /// Whether functions count how they run: those of the baseline tier.
+    counts: Counts,
     fuel: Metering,
     budgets: Budgets,
     inlining: Inlining,
@@ -172,11 +175,11 @@ impl TopCompiler {
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
-        let counts = optimisation == Optimisation::None && config.tiers_up();
-        let budgets = if counts { Budgets::On } else { Budgets::Off };
+        let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
+        let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
         let fuel = Metering::of(config);
         let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, inlining };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })

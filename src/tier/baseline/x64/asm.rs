@@ -476,6 +476,12 @@ impl Asm {
         self.buf[jump.0 - 1] = i8::try_from(distance).expect("a short distance") as u8;
     }
 
+    /// `call` of a place that is not known yet.
+    pub(crate) fn call(&mut self, label: &mut Label) {
+        self.put_u8(0xe8);
+        self.put_hole(label);
+    }
+
     /// `call [mem]`.
     pub(crate) fn call_mem(&mut self, mem: Mem) {
         self.op_rm(Opcode::one(0xff), 2, mem);

@@ -338,6 +338,15 @@ fn decode_at(asm: &Asm, start: usize) -> Instruction {
     Decoder::with_ip(64, &asm.bytes()[start..], start as u64, DecoderOptions::NONE).decode()
 }
 
+fn calls(c: &mut Checker) {
+    let inst = c.read("call", |asm| {
+        let mut label = Label::default();
+        asm.call(&mut label);
+        asm.bind_to(label, 0x100);
+    });
+    assert_eq!((inst.mnemonic(), inst.near_branch_target()), (Mnemonic::Call, 0x100));
+}
+
 /// Jumps of all conditions lead where they should, over distances around the limits of their forms.
 fn jumps(c: &mut Checker) {
     let name = |inst: &Instruction| format!("{:?}", inst.mnemonic()).to_lowercase();
@@ -456,6 +465,7 @@ fn every_form_is_what_a_disassembler_reads() {
     shifts(c, &memories);
     locked(c, &memories);
     calls_and_ends(c, &memories);
+    calls(c);
     jumps(c);
     assert!(c.count > 1_000_000, "{} cases", c.count);
 

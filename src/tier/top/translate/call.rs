@@ -111,6 +111,7 @@ impl Translator<'_> {
             self.note_call_of_itself();
         }
         let callee = if defined.is_some() {
+            self.count_call();
             Callee::Direct(self.declare_callee(func))
         } else {
             let import = self.layout.func_import(func);
@@ -151,6 +152,7 @@ impl Translator<'_> {
         self.trap_if(other, TrapCode::IndirectCallTypeMismatch);
         let signature = self.type_signature(type_index);
         let slot = self.b.ins().load(types::I64, field, funcref, vmctx::FUNCREF_SLOT);
+        self.note_target(slot);
         let vmctx = self.b.ins().load(types::I64, field, funcref, vmctx::FUNCREF_VMCTX);
         let entry = self.b.ins().load(types::I64, MUTABLE, slot, 0);
         Callee::Indirect { entry, vmctx, signature }

@@ -108,16 +108,17 @@ const MOST_LOCALS: u32 = 64;
 /// How deep a function may be in itself.
 const MOST_RECURSION: usize = 3;
 
-fn tune(i: usize) -> usize {
-    static T: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
-    T.get_or_init(|| {
-        std::env::var("UPDRAFT_INLINE")
-            .unwrap_or("12,48,160,600,1".into())
-            .split(',')
-            .map(|x| x.parse().unwrap())
-            .collect()
-    })[i]
-}
+/// Bytes of a callee at most, where nothing says that its call runs often: about what a call takes.
+const MOST_ANYWHERE: usize = 12;
+
+/// Bytes of a callee at most, in a loop.
+const MOST_IN_LOOPS: usize = 48;
+
+/// Bytes of a function at most that is inlined in itself.
+const MOST_IN_ITSELF: usize = 160;
+
+/// Bytes that any function may grow by. Larger ones may double.
+const MOST_GROWTH: usize = 600;
 
 impl Translator<'_> {
     /// Whether a call of this function, whose arguments are on the stack, is replaced by its body.
@@ -129,11 +130,11 @@ impl Translator<'_> {
         let around = self.depth_of(func);
         let most = match () {
             () if around > MOST_RECURSION => return false,
-            () if around > 0 => tune(2),
-            () if !self.buf.loops.is_empty() => tune(1),
-            () => tune(0),
+            () if around > 0 => MOST_IN_ITSELF,
+            () if !self.buf.loops.is_empty() => MOST_IN_LOOPS,
+            () => MOST_ANYWHERE,
         };
-        let most_growth = tune(3).max(self.module.body(self.func).len() * tune(4));
+        let most_growth = MOST_GROWTH.max(self.module.body(self.func).len());
         size <= most >> self.scope.depth
             && self.growth.saturating_add(size) <= most_growth
             && self.buf.inlined.len() < MOST_INLINED

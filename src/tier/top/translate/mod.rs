@@ -24,6 +24,7 @@ mod operator_tests;
 pub(in crate::tier::top) mod osr;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod osr_tests;
+mod profile;
 mod reference;
 mod relaxed;
 mod state;
@@ -39,7 +40,9 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, Operat
 use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
+use crate::tier::Counts;
 use crate::tier::compiled::Resume;
+use crate::tier::counters::CounterLayout;
 use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, ValType};
@@ -148,6 +151,10 @@ struct Translator<'a> {
     growth: usize,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
+    /// Where the function counts how it runs, if it does.
+    counters: Option<CounterLayout>,
+    /// How many `call_indirect` and `return_call_indirect` have been met.
+    indirect_index: u32,
     /// Of the loops without a poll, in the open loop or the function: as `loops.rs` counts it.
     work: u64,
     /// Whether the next operator that counts begins a run of those that take fuel together.
@@ -186,6 +193,8 @@ impl<'a> Translator<'a> {
             growth: if job.resume.is_some() { usize::MAX } else { 0 },
             calls_seen: 0,
             work: 0,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            indirect_index: 0,
             run_due: false,
             charges: Vec::new(),
         }
@@ -241,6 +250,7 @@ impl<'a> Translator<'a> {
         self.begin_body_fuel();
         self.offset = range.start as u64;
         self.charge_entry();
+        self.count_entry();
         let allocations = self.buf.readers.pop().unwrap_or_default();
         let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
         while !operators.eof() {
@@ -265,6 +275,7 @@ impl<'a> Translator<'a> {
     }
 
     fn operator(&mut self, op: &Operator<'_>) {
+        self.number_indirect_call(op);
         if self.options.fuel == Metering::On {
             let opcode = self.module.bytes()[self.offset as usize];
             if self.reach == Reach::Live {

@@ -19,6 +19,7 @@ use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::tier::Counts;
 use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
@@ -209,6 +210,7 @@ fn module() -> Module {
         escaping: Vec::new(),
         custom_sections: Vec::new(),
         features: Features::ALL,
+        indirect_sites: Default::default(),
         names: Names::default(),
         environment: Default::default(),
     }
@@ -334,6 +336,7 @@ fn all_options() -> Vec<Options> {
             fuel: Metering::Off,
             budgets: Budgets::Off,
             inlining: Inlining::On,
+            counts: Counts::Off,
         })
         .collect()
 }

@@ -1,0 +1,231 @@
+//! The profile of a module: what its baseline code has counted, and what the host brought in.
+//!
+//!     baseline code --> shards of counters --> snapshot per function --> optimising tier
+//!                                    |                  ^
+//!                                    '--> data <--> host, bytes (`format`)
+//!
+//! A snapshot is taken when a function is compiled for the top tier; it is plain data, so that the compiler stays a
+//! pure function. Counters are read while threads count: a snapshot is of about now, and may be half-way in the middle
+//! of a change. Nothing in it is believed: a target is one of the module's own functions, or is not there.
+//!
+//! Not here: the memory of the counters (`code::counters`), where each of them is (`tier::counters`).
+
+mod data;
+
+pub use data::{FunctionRecord, ProfileData, TARGETS, Top};
+
+use std::sync::Arc;
+
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+use super::lock::Lock;
+use super::state::Word;
+use crate::abi::profile::{SITE_COUNT0, SITE_COUNT1, SITE_OTHERS, SITE_SLOT0, SITE_SLOT1};
+use crate::code::ModuleCode;
+use crate::code::counters::{Counters, Shard};
+use crate::error::Result;
+use crate::module::Module;
+use crate::tier::counters::CounterLayout;
+use crate::tier::profile::{CallCount, FunctionProfile, IndirectCalls, LoopTrips};
+use crate::tier::{Counts, Tier};
+use crate::types::{DefinedFunc, FuncIndex};
+
+/// Functions whose sites a snapshot has besides the function's own.
+const CALLEES: usize = 64;
+
+/// Bytes of the bodies of such functions, each: longer ones are not compiled into others.
+const CALLEE_BYTES: usize = 4096;
+
+/// The profile of a module. Any thread.
+pub struct ModuleProfile {
+    module: Arc<Module>,
+    /// `None`: nothing is counted.
+    counted: Option<Counted>,
+    /// What the host brought in.
+    imported: Lock<Option<Arc<ProfileData>>>,
+}
+
+struct Counted {
+    layout: CounterLayout,
+    counters: Counters,
+}
+
+impl ModuleProfile {
+    /// A profile in which nothing is counted yet.
+    pub fn new(module: &Arc<Module>, counts: Counts) -> ModuleProfile {
+        let layout = CounterLayout::new(module).filter(|_| counts == Counts::On);
+        let counted = layout.map(|layout| Counted { layout, counters: Counters::new(layout.bytes()) });
+        ModuleProfile { module: module.clone(), counted, imported: Lock::default() }
+    }
+
+    /// What an instance that this thread makes counts in: null if nothing is counted.
+    pub fn shard(&self) -> Result<*mut u8> {
+        self.counted.as_ref().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
+    }
+
+    /// Adds what is known from elsewhere to what was brought in before. It must be of this module.
+    pub fn import(&self, data: &ProfileData) {
+        let mut imported = self.imported.lock();
+        let mut merged = imported.as_deref().cloned().unwrap_or_default();
+        merged.merge(data);
+        *imported = Some(Arc::new(merged));
+    }
+
+    /// Bytes of memory that the counters may take.
+    pub fn memory_use(&self) -> usize {
+        self.counted.as_ref().map_or(0, |counted| counted.counters.reserved())
+    }
+
+    /// All that is known of the module. `state` is where a function has got to.
+    pub fn data(&self, code: &ModuleCode, state: impl Fn(DefinedFunc) -> Word) -> ProfileData {
+        let imported = self.imported.lock().clone();
+        let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
+        let functions = all.filter_map(|func| {
+            let mut record = self.record(code, imported.as_deref(), func);
+            if state(func).reached() == Some(Tier::Top) {
+                record.top = Top::Reached;
+            }
+            (!record.is_empty()).then_some((func, record))
+        });
+        ProfileData { functions: functions.collect() }
+    }
+
+    /// How a function has run, and what it calls: for the optimising tier. `None`: nothing is known of it.
+    pub fn snapshot(&self, code: &ModuleCode, func: DefinedFunc) -> Option<FunctionProfile> {
+        let imported = self.imported.lock().clone();
+        let own = self.record(code, imported.as_deref(), func);
+        if own.is_empty() {
+            return None;
+        }
+        let mut profile = FunctionProfile::default();
+        let mut met = vec![func];
+        let mut waiting = self.callees(&own);
+        own.add_to(&mut profile, func);
+        // In the order in which they are met: nearer ones first.
+        let mut next = 0;
+        while next < waiting.len() && met.len() <= CALLEES {
+            let callee = waiting[next];
+            next += 1;
+            if met.contains(&callee) {
+                continue;
+            }
+            met.push(callee);
+            let record = self.record(code, imported.as_deref(), callee);
+            if self.module.body(callee).len() <= CALLEE_BYTES {
+                waiting.extend(self.callees(&record));
+                record.add_to(&mut profile, callee);
+            } else {
+                profile.entries.push((callee, record.entries));
+            }
+        }
+        profile.entries.sort_unstable();
+        profile.calls.sort_unstable_by_key(|call| call.wasm_offset);
+        profile.indirect.sort_unstable_by_key(|site| site.wasm_offset);
+        profile.loops.sort_unstable_by_key(|site| site.wasm_offset);
+        Some(profile)
+    }
+
+    /// Functions that a function was seen to call.
+    fn callees(&self, record: &FunctionRecord) -> Vec<DefinedFunc> {
+        let direct = record.calls.iter().filter_map(|call| called_at(&self.module, call.wasm_offset));
+        let indirect = record.indirect.iter().flat_map(|site| site.targets.iter().map(|(func, _)| *func));
+        direct.chain(indirect).collect()
+    }
+
+    /// All that is known of a function.
+    fn record(&self, code: &ModuleCode, imported: Option<&ProfileData>, func: DefinedFunc) -> FunctionRecord {
+        let mut record = self.counted(code, func);
+        if let Some(known) = imported.and_then(|imported| imported.function(func)) {
+            record.merge(known);
+        }
+        record
+    }
+
+    /// What was counted of a function in all shards.
+    fn counted(&self, code: &ModuleCode, func: DefinedFunc) -> FunctionRecord {
+        let mut record = FunctionRecord::default();
+        let Some(Counted { layout, counters }) = &self.counted else { return record };
+        let sum = |cell| counters.shards().map(|shard| shard.count(cell)).sum::<u64>();
+        record.entries = sum(layout.entry(&self.module, func));
+        if record.entries == 0 {
+            // What has not been entered has not counted anything.
+            return record;
+        }
+        let mut indirect_index = 0;
+        each_site(&self.module, func, |wasm_offset, site| match site {
+            Site::Call(_) => {
+                let count = sum(layout.cell(wasm_offset));
+                if count != 0 {
+                    record.calls.push(CallCount { wasm_offset, count });
+                }
+            }
+            Site::Loop => {
+                let trips = sum(layout.cell(wasm_offset));
+                if trips != 0 {
+                    record.loops.push(LoopTrips { wasm_offset, trips });
+                }
+            }
+            Site::Indirect => {
+                if let Some(site) = layout.site(&self.module, func, indirect_index) {
+                    let mut calls = IndirectCalls { wasm_offset, total: 0, targets: Vec::new() };
+                    counters.shards().for_each(|shard| add_site(&mut calls, code, shard, site));
+                    data::sort_targets(&mut calls.targets);
+                    if calls.total != 0 {
+                        record.indirect.push(calls);
+                    }
+                }
+                indirect_index += 1;
+            }
+        });
+        record
+    }
+}
+
+/// Adds what a shard has counted at an indirect call.
+fn add_site(calls: &mut IndirectCalls, code: &ModuleCode, shard: Shard<'_>, site: i32) {
+    for (slot, count) in [(SITE_SLOT0, SITE_COUNT0), (SITE_SLOT1, SITE_COUNT1)] {
+        let (slot, count) = (shard.address(site + slot), shard.count(site + count));
+        calls.total += count;
+        if let Some(func) = code.function_of_slot(slot).filter(|_| count != 0) {
+            data::add_target(&mut calls.targets, func, count);
+        }
+    }
+    calls.total += shard.count(site + SITE_OTHERS);
+}
+
+/// Something that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Site {
+    /// A direct call of a function of the module.
+    Call(DefinedFunc),
+    Indirect,
+    Loop,
+}
+
+/// The counted operators of a function, those that cannot be reached included, with their offsets in the module.
+fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
+    let range = module.body(func);
+    let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
+    let mut operators = body.get_operators_reader().expect("validated");
+    while !operators.eof() {
+        let offset = operators.original_position() as u32;
+        match operators.read().expect("validated") {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                if let Some(callee) = module.defined_func(FuncIndex(function_index)) {
+                    each(offset, Site::Call(callee));
+                }
+            }
+            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => each(offset, Site::Indirect),
+            Operator::Loop { .. } => each(offset, Site::Loop),
+            _ => {}
+        }
+    }
+}
+
+/// The function that the direct call at this offset calls.
+fn called_at(module: &Module, wasm_offset: u32) -> Option<DefinedFunc> {
+    let mut reader = BinaryReader::new(module.bytes().get(wasm_offset as usize + 1..)?, 0);
+    module
+        .defined_func(FuncIndex(reader.read_var_u32().ok()?))
+        .filter(|func| func.index() < module.defined_func_count())
+}

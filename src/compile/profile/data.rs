@@ -1,0 +1,180 @@
+//! A module's profile as plain data: what was counted in a process, or was brought in from another.
+
+use crate::tier::profile::{CallCount, FunctionProfile, IndirectCalls, LoopTrips};
+use crate::types::DefinedFunc;
+
+/// Targets that are kept of an indirect call.
+pub const TARGETS: usize = 4;
+
+/// What is known of one function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionRecord {
+    /// How often it was entered in the baseline tier.
+    pub entries: u64,
+    /// Whether it had code of the top tier.
+    pub top: Top,
+    /// Direct calls of functions of the module, by offset. None of them has the count 0.
+    pub calls: Vec<CallCount>,
+    /// Indirect calls, by offset. None of them has the total 0.
+    pub indirect: Vec<IndirectCalls>,
+    /// Loops, by offset. None of them has no trips.
+    pub loops: Vec<LoopTrips>,
+}
+
+/// Whether a function got as far as the top tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Top {
+    /// It did not.
+    #[default]
+    No,
+    /// It did.
+    Reached,
+}
+
+impl FunctionRecord {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        let nothing = self.calls.is_empty() && self.indirect.is_empty() && self.loops.is_empty();
+        nothing && self.entries == 0 && self.top == Top::No
+    }
+
+    /// Adds what is known from elsewhere. Counts add up, and stop at the largest number.
+    pub fn merge(&mut self, other: &FunctionRecord) {
+        self.entries = self.entries.saturating_add(other.entries);
+        self.top = self.top.max(other.top);
+        merge_sorted(
+            &mut self.calls,
+            &other.calls,
+            |call| call.wasm_offset,
+            |own, other| {
+                own.count = own.count.saturating_add(other.count);
+            },
+        );
+        merge_sorted(
+            &mut self.indirect,
+            &other.indirect,
+            |site| site.wasm_offset,
+            |own, other| {
+                own.total = own.total.saturating_add(other.total);
+                for (func, count) in &other.targets {
+                    add_target(&mut own.targets, *func, *count);
+                }
+                sort_targets(&mut own.targets);
+            },
+        );
+        merge_sorted(
+            &mut self.loops,
+            &other.loops,
+            |site| site.wasm_offset,
+            |own, other| {
+                own.trips = own.trips.saturating_add(other.trips);
+            },
+        );
+    }
+
+    /// Adds this to a function's profile, whose lists stay sorted if functions come in any order of their own.
+    pub(super) fn add_to(&self, profile: &mut FunctionProfile, func: DefinedFunc) {
+        profile.entries.push((func, self.entries));
+        profile.calls.extend_from_slice(&self.calls);
+        profile.indirect.extend_from_slice(&self.indirect);
+        profile.loops.extend_from_slice(&self.loops);
+    }
+}
+
+/// Counts a target.
+pub(super) fn add_target(targets: &mut Vec<(DefinedFunc, u64)>, func: DefinedFunc, count: u64) {
+    match targets.iter_mut().find(|(known, _)| *known == func) {
+        Some((_, known)) => *known = known.saturating_add(count),
+        None => targets.push((func, count)),
+    }
+}
+
+/// The most frequent first; equal ones by function, so that the order is not one of chance. Keeps [`TARGETS`].
+pub(super) fn sort_targets(targets: &mut Vec<(DefinedFunc, u64)>) {
+    targets.sort_unstable_by_key(|(func, count)| (std::cmp::Reverse(*count), *func));
+    targets.truncate(TARGETS);
+}
+
+/// Merges two lists that are sorted by a key.
+fn merge_sorted<T: Clone>(own: &mut Vec<T>, other: &[T], key: impl Fn(&T) -> u32, add: impl Fn(&mut T, &T)) {
+    let mut merged: Vec<T> = Vec::with_capacity(own.len() + other.len());
+    let mut rest = other.iter().peekable();
+    for mut item in own.drain(..) {
+        while let Some(before) = rest.next_if(|next| key(next) < key(&item)) {
+            merged.push(before.clone());
+        }
+        if let Some(same) = rest.next_if(|next| key(next) == key(&item)) {
+            add(&mut item, same);
+        }
+        merged.push(item);
+    }
+    merged.extend(rest.cloned());
+    *own = merged;
+}
+
+/// What is known of a module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileData {
+    /// Functions of which something is known. Sorted.
+    pub functions: Vec<(DefinedFunc, FunctionRecord)>,
+}
+
+impl ProfileData {
+    /// What is known of a function.
+    pub fn function(&self, func: DefinedFunc) -> Option<&FunctionRecord> {
+        let found = self.functions.binary_search_by_key(&func, |(func, _)| *func).ok()?;
+        Some(&self.functions[found].1)
+    }
+
+    /// Adds what is known from elsewhere.
+    pub fn merge(&mut self, other: &ProfileData) {
+        let key = |function: &(DefinedFunc, FunctionRecord)| function.0.0;
+        merge_sorted(&mut self.functions, &other.functions, key, |own, other| own.1.merge(&other.1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(entries: u64, calls: &[(u32, u64)], targets: &[(u32, u64)]) -> FunctionRecord {
+        let targets: Vec<_> = targets.iter().map(|(func, count)| (DefinedFunc(*func), *count)).collect();
+        let total = targets.iter().map(|(_, count)| count).sum();
+        FunctionRecord {
+            entries,
+            top: Top::No,
+            calls: calls
+                .iter()
+                .map(|(wasm_offset, count)| CallCount { wasm_offset: *wasm_offset, count: *count })
+                .collect(),
+            indirect: if total == 0 { vec![] } else { vec![IndirectCalls { wasm_offset: 50, total, targets }] },
+            loops: vec![],
+        }
+    }
+
+    #[test]
+    fn merging_adds_what_is_the_same_and_keeps_what_is_not() {
+        let mut one = record(5, &[(10, 1), (30, u64::MAX)], &[(1, 5), (2, 4), (3, 3)]);
+        one.merge(&record(7, &[(5, 2), (10, 3), (30, 1), (40, 9)], &[(9, 1), (2, 3), (8, 1), (3, 1)]));
+        let mut expected = record(12, &[(5, 2), (10, 4), (30, u64::MAX), (40, 9)], &[(2, 7), (1, 5), (3, 4), (8, 1)]);
+        // What has no place among the targets stays in the total.
+        expected.indirect[0].total = 22 - 4;
+        expected.indirect[0].total = 5 + 4 + 3 + 1 + 3 + 1 + 1;
+        assert_eq!(one, expected);
+    }
+
+    #[test]
+    fn merging_modules_is_merging_functions() {
+        let of = |functions: &[(u32, u64)]| ProfileData {
+            functions: functions
+                .iter()
+                .map(|(func, entries)| (DefinedFunc(*func), record(*entries, &[], &[])))
+                .collect(),
+        };
+        let mut data = of(&[(1, 1), (4, 4)]);
+        data.merge(&of(&[(0, 7), (4, 1), (9, 2)]));
+        assert_eq!(data, of(&[(0, 7), (1, 1), (4, 5), (9, 2)]));
+        assert_eq!(data.function(DefinedFunc(4)).map(|record| record.entries), Some(5));
+        assert_eq!(data.function(DefinedFunc(5)), None);
+    }
+}

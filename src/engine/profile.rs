@@ -1,0 +1,14 @@
+//! What a host can ask about how a module has run.
+//!
+//! Not here: counting and snapshots (`compile::profile`).
+
+use super::CompiledModule;
+use crate::compile::profile::ProfileData;
+
+impl CompiledModule {
+    /// How the module has run so far: what its baseline code has counted, and what was brought in from elsewhere.
+    pub fn profile(&self) -> ProfileData {
+        let compilation = self.compilation();
+        compilation.profile().data(self.code(), |func| compilation.look(func))
+    }
+}
