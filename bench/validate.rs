@@ -56,7 +56,7 @@ fn main() {
     let mut logs: Vec<(f64, f64)> = Vec::new();
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let decoded = match decode(bytes.as_slice().into(), Features::ALL) {
+        let decoded = match decode(bytes.to_vec().into(), Features::ALL) {
             Ok(decoded) => decoded,
             Err(error) => {
                 println!("{path}: {error}");

@@ -32,8 +32,7 @@ pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;
 use job::JobInner;
-
-pub use job::{Bytes, Job, JobState};
+pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};

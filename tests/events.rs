@@ -13,7 +13,8 @@ use updraft::compile::events::{
     ALL_EVENTS, DeliverOn, Event, EventKind, Listener, NO_WORKER, Scope, Subscription, Waited as Events,
 };
 use updraft::config::{Config, Strategy, Tiers, Workers};
-use updraft::engine::{Bytes, Cancel, CompiledModule, Engine, Job, ModuleOptions, Waited};
+use updraft::engine::{Cancel, CompiledModule, Engine, Job, ModuleOptions, Waited};
+use updraft::module::SharedBytes;
 use updraft::tier::Tier;
 use updraft::types::FuncIndex;
 
@@ -33,7 +34,7 @@ fn engine(workers: usize, seed: u64) -> Engine {
     Engine::new(config).unwrap()
 }
 
-fn text(valid: Valid) -> Bytes {
+fn text(valid: Valid) -> SharedBytes {
     let functions = "(func (result i32) (i32.const 1))".repeat(FUNCTIONS);
     let rest = if valid == Valid::Yes { "" } else { "(func (result i32))" };
     Arc::new(format!("(module {functions} {rest})").into_bytes())

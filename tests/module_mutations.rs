@@ -49,7 +49,7 @@ fn flags(features: Features) -> WasmFeatures {
 }
 
 fn ours(bytes: &[u8], features: Features, threads: usize) -> Result<Module, Error> {
-    let Decoded { module, bodies } = decode(bytes.into(), features)?;
+    let Decoded { module, bodies } = decode(bytes.to_vec().into(), features)?;
     validate_all(&bodies, &module, threads)?;
     Ok(module)
 }
@@ -199,7 +199,7 @@ fn features_used_are_those_needed() {
     modules.extend(smiths(SMITHS));
     let (mut valid, mut uses) = (0, 0);
     for bytes in &modules {
-        let Ok(Decoded { module, bodies }) = decode(bytes.as_slice().into(), Features::ALL) else { continue };
+        let Ok(Decoded { module, bodies }) = decode(bytes.clone().into(), Features::ALL) else { continue };
         let Ok(validated) = validate_all(&bodies, &module, 1) else { continue };
         let used = validated.features;
         valid += 1;

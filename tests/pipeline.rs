@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use common::{Rng, alone, call, compile, exported_func, footprint, proving};
 use updraft::config::{Config, LazyBatch, Strategy, Tiers, Workers};
-use updraft::engine::{Bytes, Cancel, CompiledModule, Denied, Engine, Job, JobState, ModuleOptions, Waited};
+use updraft::engine::{Cancel, CompiledModule, Denied, Engine, Job, JobState, ModuleOptions, Waited};
 use updraft::error::Error;
+use updraft::module::SharedBytes;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
@@ -249,7 +250,7 @@ impl Drop for Held {
     }
 }
 
-fn held(text: &str, released: &Arc<AtomicUsize>) -> Bytes {
+fn held(text: &str, released: &Arc<AtomicUsize>) -> SharedBytes {
     Arc::new(Held(wat::parse_str(text).unwrap(), released.clone()))
 }
 
@@ -442,7 +443,7 @@ fn loading_and_unloading_leaves_nothing_behind() {
     }
     let cycles = if proving() { 100_000 } else { 600 };
     let engine = Engine::new(Config { workers: Workers::Threads(2), ..config(Tiers::Both, Strategy::Lazy) }).unwrap();
-    let bytes: Bytes = Arc::new(wat::parse_str(functions(30)).unwrap());
+    let bytes: SharedBytes = Arc::new(wat::parse_str(functions(30)).unwrap());
     let mut rng = Rng::new(5);
     let mut cycle = || {
         let options = ModuleOptions { strategy: Some(*rng.pick(&STRATEGIES)), overrides: Vec::new() };
@@ -528,7 +529,7 @@ fn engines_may_go_while_their_jobs_run() {
         return;
     }
     let threads = || std::fs::read_dir("/proc/self/task").expect("procfs").count();
-    let bytes: Bytes = Arc::new(wat::parse_str(functions(200)).unwrap());
+    let bytes: SharedBytes = Arc::new(wat::parse_str(functions(200)).unwrap());
     let before = threads();
     for round in 0..if proving() { 2000 } else { 60 } {
         let config = Config { workers: Workers::Threads(1 + round % 3), ..config(Tiers::Both, Strategy::Eager) };

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
 use updraft::config::{Config, MemoryMode, Strategy, Workers};
-use updraft::engine::{Bytes, CompiledModule, Engine, Job, ModuleOptions, Waited};
+use updraft::engine::{CompiledModule, Engine, Job, ModuleOptions, Waited};
+use updraft::module::SharedBytes;
 use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -367,7 +368,7 @@ fn fork_busy() {
 fn fork_job() {
     let config = Config { workers: Workers::Threads(0), ..Mode::named("tiered").config() };
     let engine = Engine::new(config).expect("an engine");
-    let bytes: Bytes = Arc::new(wat::parse_str(functions()).expect("valid text"));
+    let bytes: SharedBytes = Arc::new(wat::parse_str(functions()).expect("valid text"));
     let job = Job::start(&engine, bytes, ModuleOptions::default());
     let finish = || {
         let module = job.wait(None).expect("no deadline").expect("a module");
@@ -399,7 +400,7 @@ fn fork_awaited() {
     // More than their maker compiles alone.
     let others: String = (0..12).map(|i| large().replace("large", &format!("other{i}"))).collect();
     let text = format!("(module {} {others})", large());
-    let bytes: Bytes = Arc::new(wat::parse_str(text).expect("valid text"));
+    let bytes: SharedBytes = Arc::new(wat::parse_str(text).expect("valid text"));
     for strategy in [Strategy::Eager, Strategy::EagerBackground] {
         let config = Config { workers: Workers::Threads(1), strategy, ..Mode::named("eager").config() };
         let engine = Engine::new(config).expect("an engine");

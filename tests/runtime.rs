@@ -25,6 +25,8 @@ mod loops;
 mod reclaim;
 #[path = "runtime/stack.rs"]
 mod stack;
+#[path = "runtime/tables.rs"]
+mod tables;
 #[path = "runtime/threads.rs"]
 mod threads;
 #[path = "runtime/traps.rs"]

@@ -41,6 +41,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/abi/vmctx.rs", "module", "the layout of instance state is computed from the module"),
     ("src/config.rs", "module", "the features that a host chooses are the module's"),
     ("src/runtime/backtrace.rs", "tier::compiled::CodeKind", "frames are told apart by the kind of their code"),
+    ("src/module/wire.rs", "sys::bytes", "the bytes of a module are the largest thing that is copied"),
     ("src/sync.rs", "sys::clock", "events and statistics of every stage carry a time"),
     ("src/sync.rs", "sys::event_fd", "hosts poll for events of the stage that compiles"),
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),

@@ -2,7 +2,7 @@
 //!
 //! A shard of counters is one range of memory, zero at first, to which a vmctx points (`VMCTX_PROFILE`):
 //!
-//!     cells    32 bits each: entries of functions, direct calls; by the place of the operator in the module
+//!     cells    32 bits each: direct calls, trips of loops; by the place of the operator in the module
 //!     sites    one record for each indirect call
 //!
 //! Machine code counts without atomics: threads that share a shard lose counts, and counts wrap around at 2^32. A

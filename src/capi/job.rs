@@ -10,8 +10,9 @@ use super::events::deadline;
 use super::module::{ModuleValue, updraft_module_t};
 use super::status::{self, updraft_status_t};
 use super::{Counted, HostData, array, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t};
-use crate::engine::{Bytes, CompiledModule, Job, JobState, ModuleOptions};
+use crate::engine::{CompiledModule, Job, JobState, ModuleOptions};
 use crate::error::Error;
+use crate::module::{SharedBytes, copied};
 use crate::types::FuncIndex;
 
 /// What is chosen for one module, instead of what its engine's configuration says. Reference-counted; any thread, one at
@@ -184,8 +185,8 @@ pub unsafe extern "C" fn updraft_module_new_async(
         let (out, engine) = (super::out(out, "out")?, object(engine, "engine")?);
         let given = array(bytes, len, "bytes")?;
         let options = chosen(options)?;
-        let bytes: Bytes = match release {
-            None => Arc::new(given.to_vec()),
+        let bytes: SharedBytes = match release {
+            None => copied(given)?,
             Some(_) => {
                 let held = HeldBytes { bytes, len, host: HostData::new(env, release) };
                 held.host.arm();

@@ -28,7 +28,7 @@ use crate::module::Module;
 use crate::tier::counters::CounterLayout;
 use crate::tier::profile::{CallCount, FunctionProfile, IndirectCalls, LoopTrips};
 use crate::tier::{Counts, Tier};
-use crate::types::{DefinedFunc, FuncIndex};
+use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
 /// Functions whose sites a snapshot has besides the function's own.
 const CALLEES: usize = 64;
@@ -90,6 +90,24 @@ impl ModuleProfile {
         ProfileData { functions: functions.collect() }
     }
 
+    /// How often each function was called by code of the module, as far as `data` tells.
+    pub fn calls_of_functions(&self, data: &ProfileData) -> Vec<u64> {
+        let mut counts = vec![0u64; self.module.defined_func_count()];
+        let mut add = |func: DefinedFunc, count| {
+            let known = &mut counts[func.index()];
+            *known = known.saturating_add(count);
+        };
+        for (_, record) in &data.functions {
+            for call in &record.calls {
+                if let Some(func) = called_at(&self.module, call.wasm_offset) {
+                    add(func, call.count);
+                }
+            }
+            record.indirect.iter().flat_map(|site| &site.targets).for_each(|(func, count)| add(*func, *count));
+        }
+        counts
+    }
+
     /// How a function has run, and what it calls: for the optimising tier. `None`: nothing is known of it.
     pub fn snapshot(&self, code: &ModuleCode, func: DefinedFunc) -> Option<FunctionProfile> {
         let imported = self.imported.lock().clone();
@@ -100,7 +118,7 @@ impl ModuleProfile {
         let mut profile = FunctionProfile::default();
         let mut met = vec![func];
         let mut waiting = self.callees(&own);
-        own.add_to(&mut profile, func);
+        own.add_to(&mut profile);
         // In the order in which they are met: nearer ones first.
         let mut next = 0;
         while next < waiting.len() && met.len() <= CALLEES {
@@ -110,15 +128,12 @@ impl ModuleProfile {
                 continue;
             }
             met.push(callee);
-            let record = self.record(code, imported.as_deref(), callee);
             if self.module.body(callee).len() <= CALLEE_BYTES {
+                let record = self.record(code, imported.as_deref(), callee);
                 waiting.extend(self.callees(&record));
-                record.add_to(&mut profile, callee);
-            } else {
-                profile.entries.push((callee, record.entries));
+                record.add_to(&mut profile);
             }
         }
-        profile.entries.sort_unstable();
         profile.calls.sort_unstable_by_key(|call| call.wasm_offset);
         profile.indirect.sort_unstable_by_key(|site| site.wasm_offset);
         profile.loops.sort_unstable_by_key(|site| site.wasm_offset);
@@ -146,11 +161,6 @@ impl ModuleProfile {
         let mut record = FunctionRecord::default();
         let Some(Counted { layout, counters }) = &self.counted else { return record };
         let sum = |cell| counters.shards().map(|shard| shard.count(cell)).sum::<u64>();
-        record.entries = sum(layout.entry(&self.module, func));
-        if record.entries == 0 {
-            // What has not been entered has not counted anything.
-            return record;
-        }
         let mut indirect_index = 0;
         each_site(&self.module, func, |wasm_offset, site| match site {
             Site::Call(_) => {
@@ -165,10 +175,11 @@ impl ModuleProfile {
                     record.loops.push(LoopTrips { wasm_offset, trips });
                 }
             }
-            Site::Indirect => {
+            Site::Indirect(ty) => {
                 if let Some(site) = layout.site(&self.module, func, indirect_index) {
                     let mut calls = IndirectCalls { wasm_offset, total: 0, targets: Vec::new() };
                     counters.shards().for_each(|shard| add_site(&mut calls, code, shard, site));
+                    calls.targets.retain(|(func, _)| has_type(&self.module, *func, ty));
                     data::sort_targets(&mut calls.targets);
                     if calls.total != 0 {
                         record.indirect.push(calls);
@@ -198,7 +209,8 @@ fn add_site(calls: &mut IndirectCalls, code: &ModuleCode, shard: Shard<'_>, site
 enum Site {
     /// A direct call of a function of the module.
     Call(DefinedFunc),
-    Indirect,
+    /// An indirect call of functions of this type.
+    Indirect(TypeIndex),
     Loop,
 }
 
@@ -215,11 +227,18 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
                     each(offset, Site::Call(callee));
                 }
             }
-            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => each(offset, Site::Indirect),
+            Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
+                each(offset, Site::Indirect(TypeIndex(type_index)));
+            }
             Operator::Loop { .. } => each(offset, Site::Loop),
             _ => {}
         }
     }
+}
+
+/// Whether a function has this type.
+fn has_type(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
+    *module.func_type(module.func_index(func)) == module.types()[ty.index()]
 }
 
 /// The function that the direct call at this offset calls.

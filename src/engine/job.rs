@@ -46,15 +46,13 @@ enum Stage {
     Failed(Error),
 }
 
-/// What a module is made from.
+/// What a module is made from: wasm bytes or text, a copy or the host's. Bytes are kept as long as the module, text
+/// until it was parsed.
 struct Source {
     events: ModuleEvents,
-    bytes: Bytes,
+    bytes: SharedBytes,
     options: ModuleOptions,
 }
-
-/// Wasm bytes or text, the job's own or the host's. Bytes are kept as long as the module, text until it was parsed.
-pub type Bytes = SharedBytes;
 
 /// What a look at a job finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ pub enum JobState {
 
 impl Job {
     /// Begins to make a module.
-    pub fn start(engine: &Engine, bytes: Bytes, options: ModuleOptions) -> Job {
+    pub fn start(engine: &Engine, bytes: SharedBytes, options: ModuleOptions) -> Job {
         let events = engine.pipeline().events().open();
         let id = events.id();
         let source = Box::new(Source { events, bytes, options });

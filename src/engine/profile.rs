@@ -11,4 +11,9 @@ impl CompiledModule {
         let compilation = self.compilation();
         compilation.profile().data(self.code(), |func| compilation.look(func))
     }
+
+    /// How often each of its own functions was called by the module's code, as far as a profile tells.
+    pub fn calls_of_functions(&self, data: &ProfileData) -> Vec<u64> {
+        self.compilation().profile().calls_of_functions(data)
+    }
 }

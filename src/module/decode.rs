@@ -6,20 +6,23 @@
 //! Not here: validation of the bodies (`validate`), the text format (`text`).
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use wasmparser::{
-    DataKind, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload, RefType, TableInit,
-    TypeRef, ValidPayload, Validator, WasmFeatures,
+    DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload,
+    RefType, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use crate::error::{Error, Result};
 use crate::module::body::Environment;
+use crate::module::data::plain_segments;
+use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
 use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, encoding, text,
+    Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, copied, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -36,13 +39,13 @@ pub struct Decoded {
 
 /// Text or bytes to a module that is valid throughout, on up to `threads` threads.
 pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
-    validated(decode(text::to_binary(bytes)?.into_owned().into(), features)?, threads)
+    validated(decode(own(bytes)?, features)?, threads)
 }
 
 /// As [`load`], from bytes that are kept, not copied, unless they are text.
 pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> Result<Module> {
     let wire = match text::to_binary((**bytes).as_ref())? {
-        Cow::Borrowed(_) => WireBytes::Shared(bytes.clone()),
+        Cow::Borrowed(_) => bytes.clone().into(),
         Cow::Owned(binary) => binary.into(),
     };
     validated(decode(wire, features)?, threads)
@@ -53,12 +56,21 @@ fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
     let validated = validate::validate_all(&bodies, &module, threads)?;
     module.features = validated.features;
     module.indirect_sites = validated.indirect_sites;
+    module.table_writes = validated.table_writes;
     Ok(module)
 }
 
 /// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
 pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
-    Ok(decode(text::to_binary(bytes)?.into_owned().into(), features)?.module)
+    Ok(decode(own(bytes)?, features)?.module)
+}
+
+/// The binary form of text or bytes, which may change or go as soon as this returns.
+fn own(bytes: &[u8]) -> Result<WireBytes> {
+    match text::to_binary(bytes)? {
+        Cow::Borrowed(binary) => Ok(copied(binary)?.into()),
+        Cow::Owned(binary) => Ok(binary.into()),
+    }
 }
 
 /// Decodes a module and validates all of it but the bodies.
@@ -107,6 +119,8 @@ impl Builder {
             features: Features::default(),
             indirect_sites: IndirectSites::default(),
             names: Names::default(),
+            table_writes: TableWrites::Possible,
+            fixed_tables: OnceLock::new(),
             environment: Environment::default(),
         };
         Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }
@@ -118,6 +132,12 @@ impl Builder {
         parser.set_features(flags);
         for payload in parser.parse_all(bytes) {
             let payload = payload?;
+            if let Payload::DataSection(segments) = &payload
+                && let Some(plain) = self.plain_data(bytes, segments)
+            {
+                self.module.data = plain;
+                continue;
+            }
             if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
                 // All bodies share one set of resources, complete since the code section began.
                 self.bodies.resources.get_or_insert(func.resources);
@@ -352,6 +372,14 @@ impl Builder {
         Ok(())
     }
 
+    /// The segments of a section that is plain. (That it comes where it must, and has as many segments as announced,
+    /// wasmparser's parser sees to.)
+    fn plain_data(&self, bytes: &[u8], section: &DataSectionReader<'_>) -> Option<Vec<DataSegment>> {
+        let first = section.original_position() as usize;
+        let end = section.range().end as usize;
+        plain_segments(bytes, first..end, section.count(), &self.module.memories)
+    }
+
     fn data(&mut self, segment: wasmparser::Data<'_>) -> Parsed {
         let active = match segment.kind {
             DataKind::Passive => {
@@ -368,7 +396,8 @@ impl Builder {
     }
 
     fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'_>) -> Parsed<ConstExpr> {
-        let mut ops = Vec::with_capacity(1);
+        let mut first = None;
+        let mut ops = Vec::new();
         let mut reader = expr.get_operators_reader();
         loop {
             let (op, features) = match reader.read()? {
@@ -399,9 +428,20 @@ impl Builder {
                 _ => unreachable!("an operator in a constant expression that the validator does not allow there"),
             };
             self.uses(features);
-            ops.push(op);
+            match first {
+                None => first = Some(op),
+                Some(first) => {
+                    if ops.is_empty() {
+                        ops.push(first);
+                    }
+                    ops.push(op);
+                }
+            }
         }
-        Ok(ConstExpr(ops.into()))
+        Ok(match first {
+            Some(op) if ops.is_empty() => ConstExpr::of(op),
+            _ => ConstExpr::of_many(ops),
+        })
     }
 }
 

@@ -5,8 +5,10 @@
 //! Not here: compilation (`compile`), instances (`runtime`).
 
 pub mod body;
+mod data;
 pub mod decode;
 mod encoding;
+pub(crate) mod fixed;
 pub(crate) mod leaf;
 pub mod names;
 pub mod registry;
@@ -16,8 +18,9 @@ pub mod validate;
 mod wire;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-pub use wire::{SharedBytes, WireBytes};
+pub use wire::{SharedBytes, WireBytes, copied};
 
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
@@ -54,6 +57,10 @@ pub struct Module {
     /// Known once the bodies are validated.
     pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
+    /// What bodies do to tables.
+    pub(crate) table_writes: fixed::TableWrites,
+    /// Made when somebody asks.
+    pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
 }
@@ -91,9 +98,36 @@ pub enum ExportItem {
     Global(GlobalIndex),
 }
 
-/// A validated constant expression, in postfix order.
+/// A validated constant expression.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConstExpr(pub Box<[ConstOp]>);
+pub struct ConstExpr(Ops);
+
+/// Modules have expressions by the hundred thousand, nearly all of them a single constant.
+#[derive(Clone, Debug, PartialEq)]
+enum Ops {
+    One(ConstOp),
+    Many(Box<[ConstOp]>),
+}
+
+impl ConstExpr {
+    /// A single operator.
+    pub fn of(op: ConstOp) -> ConstExpr {
+        ConstExpr(Ops::One(op))
+    }
+
+    /// Several operators, in postfix order.
+    fn of_many(ops: Vec<ConstOp>) -> ConstExpr {
+        ConstExpr(Ops::Many(ops.into()))
+    }
+
+    /// The operators, in postfix order.
+    pub fn ops(&self) -> &[ConstOp] {
+        match &self.0 {
+            Ops::One(op) => std::slice::from_ref(op),
+            Ops::Many(ops) => ops,
+        }
+    }
+}
 
 /// An operator of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -367,6 +401,11 @@ impl Module {
     /// Position among the escaping functions.
     pub fn escaping_position(&self, func: FuncIndex) -> Option<u32> {
         self.escaping.binary_search(&func).ok().map(|position| position as u32)
+    }
+
+    /// The tables whose elements never change.
+    pub(crate) fn fixed_tables(&self) -> &fixed::FixedTables {
+        self.fixed_tables.get_or_init(|| fixed::FixedTables::new(self))
     }
 
     /// The features that the module uses (those that its bytes need, not those that were allowed).

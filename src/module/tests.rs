@@ -69,7 +69,7 @@ fn a_module_of_every_section() {
     assert_eq!(module.memories()[1].index, IndexType::I64);
     assert_eq!(module.table_inits, [None]);
     let one_to_four = [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0];
-    let inits: Vec<&[ConstOp]> = module.global_inits.iter().map(|init| &*init.0).collect();
+    let inits: Vec<&[ConstOp]> = module.global_inits.iter().map(|init| init.ops()).collect();
     assert_eq!(inits[0], [ConstOp::V128(one_to_four)]);
     let sum = [ConstOp::GlobalGet(GlobalIndex(0)), ConstOp::I32(2), ConstOp::I32(3), ConstOp::I32Mul, ConstOp::I32Add];
     assert_eq!(inits[1], sum);
@@ -80,7 +80,9 @@ fn a_module_of_every_section() {
     assert_eq!(module.escaping(), [1, 4, 5, 6, 7, 8].map(FuncIndex));
     assert_eq!(module.escaping_position(FuncIndex(5)), Some(2));
     assert_eq!(module.escaping_position(FuncIndex(2)), None);
-    assert!(matches!(&module.elements[0].mode, ElementMode::Active(TableIndex(1), at) if *at.0 == [ConstOp::I32(0)]));
+    assert!(
+        matches!(&module.elements[0].mode, ElementMode::Active(TableIndex(1), at) if *at.ops() == [ConstOp::I32(0)])
+    );
     assert!(matches!(&module.elements[1].mode, ElementMode::Passive));
     assert!(matches!(&module.elements[2].mode, ElementMode::Declared));
     assert!(matches!(&module.elements[3].items, ElementItems::Expressions(items) if items.len() == 2));
@@ -90,7 +92,7 @@ fn a_module_of_every_section() {
     };
     assert_eq!(data(0), b"active");
     assert_eq!(data(1), b"passive");
-    assert!(matches!(&module.data[0].active, Some((MemoryIndex(1), at)) if *at.0 == [ConstOp::I64(5)]));
+    assert!(matches!(&module.data[0].active, Some((MemoryIndex(1), at)) if *at.ops() == [ConstOp::I64(5)]));
     assert!(module.data[1].active.is_none());
     // A body is its locals and operators: none, `i64.const 0`, `end`.
     assert_eq!(module.bytes()[module.body(DefinedFunc(0))], [0, 0x42, 0, 0x0b]);

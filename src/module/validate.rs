@@ -14,8 +14,9 @@ use wasmparser::{
 };
 
 use crate::error::Result;
-use crate::module::body::{self, AnalysisScratch};
+use crate::module::body::{self, AnalysisScratch, BodyFlags};
 use crate::module::decode::value_features;
+use crate::module::fixed::TableWrites;
 use crate::module::{Features, IndirectSites, Module, encoding, unsupported};
 use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
@@ -60,6 +61,8 @@ pub struct Validated {
     pub features: Features,
     /// For [`Module::indirect_sites`].
     pub(super) indirect_sites: IndirectSites,
+    /// For [`Module::fixed_tables`].
+    pub(super) table_writes: TableWrites,
 }
 
 /// Validates all bodies on up to `threads` threads, the calling one included.
@@ -75,12 +78,14 @@ struct Outcome {
     used: Features,
     /// Functions with indirect calls, and how many.
     indirect: Vec<(DefinedFunc, u32)>,
+    table_writes: TableWrites,
 }
 
 /// What is known of a valid body.
 struct Verdict {
     features: Features,
     indirect_calls: u32,
+    table_writes: TableWrites,
 }
 
 fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
@@ -88,11 +93,13 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Valid
     // Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it
     // have been taken by somebody, who finishes them: the final value is the lowest of all.
     let invalid = AtomicUsize::new(usize::MAX);
-    let outcome = Mutex::new(Outcome { error: None, used: module.features, indirect: Vec::new() });
+    let table_writes = TableWrites::None;
+    let outcome = Mutex::new(Outcome { error: None, used: module.features, indirect: Vec::new(), table_writes });
     let work = || {
         let mut scratch = Scratch::default();
         let mut used = Features::default();
         let mut indirect = Vec::new();
+        let mut table_writes = TableWrites::None;
         loop {
             // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
@@ -105,6 +112,7 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Valid
                 match check(bodies, module, func, &mut scratch) {
                     Ok(verdict) => {
                         used = used | verdict.features;
+                        table_writes = table_writes.max(verdict.table_writes);
                         if verdict.indirect_calls != 0 {
                             indirect.push((func, verdict.indirect_calls));
                         }
@@ -123,6 +131,7 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Valid
         let mut outcome = outcome.lock().unwrap();
         outcome.used = outcome.used | used;
         outcome.indirect.append(&mut indirect);
+        outcome.table_writes = outcome.table_writes.max(table_writes);
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
@@ -133,7 +142,11 @@ fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Valid
     });
     let outcome = outcome.into_inner().unwrap();
     match outcome.error {
-        None => Ok(Validated { features: outcome.used, indirect_sites: IndirectSites::new(outcome.indirect) }),
+        None => Ok(Validated {
+            features: outcome.used,
+            indirect_sites: IndirectSites::new(outcome.indirect),
+            table_writes: outcome.table_writes,
+        }),
         Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
     }
 }
@@ -146,7 +159,7 @@ fn check(
 ) -> Result<Verdict, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
         let features = check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch)?;
-        return Ok(Verdict { features, indirect_calls: 0 });
+        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
     };
     if cfg!(debug_assertions) {
         match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
@@ -154,7 +167,9 @@ fn check(
             Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
         }
     }
-    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls })
+    let writes = analysis.flags.contains(BodyFlags::TABLE_WRITES);
+    let table_writes = if writes { TableWrites::Possible } else { TableWrites::None };
+    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls, table_writes })
 }
 
 /// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;

@@ -27,12 +27,8 @@ pub(crate) struct MemoryImage {
 #[derive(Default)]
 pub(crate) struct Images(Vec<Option<MemoryImage>>);
 
-/// A data segment that lies where a constant says.
-struct Placed {
-    memory: MemoryIndex,
-    start: usize,
-    bytes: std::ops::Range<usize>,
-}
+/// Bytes of the module, as a range, and where they go in a memory.
+type Piece = (usize, std::ops::Range<usize>);
 
 impl Images {
     /// Makes the images of a module; none if the system has no files for them.
@@ -41,12 +37,12 @@ impl Images {
         if !config.memory_images || config.memory_creator.is_some() {
             return Images::default();
         }
-        let Some(segments) = place_all(module) else { return Images::default() };
+        let Some(placed) = place_all(module) else { return Images::default() };
         let mut images: Vec<Option<MemoryImage>> = Vec::new();
-        for index in 0..module.memories().len() {
-            let own: Vec<&Placed> = segments.iter().filter(|segment| segment.memory.index() == index).collect();
-            let image = make(module, &own).unwrap_or_default();
-            if image.is_none() && !own.is_empty() {
+        for pieces in placed {
+            let is_empty = pieces.is_empty();
+            let image = make(module, pieces).unwrap_or_default();
+            if image.is_none() && !is_empty {
                 // All or none: a segment that runs could trap after one that was mapped.
                 return Images::default();
             }
@@ -61,12 +57,15 @@ impl Images {
     }
 }
 
-/// Where all active segments lie, if they certainly fit.
-fn place_all(module: &Module) -> Option<Vec<Placed>> {
-    let mut placed = Vec::new();
+/// Where all active segments lie, by memory, if they certainly fit. Empty ones are left out.
+fn place_all(module: &Module) -> Option<Vec<Vec<Piece>>> {
+    let mut placed = vec![Vec::new(); module.memories().len()];
+    if let [only] = &mut placed[..] {
+        only.reserve_exact(module.data.len());
+    }
     for segment in &module.data {
         let Some((memory, offset)) = &segment.active else { continue };
-        let start = match *offset.0 {
+        let start = match *offset.ops() {
             [ConstOp::I32(start)] => u64::from(start as u32),
             [ConstOp::I64(start)] => start as u64,
             _ => return None,
@@ -77,19 +76,19 @@ fn place_all(module: &Module) -> Option<Vec<Placed>> {
         if memory.index() < module.import_counts().memories || ty.shared || end > ty.min.saturating_mul(PAGE_SIZE) {
             return None;
         }
-        placed.push(Placed { memory: *memory, start: usize::try_from(start).ok()?, bytes });
+        if !bytes.is_empty() {
+            placed[memory.index()].push((usize::try_from(start).ok()?, bytes));
+        }
     }
     Some(placed)
 }
 
 /// The image of one memory's segments, if it is worth it.
-fn make(module: &Module, segments: &[&Placed]) -> Result<Option<MemoryImage>> {
-    let total: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
-    let filled = || segments.iter().filter(|segment| !segment.bytes.is_empty());
-    let (Some(start), Some(end)) = (
-        filled().map(|segment| segment.start).min(),
-        filled().map(|segment| segment.start + segment.bytes.len()).max(),
-    ) else {
+fn make(module: &Module, mut pieces: Vec<Piece>) -> Result<Option<MemoryImage>> {
+    let total: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
+    let (Some(start), Some(end)) =
+        (pieces.iter().map(|(at, _)| *at).min(), pieces.iter().map(|(at, bytes)| at + bytes.len()).max())
+    else {
         return Ok(None);
     };
     let offset = start / page_size() * page_size();
@@ -98,9 +97,10 @@ fn make(module: &Module, segments: &[&Placed]) -> Result<Option<MemoryImage>> {
         return Ok(None);
     }
     let file = MemFile::new(c"updraft-image", len)?;
-    let pieces: Vec<(usize, &[u8])> =
-        segments.iter().map(|segment| (segment.start - offset, &module.bytes()[segment.bytes.clone()])).collect();
-    write_pieces(&file, &pieces)?;
+    for (at, _) in &mut pieces {
+        *at -= offset;
+    }
+    write_pieces(&file, module.bytes(), pieces)?;
     Ok(Some(MemoryImage { file, offset, len }))
 }
 
@@ -109,16 +109,20 @@ const RUN: usize = 256 << 10;
 /// Zeros that are written rather than left out, between two pieces.
 const GAP: usize = 4 << 10;
 
-/// Writes pieces to a file of zeros in few system calls: some producers make a segment of every string. What nobody
-/// writes stays a hole. Where pieces overlap, the later one wins.
-fn write_pieces(file: &MemFile, pieces: &[(usize, &[u8])]) -> Result<()> {
-    let mut sorted = pieces.to_vec();
-    sorted.sort_by_key(|(at, _)| *at);
-    if sorted.windows(2).any(|pair| pair[0].0 + pair[0].1.len() > pair[1].0) {
-        return pieces.iter().try_for_each(|(at, bytes)| file.write_at(*at, bytes));
+/// Writes pieces of `source` to a file of zeros in few system calls: some producers make a segment of every string.
+/// What nobody writes stays a hole. Where pieces overlap, the later one wins.
+fn write_pieces(file: &MemFile, source: &[u8], mut pieces: Vec<Piece>) -> Result<()> {
+    let in_order = |pieces: &[Piece]| pieces.windows(2).all(|pair| pair[0].0 + pair[0].1.len() <= pair[1].0);
+    if !in_order(&pieces) {
+        let as_given = pieces.clone();
+        pieces.sort_by_key(|(at, _)| *at);
+        if !in_order(&pieces) {
+            return as_given.into_iter().try_for_each(|(at, bytes)| file.write_at(at, &source[bytes]));
+        }
     }
-    let (mut run, mut start) = (Vec::new(), 0);
-    for (at, bytes) in sorted {
+    let (mut run, mut start) = (Vec::with_capacity(RUN), 0);
+    for (at, bytes) in pieces {
+        let bytes = &source[bytes];
         if at - (start + run.len()) > GAP || run.len() + bytes.len() > RUN {
             file.write_at(start, &run)?;
             run.clear();
@@ -159,7 +163,7 @@ mod tests {
                 at += if random(20) == 0 { random(3 * GAP) } else { random(40) };
                 let longest = if random(100) == 0 { 2 * RUN } else { 300 };
                 let count = random(longest).min(len - at.min(len));
-                pieces.push((at.min(len), &bytes[..count]));
+                pieces.push((at.min(len), 0..count));
                 at += count;
             }
             // Some rounds in another order, some with pieces over others.
@@ -168,13 +172,13 @@ mod tests {
             }
             if round % 3 == 2 {
                 overlapping += 1;
-                pieces.extend((0..20).map(|i| (random(len - 4096), &bytes[i..i + 4096])));
+                pieces.extend((0..20).map(|i| (random(len - 4096), i..i + 4096)));
             }
             let mut expected = vec![0u8; len];
-            for (at, bytes) in &pieces {
-                expected[*at..*at + bytes.len()].copy_from_slice(bytes);
+            for (at, piece) in &pieces {
+                expected[*at..*at + piece.len()].copy_from_slice(&bytes[piece.clone()]);
             }
-            write_pieces(&file, &pieces).unwrap();
+            write_pieces(&file, &bytes, pieces).unwrap();
             let mapping = crate::sys::mmap::Mapping::reserve(len).unwrap();
             // SAFETY: the mapping is fresh, and as long as the file.
             let found = unsafe {

@@ -405,8 +405,8 @@ impl StoreInner {
 impl InstanceObject {
     /// The value of a constant expression.
     fn evaluate(&self, expression: &ConstExpr) -> RawVal {
-        let mut stack: Vec<RawVal> = Vec::with_capacity(expression.0.len().min(8));
-        for op in &expression.0 {
+        let mut stack: Vec<RawVal> = Vec::with_capacity(expression.ops().len().min(8));
+        for op in expression.ops() {
             let mut value = RawVal::default();
             match *op {
                 ConstOp::I32(constant) => value.i32 = constant,
@@ -447,7 +447,7 @@ impl InstanceObject {
     /// The reference that a constant expression gives, in the 8-byte form of tables.
     fn evaluate_reference(&self, expression: &ConstExpr) -> u64 {
         let value = self.evaluate(expression);
-        let external = match expression.0.last() {
+        let external = match expression.ops().last() {
             Some(ConstOp::GlobalGet(global)) => {
                 self.module.module().globals()[global.index()].content == ValType::ExternRef
             }

@@ -9,6 +9,7 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_pointer_width = "64")))]
 compile_error!("updraft supports x86-64 Linux only so far");
 
+pub mod bytes;
 pub mod clock;
 pub mod event_fd;
 pub mod fork;

@@ -1,7 +1,7 @@
 //! Where the counters of a module are in a shard (`abi/profile.rs`).
 //!
 //! A cell belongs to two bytes of the code section, so that its place is known without a table: every operator that
-//! is counted takes two bytes at least. The entry of a function has the cell of the size in front of its body.
+//! is counted takes two bytes at least.
 //!
 //! In: a validated module. Out: offsets in a shard.
 
@@ -27,8 +27,7 @@ impl CounterLayout {
     pub fn new(module: &Module) -> Option<CounterLayout> {
         let count = module.defined_func_count() as u32;
         let last = DefinedFunc(count.checked_sub(1)?);
-        // A body follows its size.
-        let start = module.body(DefinedFunc(0)).start as u32 - 1;
+        let start = module.body(DefinedFunc(0)).start as u32;
         let cells = (module.body(last).end as u32 - start).div_ceil(2);
         let sites = (u64::from(cells) * u64::from(CELL_SIZE)).next_multiple_of(u64::from(APART));
         let bytes = sites + u64::from(module.indirect_sites().count()) * u64::from(SITE_SIZE);
@@ -44,11 +43,6 @@ impl CounterLayout {
     /// The cell of the operator at this offset in the module.
     pub fn cell(&self, wasm_offset: u32) -> i32 {
         ((wasm_offset - self.start) / 2 * CELL_SIZE) as i32
-    }
-
-    /// The cell of the entry of a function.
-    pub fn entry(&self, module: &Module, func: DefinedFunc) -> i32 {
-        self.cell(module.body(func).start as u32 - 1)
     }
 
     /// The record of the `n`-th indirect call of a function, those that cannot be reached counted. `None` only if the
@@ -81,7 +75,6 @@ mod tests {
         });
         taken.extend(calls.map(|offset| (layout.cell(offset), CELL_SIZE)));
         for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
-            taken.push((layout.entry(&module, func), CELL_SIZE));
             let sites = (0..8).map_while(|n| layout.site(&module, func, n)).collect::<Vec<_>>();
             assert_eq!(sites.len(), if matches!(func.0, 4 | 5) { 2 } else { 0 });
             taken.extend(sites.into_iter().map(|site| (site, SITE_SIZE)));

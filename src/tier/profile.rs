@@ -14,8 +14,6 @@ use crate::types::DefinedFunc;
 /// How a function, and what it calls, has run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionProfile {
-    /// How often functions were entered: this one, and those that it calls. Sorted by function.
-    pub entries: Vec<(DefinedFunc, u64)>,
     /// Direct calls of functions of the module. Sorted by offset.
     pub calls: Vec<CallCount>,
     /// Indirect calls. Sorted by offset.
@@ -55,12 +53,6 @@ pub struct LoopTrips {
 }
 
 impl FunctionProfile {
-    /// How often a function was entered; `None` if nothing is known of it.
-    pub fn entries(&self, func: DefinedFunc) -> Option<u64> {
-        let found = self.entries.binary_search_by_key(&func, |(func, _)| *func).ok()?;
-        Some(self.entries[found].1)
-    }
-
     /// How often the direct call at this offset was run; 0 if nothing is known of it.
     pub fn calls(&self, wasm_offset: u32) -> u64 {
         let found = self.calls.binary_search_by_key(&wasm_offset, |call| call.wasm_offset);
@@ -87,12 +79,10 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_made_up() {
         let profile = FunctionProfile {
-            entries: vec![(DefinedFunc(1), 5), (DefinedFunc(7), 2)],
             calls: vec![CallCount { wasm_offset: 10, count: 3 }, CallCount { wasm_offset: 20, count: 4 }],
             indirect: vec![IndirectCalls { wasm_offset: 30, total: 9, targets: vec![(DefinedFunc(7), 8)] }],
             loops: vec![LoopTrips { wasm_offset: 40, trips: 6 }],
         };
-        assert_eq!([0, 1, 7, 8].map(|func| profile.entries(DefinedFunc(func))), [None, Some(5), Some(2), None]);
         assert_eq!([9, 10, 20, 21].map(|offset| profile.calls(offset)), [0, 3, 4, 0]);
         assert_eq!([29, 30, 31].map(|offset| profile.indirect(offset).map(|site| site.total)), [None, Some(9), None]);
         assert_eq!([39, 40, 41].map(|offset| profile.trips(offset)), [0, 6, 0]);

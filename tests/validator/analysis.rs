@@ -62,7 +62,8 @@ const FLAGS: u32 = BodyFlags::CALLS.0
     | BodyFlags::BR_TABLE.0
     | BodyFlags::TAIL_CALLS.0
     | BodyFlags::MEMORY0.0
-    | BodyFlags::MEMORY_GROW.0;
+    | BodyFlags::MEMORY_GROW.0
+    | BodyFlags::TABLE_WRITES.0;
 
 /// What an operator says about its body, by its name; and the local that it names.
 fn describe(op: &Operator<'_>) -> u32 {
@@ -74,6 +75,9 @@ fn describe(op: &Operator<'_>) -> u32 {
     let is_table = name.starts_with("Table") && name != "TableSize";
     if name.starts_with("Call") || name.starts_with("ReturnCall") || is_table || bulk.contains(&name) {
         flags |= BodyFlags::CALLS.0;
+    }
+    if is_table && name != "TableGet" {
+        flags |= BodyFlags::TABLE_WRITES.0;
     }
     if name.starts_with("MemoryAtomic") {
         flags |= BodyFlags::CALLS.0;

@@ -66,7 +66,7 @@ impl Subject {
 
 /// The module, if its sections are valid with these features.
 pub fn decoded(name: &str, bytes: &[u8], features: Features) -> Option<Subject> {
-    let Decoded { module, bodies } = decode(bytes.into(), features).ok()?;
+    let Decoded { module, bodies } = decode(bytes.to_vec().into(), features).ok()?;
     Some(Subject { name: name.into(), module, bodies, own: AnalysisScratch::default(), reference: Scratch::default() })
 }
 

@@ -9,8 +9,6 @@ pub const TARGETS: usize = 4;
 /// What is known of one function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionRecord {
-    /// How often it was entered in the baseline tier.
-    pub entries: u64,
     /// Whether it had code of the top tier.
     pub top: Top,
     /// Direct calls of functions of the module, by offset. None of them has the count 0.
@@ -35,12 +33,11 @@ impl FunctionRecord {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         let nothing = self.calls.is_empty() && self.indirect.is_empty() && self.loops.is_empty();
-        nothing && self.entries == 0 && self.top == Top::No
+        nothing && self.top == Top::No
     }
 
     /// Adds what is known from elsewhere. Counts add up, and stop at the largest number.
     pub fn merge(&mut self, other: &FunctionRecord) {
-        self.entries = self.entries.saturating_add(other.entries);
         self.top = self.top.max(other.top);
         merge_sorted(
             &mut self.calls,
@@ -72,9 +69,8 @@ impl FunctionRecord {
         );
     }
 
-    /// Adds this to a function's profile, whose lists stay sorted if functions come in any order of their own.
-    pub(super) fn add_to(&self, profile: &mut FunctionProfile, func: DefinedFunc) {
-        profile.entries.push((func, self.entries));
+    /// Adds this to the profile of a function that calls it.
+    pub(super) fn add_to(&self, profile: &mut FunctionProfile) {
         profile.calls.extend_from_slice(&self.calls);
         profile.indirect.extend_from_slice(&self.indirect);
         profile.loops.extend_from_slice(&self.loops);
@@ -137,16 +133,13 @@ impl ProfileData {
 mod tests {
     use super::*;
 
-    fn record(entries: u64, calls: &[(u32, u64)], targets: &[(u32, u64)]) -> FunctionRecord {
+    fn record(calls: &[(u32, u64)], targets: &[(u32, u64)]) -> FunctionRecord {
         let targets: Vec<_> = targets.iter().map(|(func, count)| (DefinedFunc(*func), *count)).collect();
         let total = targets.iter().map(|(_, count)| count).sum();
+        let calls = calls.iter().map(|(wasm_offset, count)| CallCount { wasm_offset: *wasm_offset, count: *count });
         FunctionRecord {
-            entries,
             top: Top::No,
-            calls: calls
-                .iter()
-                .map(|(wasm_offset, count)| CallCount { wasm_offset: *wasm_offset, count: *count })
-                .collect(),
+            calls: calls.collect(),
             indirect: if total == 0 { vec![] } else { vec![IndirectCalls { wasm_offset: 50, total, targets }] },
             loops: vec![],
         }
@@ -154,12 +147,13 @@ mod tests {
 
     #[test]
     fn merging_adds_what_is_the_same_and_keeps_what_is_not() {
-        let mut one = record(5, &[(10, 1), (30, u64::MAX)], &[(1, 5), (2, 4), (3, 3)]);
-        one.merge(&record(7, &[(5, 2), (10, 3), (30, 1), (40, 9)], &[(9, 1), (2, 3), (8, 1), (3, 1)]));
-        let mut expected = record(12, &[(5, 2), (10, 4), (30, u64::MAX), (40, 9)], &[(2, 7), (1, 5), (3, 4), (8, 1)]);
+        let mut one = record(&[(10, 1), (30, u64::MAX)], &[(1, 5), (2, 4), (3, 3)]);
+        let other = record(&[(5, 2), (10, 3), (30, 1), (40, 9)], &[(9, 1), (2, 3), (8, 1), (3, 1)]);
+        one.merge(&FunctionRecord { top: Top::Reached, ..other });
+        let mut expected = record(&[(5, 2), (10, 4), (30, u64::MAX), (40, 9)], &[(2, 7), (1, 5), (3, 4), (8, 1)]);
+        expected.top = Top::Reached;
         // What has no place among the targets stays in the total.
-        expected.indirect[0].total = 22 - 4;
-        expected.indirect[0].total = 5 + 4 + 3 + 1 + 3 + 1 + 1;
+        expected.indirect[0].total = 12 + 6;
         assert_eq!(one, expected);
     }
 
@@ -168,13 +162,13 @@ mod tests {
         let of = |functions: &[(u32, u64)]| ProfileData {
             functions: functions
                 .iter()
-                .map(|(func, entries)| (DefinedFunc(*func), record(*entries, &[], &[])))
+                .map(|(func, count)| (DefinedFunc(*func), record(&[(7, *count)], &[])))
                 .collect(),
         };
         let mut data = of(&[(1, 1), (4, 4)]);
         data.merge(&of(&[(0, 7), (4, 1), (9, 2)]));
         assert_eq!(data, of(&[(0, 7), (1, 1), (4, 5), (9, 2)]));
-        assert_eq!(data.function(DefinedFunc(4)).map(|record| record.entries), Some(5));
+        assert_eq!(data.function(DefinedFunc(4)).map(|record| record.calls[0].count), Some(5));
         assert_eq!(data.function(DefinedFunc(5)), None);
     }
 }

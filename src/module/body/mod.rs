@@ -81,6 +81,8 @@ impl BodyFlags {
     pub const ATOMICS: BodyFlags = BodyFlags(1 << 9);
     /// `memory.grow` of any memory.
     pub const MEMORY_GROW: BodyFlags = BodyFlags(1 << 10);
+    /// `table.set`, `table.init`, `table.copy`, `table.grow` or `table.fill`.
+    pub const TABLE_WRITES: BodyFlags = BodyFlags(1 << 11);
 
     /// Whether all of `other` are in the set.
     pub fn contains(self, other: BodyFlags) -> bool {

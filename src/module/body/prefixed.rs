@@ -124,6 +124,10 @@ impl Walk {
         if number != 0x10 {
             self.calls();
         }
+        // table.init, table.copy, table.grow, table.fill
+        if matches!(number, 0x0c | 0x0e | 0x0f | 0x11) {
+            self.flag(BodyFlags::TABLE_WRITES);
+        }
         let word = match number {
             // memory.init
             0x08 => {
@@ -211,6 +215,7 @@ impl Walk {
             }
             // table.set
             0x26 => {
+                self.flag(BodyFlags::TABLE_WRITES);
                 let table = table(module, index(bytes, &mut at)?)?;
                 self.calls();
                 self.pop_all(word, [table.key(), env::code(table.element)])?

@@ -185,7 +185,6 @@ impl<'a> Emit<'a> {
         self.zero_locals(ty.params().len() as u32);
         self.load_memory_base();
         self.charge_entry();
-        self.count_entry();
     }
 
     fn read_locals(&mut self, ty: &FuncType) {

@@ -1,6 +1,6 @@
-//! What a function notes of how it runs: entries, direct calls, targets of indirect calls.
+//! What a function notes of how it runs: direct calls, targets of indirect calls.
 //!
-//! At the entry and in front of a direct call of a function of the module:
+//! In front of a direct call of a function of the module:
 //!
 //!     mov r11, [vmctx + VMCTX_PROFILE]
 //!     add dword [r11 + cell], 1
@@ -17,6 +17,8 @@
 //! called often gets into the second one in the end, whatever was called before. The routine uses r10 and r11, and no
 //! stack but its return address. It is not WebAssembly's business: no trap, no call site, no backtrace can have it.
 //!
+//! Entries are not counted, since callers count: that would cost as much again, and say less.
+//!
 //! Not here: where counters are (`tier/counters.rs`), what they say (`compile/profile.rs`).
 
 use super::Emit;
@@ -27,24 +29,14 @@ use crate::abi::profile::{PATIENCE_SHIFT, SITE_COUNT0, SITE_COUNT1, SITE_OTHERS,
 use crate::abi::vmctx::VMCTX_PROFILE;
 
 impl Emit<'_> {
-    /// Counts an entry: all locals are where they live.
-    pub(crate) fn count_entry(&mut self) {
-        if let Some(layout) = self.counters {
-            self.count(layout.entry(self.module, self.func));
-        }
-    }
-
     /// Counts a direct call of a function of the module. Changes r11 only.
     pub(crate) fn count_call(&mut self) {
         if let Some(layout) = self.counters {
-            self.count(layout.cell(self.wasm_offset()));
+            let cell = layout.cell(self.wasm_offset());
+            self.asm.reserve(64);
+            self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_PROFILE));
+            self.asm.alu_imm(Alu::Add, Width::W32, Rm::Mem(Mem::base(SCRATCH, cell)), 1);
         }
-    }
-
-    fn count(&mut self, cell: i32) {
-        self.asm.reserve(64);
-        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_PROFILE));
-        self.asm.alu_imm(Alu::Add, Width::W32, Rm::Mem(Mem::base(SCRATCH, cell)), 1);
     }
 
     /// Notes the target of an indirect call, whose slot is in rax. Changes r10 and r11 only.

@@ -126,6 +126,12 @@ impl Translator<'_> {
 
     fn call_indirect(&mut self, type_index: TypeIndex, table: TableIndex, call: Call) {
         let index = self.pop();
+        if call == Call::Nested
+            && let Some((targets, count)) = self.module.fixed_tables().targets(table, type_index)
+        {
+            let targets = targets.into_iter().take(count).flatten();
+            return self.call_one_of(targets, table, index, type_index, |t, func| t.call(func, Call::Nested));
+        }
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let funcref = self.b.ins().load(types::I64, element.flags, element.addr, 0);
         let callee = self.checked_funcref(funcref, type_index);

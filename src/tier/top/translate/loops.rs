@@ -120,6 +120,18 @@ impl Translator<'_> {
         }
     }
 
+    /// Whether each iteration of the innermost loop is known to call the function itself.
+    pub(super) fn noted_calls_of_itself(&self) -> bool {
+        self.buf.loops.last().is_some_and(|innermost| innermost.calls_itself)
+    }
+
+    /// Takes back what was noted since [`Self::noted_calls_of_itself`] was this.
+    pub(super) fn forget_calls_of_itself(&mut self, noted: bool) {
+        if let Some(innermost) = self.buf.loops.last_mut() {
+            innermost.calls_itself = noted;
+        }
+    }
+
     /// Notes that the innermost loop ends; its header is sealed.
     pub(super) fn leave_loop(&mut self) {
         let ended = self.buf.loops.pop().expect("loops are balanced");

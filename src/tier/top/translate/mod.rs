@@ -14,6 +14,7 @@ mod bulk;
 mod call;
 mod control;
 mod env;
+mod fixed;
 mod fuel;
 mod inline;
 mod loops;
@@ -250,12 +251,11 @@ impl<'a> Translator<'a> {
         self.begin_body_fuel();
         self.offset = range.start as u64;
         self.charge_entry();
-        self.count_entry();
         let allocations = self.buf.readers.pop().unwrap_or_default();
         let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
         while !operators.eof() {
             let offset = operators.original_position();
-            self.offset = offset as u64;
+            self.offset = offset;
             let operator = operators.read()?;
             self.b.set_srcloc(self.scope.location(offset as u32));
             if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {

@@ -5,6 +5,7 @@
 //! business of the specification's tests.
 
 use std::mem;
+use std::sync::OnceLock;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Signature, Type, UserFuncName, types};
@@ -18,6 +19,7 @@ use super::state::Buffers;
 use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
 use crate::limits::MEMORY_GUARD;
+use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
 use crate::tier::Counts;
 use crate::tier::fuel::Metering;
@@ -212,6 +214,8 @@ fn module() -> Module {
         features: Features::ALL,
         indirect_sites: Default::default(),
         names: Names::default(),
+        table_writes: TableWrites::Possible,
+        fixed_tables: OnceLock::new(),
         environment: Default::default(),
     }
 }

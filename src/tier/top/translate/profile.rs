@@ -25,14 +25,6 @@ impl Translator<'_> {
         }
     }
 
-    /// Counts an entry.
-    pub(super) fn count_entry(&mut self) {
-        if let Some(layout) = self.counters {
-            let counters = self.vmctx_constant(types::I64, VMCTX_PROFILE);
-            self.increment(counters, layout.entry(self.module, self.own_index()));
-        }
-    }
-
     /// Counts a direct call of a function of the module.
     pub(super) fn count_call(&mut self) {
         if let Some(layout) = self.counters {
