@@ -117,6 +117,18 @@ fn recursion_in_itself_keeps_its_frames() {
     assert_eq!(fine[0].as_deref(), Ok("[I32(1000)]"));
 }
 
+/// Cranelift likes to trap where a condition is tested instead of behind a branch; that may be in another body.
+#[test]
+fn unreachable_is_where_it_stands() {
+    let text = "(module
+      (func $no unreachable)
+      (func $maybe (param i32) (if (local.get 0) (then (unreachable))))
+      (func $run (export \"run\") (param i32 i32)
+        (loop (if (local.get 0) (then (call $no))) (call $maybe (local.get 1)))))";
+    let got = run_everywhere(text, "run", &[vec![Val::I32(1), Val::I32(0)], vec![Val::I32(0), Val::I32(1)]]);
+    assert_eq!(got.iter().map(names).collect::<Vec<_>>(), [["no", "run"], ["maybe", "run"]]);
+}
+
 /// A tail call leaves no frame of the function that made it, wherever that is.
 #[test]
 fn tail_calls_of_inlined_bodies_leave_no_frame() {

@@ -63,7 +63,7 @@ fn huge_frames_are_checked() {
     }
     let text = format!(
         "(module (global $sum (mut i64) (i64.const 0)) (func $value (type $v) (local.get 0))
-           (type $v (func (param i64) (result i64))) (table funcref (elem $value))
+           (type $v (func (param i64) (result i64))) (table (export \"t\") funcref (elem $value))
            (func $huge (local {}) {body})
            (func $down (export \"down\") (param i32)
              (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))) (call $nothing))

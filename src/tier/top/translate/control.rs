@@ -16,10 +16,7 @@ use crate::types::ValType;
 pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
     match *op {
         Operator::Nop => {}
-        Operator::Unreachable => {
-            t.trap(TrapCode::Unreachable);
-            t.reach = Reach::Dead;
-        }
+        Operator::Unreachable => t.unreachable(),
         Operator::Block { blockty } => t.block(blockty),
         Operator::Loop { blockty } => t.loop_(blockty),
         Operator::If { blockty } => t.if_(blockty),
@@ -153,6 +150,18 @@ impl<'a> Translator<'a> {
         let ty = BlockType::FuncType(type_index);
         let height = self.buf.stack.len();
         self.buf.frames.push(Frame { kind: FrameKind::Block, ty, outer_height: height, height, end: None });
+    }
+
+    fn unreachable(&mut self) {
+        let block = self.b.current_block().expect("code is emitted into it");
+        if self.b.func.layout.entry_block().is_some_and(|entry| entry != block) {
+            self.b.set_cold_block(block);
+        }
+        // Of a block that does nothing but trap, Cranelift makes a conditional trap in the place of the branch to it: it
+        // would be at another operator then, perhaps in another function that is inlined. This emits nothing.
+        self.b.ins().nop();
+        self.trap(TrapCode::Unreachable);
+        self.reach = Reach::Dead;
     }
 
     fn block(&mut self, ty: BlockType) {
