@@ -192,7 +192,7 @@ int main(void) {
     offsets_of_modules(engine);
     frames_of_traps(store);
     errors_travel_through_wasm(engine, store);
-    for (code = 1; code <= UPDRAFT_TRAP_OUT_OF_FUEL; code++) {
+    for (code = 1; code <= UPDRAFT_TRAP_INVALID_MODULE; code++) {
         CHECK(strcmp(updraft_trap_code_message(code), "unknown trap") != 0);
     }
     CHECK_TEXT(updraft_trap_code_message(UPDRAFT_TRAP_UNREACHABLE), "unreachable");

@@ -251,6 +251,7 @@ static void call_everything(void) {
     updraft_config_delete(NULL);
     FAILS(MISUSE, "config is NULL", updraft_config_set_feature(NULL, 1, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_validation(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_tiers(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_baseline(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_memory_mode(NULL, 1, E));
@@ -284,6 +285,7 @@ static void call_everything(void) {
     FAILS(MISUSE, "out is NULL", updraft_module_new(engine, bytes, 1, NULL, E));
     FAILS(MISUSE, "engine is NULL", updraft_module_validate(NULL, bytes, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_validate(engine, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_validate_rest(NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_clone(NULL, &out.module, E));
     FAILS(MISUSE, "out is NULL", updraft_module_clone(module, NULL, E));
     updraft_module_delete(NULL);
@@ -358,6 +360,7 @@ static void call_everything(void) {
     FAILS(MISUSE, "out is NULL", updraft_module_options_clone(options, NULL, E));
     updraft_module_options_delete(NULL);
     FAILS(MISUSE, "options is NULL", updraft_module_options_set_strategy(NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_validation(NULL, 1, E));
     FAILS(MISUSE, "options is NULL", updraft_module_options_set_func_strategy(NULL, funcs, 1, 1, E));
     FAILS(MISUSE, "funcs is NULL", updraft_module_options_set_func_strategy(options, NULL, 1, 1, E));
     FAILS(MISUSE, "engine is NULL", updraft_module_new_with_options(NULL, bytes, 1, options, &out.module, E));
@@ -379,6 +382,10 @@ static void call_everything(void) {
     FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
     FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
     updraft_job_delete(NULL);
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering(NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));

@@ -117,6 +117,21 @@
 #define UPDRAFT_FUNC_BASELINE_RUN 512
 
 /**
+ * There is code for loops of it, at which threads that run it in the baseline tier go on in the top tier.
+ */
+#define UPDRAFT_FUNC_LOOPS_TOP 1024
+
+/**
+ * Such code waits to be compiled, or is being compiled.
+ */
+#define UPDRAFT_FUNC_LOOPS_QUEUED 2048
+
+/**
+ * Such code was refused, for one of its loops at least.
+ */
+#define UPDRAFT_FUNC_LOOPS_REFUSED 4096
+
+/**
  * In `updraft_config_set_workers`: as many as the machine suggests.
  */
 #define UPDRAFT_WORKERS_AUTO 4294967295
@@ -295,6 +310,18 @@ typedef uint32_t updraft_valtype_t;
  * When functions are compiled. What is compiled first is the lowest tier that `updraft_tiers_t` names.
  */
 typedef uint32_t updraft_strategy_t;
+
+/**
+ * When the bodies of functions are validated. Everything else of a module always is before it exists, and no body is
+ * compiled that is not known to be valid.
+ *
+ * With DEFERRED and BACKGROUND, an invalid body is found after the module was made: by the call that is the first to need
+ * it, by a worker, or by `updraft_module_validate_rest`. The module has failed then. An `UPDRAFT_EVENT_FAILED` names the
+ * function, and is the last event of the module; its background work stops; it cannot be instantiated any more.
+ * Instances go on, but a call of a function that was not known to be valid by then traps with
+ * `UPDRAFT_TRAP_INVALID_MODULE`. Which invalid body is found first is a matter of chance.
+ */
+typedef uint32_t updraft_validation_t;
 
 /**
  * Which compilers are used.
@@ -580,7 +607,7 @@ typedef struct updraft_event_t {
    */
   uint32_t func;
   /**
-   * How many functions, or dropped events, it stands for.
+   * How many functions, or dropped events, it stands for; of a loop, where it is.
    */
   uint32_t count;
   /**
@@ -624,6 +651,11 @@ typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t
  * How far a job is.
  */
 typedef uint32_t updraft_job_state_t;
+
+/**
+ * When functions move to the top tier by themselves.
+ */
+typedef uint32_t updraft_tiering_t;
 
 /**
  * What a host decides about the tiers of a function.
@@ -746,6 +778,14 @@ typedef struct updraft_module_stats_t {
    * Bytes that the module takes, machine code included, its instances not.
    */
   uint64_t memory_bytes;
+  /**
+   * Loops that have code of their own in the top tier.
+   */
+  uint64_t loops;
+  /**
+   * How often threads that ran a loop in the baseline tier went on there.
+   */
+  uint64_t loops_entered;
 } updraft_module_stats_t;
 
 /**
@@ -1238,6 +1278,12 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_TRAP_OUT_OF_FUEL 19
 
 /**
+ * The module was found to be invalid, and the function that was called was not known to be valid by then
+ * (`updraft_validation_t`). The error names the function that is invalid, and the offset.
+ */
+#define UPDRAFT_TRAP_INVALID_MODULE 20
+
+/**
  * It worked.
  */
 #define UPDRAFT_STATUS_OK 0
@@ -1501,6 +1547,21 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP 3
 
 /**
+ * Before the module exists. Of several invalid bodies, the error is about the one with the lowest index.
+ */
+#define UPDRAFT_VALIDATION_UPFRONT 0
+
+/**
+ * Each before it is compiled for the first time.
+ */
+#define UPDRAFT_VALIDATION_DEFERRED 1
+
+/**
+ * As DEFERRED, and all of them by the workers, from the creation of the module on.
+ */
+#define UPDRAFT_VALIDATION_BACKGROUND 2
+
+/**
  * The optimising one only.
  */
 #define UPDRAFT_TIERS_TOP 0
@@ -1551,7 +1612,8 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_BASELINE_FINISHED 1
 
 /**
- * State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+ * State, last of its module: the module cannot be used; `status` says why, and `func` which body is invalid if that was found
+ * after the module was made (`updraft_validation_t`). Takes back what was not delivered yet.
  */
 #define UPDRAFT_EVENT_FAILED 2
 
@@ -1588,6 +1650,13 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_RESYNC 8
 
 /**
+ * Stream: code was compiled for threads that run a loop of a function (`func`) in the baseline tier, so that they go on
+ * in the top tier, or was refused (`status` says why, else 0): `code_size`, `began_ns`, `duration_ns`, `worker`; `count`
+ * is the offset of the loop's operator in the module. The function itself stays where it is.
+ */
+#define UPDRAFT_EVENT_LOOP_TIERED 9
+
+/**
  * Every kind, also those of later versions.
  */
 #define UPDRAFT_EVENT_MASK_ALL 4294967295
@@ -1617,6 +1686,26 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * There will be no module; `updraft_job_wait` says why.
  */
 #define UPDRAFT_JOB_FAILED 2
+
+/**
+ * Never: nothing is counted.
+ */
+#define UPDRAFT_TIERING_OFF 0
+
+/**
+ * When the work that was done in the baseline tier tells that compiling pays.
+ */
+#define UPDRAFT_TIERING_DEFAULT 1
+
+/**
+ * Ten times as early.
+ */
+#define UPDRAFT_TIERING_AGGRESSIVE 2
+
+/**
+ * After as much work as the host says.
+ */
+#define UPDRAFT_TIERING_CUSTOM 3
 
 /**
  * As the strategy of its module says, and as requests come.
@@ -1736,7 +1825,8 @@ const char *updraft_error_message(const struct updraft_error_t *err,
 uint32_t updraft_error_offset(const struct updraft_error_t *err, uint64_t *offset);
 
 /**
- * Writes to `func` the index of the function that the error is about (it could not be compiled, or it trapped)
+ * Writes to `func` the index of the function that the error is about (it could not be compiled, it trapped, or it is
+ * why the module is invalid, `UPDRAFT_TRAP_INVALID_MODULE`)
  * and returns 1; returns 0 and writes nothing if there is none (or for NULL). `func` may be NULL.
  *
  * Cannot fail. Any thread. Since 0.1.
@@ -1930,6 +2020,15 @@ updraft_status_t updraft_config_set_feature(struct updraft_config_t *config,
 updraft_status_t updraft_config_set_strategy(struct updraft_config_t *config,
                                              updraft_strategy_t strategy,
                                              struct updraft_error_t **error);
+
+/**
+ * When bodies are validated: an `UPDRAFT_VALIDATION_` number. Default: UPFRONT.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_validation(struct updraft_config_t *config,
+                                               updraft_validation_t validation,
+                                               struct updraft_error_t **error);
 
 /**
  * Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
@@ -2156,6 +2255,16 @@ updraft_status_t updraft_module_validate(const struct updraft_engine_t *engine,
                                          struct updraft_error_t **error);
 
 /**
+ * Validates the bodies of a module that are not known to be valid, on the calling thread; nothing if its bodies were
+ * validated before it existed (`updraft_validation_t`).
+ *
+ * Fails with INVALID and UNSUPPORTED (with the offset) if the module has failed, or does by this, with the error of the
+ * first body that was found to be invalid; SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_validate_rest(const struct updraft_module_t *module,
+                                              struct updraft_error_t **error);
+
+/**
  * Counts one more reference to a module, and writes the same pointer to `out`.
  *
  * Fails with MISUSE. Any thread. Since 0.1.
@@ -2227,7 +2336,8 @@ updraft_status_t updraft_module_id(const struct updraft_module_t *module,
                                    struct updraft_error_t **error);
 
 /**
- * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
+ * Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`). Of bodies
+ * that are validated after the module was made, those count that were found to be valid so far.
  *
  * Fails with MISUSE. Any thread. Since 0.1.
  */
@@ -2541,6 +2651,15 @@ updraft_status_t updraft_module_options_set_strategy(const struct updraft_module
                                                      struct updraft_error_t **error);
 
 /**
+ * When the module's bodies are validated: an `UPDRAFT_VALIDATION_` number.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_validation(const struct updraft_module_options_t *options,
+                                                       updraft_validation_t validation,
+                                                       struct updraft_error_t **error);
+
+/**
  * When the `count` functions at `funcs` are compiled, unlike the others of the module. A function that is named twice
  * gets the strategy that was given last; making a module fails with MISUSE if it does not define one of them. `funcs`
  * counts imported functions, and may be NULL if `count` is 0.
@@ -2650,6 +2769,52 @@ updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
  * Cannot fail. Any thread. Since 0.1.
  */
 void updraft_job_delete(struct updraft_job_t *job);
+
+/**
+ * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Of no effect unless the engine uses
+ * both tiers (`updraft_config_set_tiers`).
+ *
+ * `budget` counts for CUSTOM only: how many bytes of WebAssembly a function may run in the baseline tier, each iteration
+ * of a loop counted, before the top tier is asked for it; 1 to 2^31 - 1.
+ *
+ * What a function asked for shows in its state (`updraft_module_func_states`), and what became of it in events of the kind
+ * FUNCTION_TIERED or FUNCTION_REFUSED. A function that the host keeps from the top tier asks for nothing. Without workers
+ * what is asked for waits for `updraft_engine_run_jobs`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_tiering(struct updraft_config_t *config,
+                                            updraft_tiering_t policy,
+                                            uint32_t budget,
+                                            struct updraft_error_t **error);
+
+/**
+ * Whether the thread that runs a hot function compiles it, and waits (1), or whoever compiles in the background (0, the
+ * default). A test mode: what becomes of a program is the same every time.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_synchronous_tiering(struct updraft_config_t *config,
+                                                        uint32_t on,
+                                                        struct updraft_error_t **error);
+
+/**
+ * Whether a hot loop that is running may be continued by code of the top tier (1, the default), or stays in the baseline
+ * tier until its function is called again (0).
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_osr(struct updraft_config_t *config,
+                                        uint32_t on,
+                                        struct updraft_error_t **error);
+
+/**
+ * Draws the budget of each function at random, from 1 to what the policy gives, by this seed; 0, the default: not. A test
+ * mode.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config,
+                                                 uint64_t seed,
+                                                 struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

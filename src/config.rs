@@ -94,6 +94,10 @@ pub enum Osr {
     Off,
     /// It may.
     On,
+    /// It is, whenever its header was reached this many times (at least 1) in whatever calls, by code that is compiled
+    /// then, on the thread that runs the loop (a test mode). Functions stay in the baseline tier, but for those with tail
+    /// calls.
+    At(u32),
 }
 
 /// How functions and loops move to the top tier at run time.
@@ -113,6 +117,19 @@ impl Default for Tiering {
     fn default() -> Tiering {
         Tiering { policy: TieringPolicy::Off, tier_up: TierUp::Background, osr: Osr::On, seed: None }
     }
+}
+
+/// When the bodies of functions are validated. Sections always are before the module exists, and no body is compiled
+/// that is not known to be valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// Before the module exists.
+    #[default]
+    Upfront,
+    /// Each before it is compiled for the first time.
+    Deferred,
+    /// As `Deferred`, and all in the background, from the creation of the module on.
+    Background,
 }
 
 /// Bounds of what a lazy call compiles besides the function that is called.
@@ -154,6 +171,8 @@ pub struct Config {
     pub features: Features,
     /// When functions are compiled, unless a module asks for something else.
     pub strategy: Strategy,
+    /// When bodies are validated, unless a module asks for something else.
+    pub validation: Validation,
     /// Whether a lazy call has what it may call next compiled as well, in parallel, and how much of it.
     pub lazy_batch: Option<LazyBatch>,
     /// Which compilers are used.
@@ -212,6 +231,7 @@ impl Default for Config {
         Config {
             features: Features::ALL,
             strategy: Strategy::Eager,
+            validation: Validation::Upfront,
             lazy_batch: None,
             tiers: Tiers::Top,
             baseline: BaselineChoice::Auto,

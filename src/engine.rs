@@ -28,6 +28,7 @@ use crate::tier::top::Bounds;
 use crate::types::FuncType;
 
 pub use crate::compile::compilation::Cancel;
+pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;

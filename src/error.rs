@@ -87,8 +87,9 @@ impl Error {
                 Error::System { what, source }
             }
             Error::Trap(trap) => {
-                let (code, message, frames) = (trap.code, trap.message.clone(), trap.frames.clone());
-                Error::from(Trap { code, message, frames, payload: None, exit_status: trap.exit_status })
+                let Trap { code, exit_status, invalid, .. } = **trap;
+                let (message, frames) = (trap.message.clone(), trap.frames.clone());
+                Error::from(Trap { code, message, frames, payload: None, exit_status, invalid })
             }
             Error::Bug { reason } => Error::Bug { reason: reason.clone() },
         }

@@ -22,5 +22,11 @@ pub const MAX_MEMORY64_PAGES: u64 = 1 << 32;
 /// Events that a subscription may hold: about 80 MiB of them.
 pub const MAX_EVENT_QUEUE: usize = 1 << 20;
 
+/// Locals of a function of which other code may go on at a loop: that code loads them all.
+pub const OSR_LOCALS: usize = 4096;
+
+/// Operands below a loop, of which the same holds.
+pub const OSR_OPERANDS: usize = 64;
+
 /// Locals of a function, parameters included: the bound of wasmparser, which all engines have agreed on.
 pub const MAX_LOCALS: u32 = 50_000;

@@ -3,6 +3,7 @@
 //!
 //! Not here: system calls, which the models do not contain.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 #[cfg(not(loom))]
@@ -36,6 +37,18 @@ pub(crate) fn park_until(deadline: Option<Instant>) {
     {
         assert!(deadline.is_none());
         loom::thread::park();
+    }
+}
+
+/// What a cell holds, made by whoever asks first. It is made before the cell is claimed, since a child of a fork must not
+/// meet it half-way; of two threads that get here at once, one's work is dropped.
+pub(crate) fn get_or_make<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(made) => made,
+        None => {
+            let made = make();
+            cell.get_or_init(|| made)
+        }
     }
 }
 

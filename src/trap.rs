@@ -68,6 +68,8 @@ trap_codes! {
     Exit = 18, "program exited";
     /// The store has less fuel left than the next run of operators takes.
     OutOfFuel = 19, "all fuel consumed";
+    /// The module was found to be invalid, and the function that was called was not known to be valid by then.
+    InvalidModule = 20, "module is not valid";
 }
 
 /// One frame of a backtrace.
@@ -104,12 +106,21 @@ pub struct Trap {
     pub payload: Option<HostPayload>,
     /// The status that the guest gave to `proc_exit`.
     pub exit_status: Option<i32>,
+    /// The function whose body is invalid, and where in the module.
+    pub invalid: Option<(FuncIndex, u64)>,
 }
 
 impl Trap {
     /// A trap without frames; the runtime adds them as it passes.
     pub fn new(code: TrapCode) -> Trap {
-        Trap { code, message: code.message().into(), frames: Box::default(), payload: None, exit_status: None }
+        Trap {
+            code,
+            message: code.message().into(),
+            frames: Box::default(),
+            payload: None,
+            exit_status: None,
+            invalid: None,
+        }
     }
 }
 

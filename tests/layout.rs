@@ -51,7 +51,8 @@ fn struct_facts() -> Facts {
         }
         tiering::updraft_module_stats_t {
             struct_size, functions, baseline_functions, top_functions, baseline_refused, top_refused, outstanding_first,
-            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes
+            outstanding, units, compiled, discarded, publications, publication_waits, code_bytes, memory_bytes, loops,
+            loops_entered
         }
         workers::updraft_compile_stats_t {
             struct_size, first_queued, first_in_flight, first_added, first_compiled, first_failed, first_discarded, first_stolen,
@@ -94,6 +95,7 @@ fn number_facts() -> Facts {
         ("UPDRAFT_EVENT_RESYNC", events::UPDRAFT_EVENT_RESYNC),
         ("UPDRAFT_TRAP_EXIT", error::UPDRAFT_TRAP_EXIT),
         ("UPDRAFT_TRAP_OUT_OF_FUEL", error::UPDRAFT_TRAP_OUT_OF_FUEL),
+        ("UPDRAFT_TRAP_INVALID_MODULE", error::UPDRAFT_TRAP_INVALID_MODULE),
         ("UPDRAFT_VAL_FUNCREF", value::UPDRAFT_VAL_FUNCREF),
         ("UPDRAFT_KIND_EXTERNREF", value::UPDRAFT_KIND_EXTERNREF),
         ("UPDRAFT_LIMITS_SHARED", types::UPDRAFT_LIMITS_SHARED),

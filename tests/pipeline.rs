@@ -88,6 +88,7 @@ fn modules_and_functions_may_have_a_strategy_of_their_own() {
     let options = |strategy, overrides: &[(u32, Strategy)]| ModuleOptions {
         strategy,
         overrides: overrides.iter().map(|(func, strategy)| (FuncIndex(*func), *strategy)).collect(),
+        validation: None,
     };
     let make = |options| CompiledModule::with_options(&engine, &bytes, &options).unwrap();
     assert_eq!(total(&make(options(None, &[]))), 20);
@@ -446,7 +447,7 @@ fn loading_and_unloading_leaves_nothing_behind() {
     let bytes: SharedBytes = Arc::new(wat::parse_str(functions(30)).unwrap());
     let mut rng = Rng::new(5);
     let mut cycle = || {
-        let options = ModuleOptions { strategy: Some(*rng.pick(&STRATEGIES)), overrides: Vec::new() };
+        let options = ModuleOptions { strategy: Some(*rng.pick(&STRATEGIES)), ..ModuleOptions::default() };
         let job = Job::start(&engine, bytes.clone(), options);
         for _ in 0..rng.below(3) {
             engine.run_jobs(rng.below(4), None).unwrap();

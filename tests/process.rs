@@ -326,7 +326,7 @@ fn fork_quiet() {
 }
 
 fn fork_busy() {
-    for mode in [Mode::named("lazy"), Mode::named("eager"), Mode::named("tiered")] {
+    for mode in [Mode::named("lazy"), Mode::named("eager"), Mode::named("tiered"), Mode::named("eager-top")] {
         let engine = Engine::new(mode.config()).expect("an engine");
         let mut fixture = Fixture::with_engine(&engine, &functions());
         let stop = AtomicBool::new(false);
@@ -366,7 +366,7 @@ fn fork_busy() {
 
 /// Parent and child each make the module by themselves, and neither has threads that would.
 fn fork_job() {
-    let config = Config { workers: Workers::Threads(0), ..Mode::named("tiered").config() };
+    let config = Config { workers: Workers::Threads(0), ..Mode::named("eager-top").config() };
     let engine = Engine::new(config).expect("an engine");
     let bytes: SharedBytes = Arc::new(wat::parse_str(functions()).expect("valid text"));
     let job = Job::start(&engine, bytes, ModuleOptions::default());

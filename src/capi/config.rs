@@ -10,7 +10,7 @@ use super::types::{memory_type_for_c, updraft_memorytype_t};
 use super::updraft_finalizer_t;
 use super::version::{feature_bit, updraft_feature_t};
 use super::{Counted, Extensible, HostData, clone_object, delete, enter, flag, new_object, object};
-use crate::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
+use crate::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers, Validation};
 use crate::error::{Error, Result};
 use crate::module::Features;
 use crate::runtime::memory::{HostMemory, MemoryCreator};
@@ -38,6 +38,22 @@ pub const UPDRAFT_STRATEGY_EAGER_BACKGROUND: updraft_strategy_t = 2;
 /// In the baseline tier at the first call, in the top tier in the background, from the creation of the module on. With
 /// one tier only: as LAZY, or as EAGER_BACKGROUND if that is the top tier.
 pub const UPDRAFT_STRATEGY_LAZY_BASELINE_EAGER_TOP: updraft_strategy_t = 3;
+
+/// When the bodies of functions are validated. Everything else of a module always is before it exists, and no body is
+/// compiled that is not known to be valid.
+///
+/// With DEFERRED and BACKGROUND, an invalid body is found after the module was made: by the call that is the first to need
+/// it, by a worker, or by `updraft_module_validate_rest`. The module has failed then. An `UPDRAFT_EVENT_FAILED` names the
+/// function, and is the last event of the module; its background work stops; it cannot be instantiated any more.
+/// Instances go on, but a call of a function that was not known to be valid by then traps with
+/// `UPDRAFT_TRAP_INVALID_MODULE`. Which invalid body is found first is a matter of chance.
+pub type updraft_validation_t = u32;
+/// Before the module exists. Of several invalid bodies, the error is about the one with the lowest index.
+pub const UPDRAFT_VALIDATION_UPFRONT: updraft_validation_t = 0;
+/// Each before it is compiled for the first time.
+pub const UPDRAFT_VALIDATION_DEFERRED: updraft_validation_t = 1;
+/// As DEFERRED, and all of them by the workers, from the creation of the module on.
+pub const UPDRAFT_VALIDATION_BACKGROUND: updraft_validation_t = 2;
 
 /// Which compilers are used.
 pub type updraft_tiers_t = u32;
@@ -193,6 +209,31 @@ pub unsafe extern "C" fn updraft_config_set_strategy(
         config.strategy = strategy_of(strategy)?;
         Ok(())
     })
+}
+
+/// When bodies are validated: an `UPDRAFT_VALIDATION_` number. Default: UPFRONT.
+///
+/// Fails with MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_config_set_validation(
+    config: *mut updraft_config_t,
+    validation: updraft_validation_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    change(config, error, |config| {
+        config.validation = validation_of(validation)?;
+        Ok(())
+    })
+}
+
+/// The validation of this number.
+pub(super) fn validation_of(validation: updraft_validation_t) -> Result<Validation, Fail> {
+    match validation {
+        UPDRAFT_VALIDATION_UPFRONT => Ok(Validation::Upfront),
+        UPDRAFT_VALIDATION_DEFERRED => Ok(Validation::Deferred),
+        UPDRAFT_VALIDATION_BACKGROUND => Ok(Validation::Background),
+        other => Err(Fail::misuse(format!("validation has no value {other}"))),
+    }
 }
 
 /// The strategy of this number.

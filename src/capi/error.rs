@@ -115,8 +115,11 @@ pub const UPDRAFT_TRAP_COMPILATION_FAILED: updraft_trap_code_t = 17;
 /// The guest asked to end the program (`proc_exit`); the error has the exit status.
 pub const UPDRAFT_TRAP_EXIT: updraft_trap_code_t = 18;
 /// The store has less fuel left than the next operators take (`updraft_config_set_fuel`).
-// Last added.
 pub const UPDRAFT_TRAP_OUT_OF_FUEL: updraft_trap_code_t = 19;
+/// The module was found to be invalid, and the function that was called was not known to be valid by then
+/// (`updraft_validation_t`). The error names the function that is invalid, and the offset.
+// Last added.
+pub const UPDRAFT_TRAP_INVALID_MODULE: updraft_trap_code_t = 20;
 
 /// One frame of a backtrace. Set `struct_size` before it is filled in. The strings are UTF-8, not terminated,
 /// NULL when there is no such name, and live as long as the error.
@@ -195,6 +198,7 @@ fn copy_trap(trap: &Trap) -> Trap {
         frames: trap.frames.clone(),
         payload: payload.map(|payload| Box::new(Payload(payload.0.clone())) as _),
         exit_status: trap.exit_status,
+        invalid: trap.invalid,
     }
 }
 
@@ -303,13 +307,17 @@ pub unsafe extern "C" fn updraft_error_message(err: *const updraft_error_t, len:
 pub unsafe extern "C" fn updraft_error_offset(err: *const updraft_error_t, offset: *mut u64) -> u32 {
     let found = look(err, None, |value| match value.error.as_ref()? {
         Error::Invalid { offset, .. } | Error::Unsupported { offset, .. } => Some(Some(*offset)),
-        Error::Trap(trap) => trap.frames.first().map(|frame| Some(frame.module_offset.into())),
+        Error::Trap(trap) => match trap.invalid {
+            Some((_, offset)) => Some(Some(offset)),
+            None => trap.frames.first().map(|frame| Some(frame.module_offset.into())),
+        },
         _ => None,
     });
     write_some(found, offset)
 }
 
-/// Writes to `func` the index of the function that the error is about (it could not be compiled, or it trapped)
+/// Writes to `func` the index of the function that the error is about (it could not be compiled, it trapped, or it is
+/// why the module is invalid, `UPDRAFT_TRAP_INVALID_MODULE`)
 /// and returns 1; returns 0 and writes nothing if there is none (or for NULL). `func` may be NULL.
 ///
 /// Cannot fail. Any thread. Since 0.1.
@@ -317,7 +325,10 @@ pub unsafe extern "C" fn updraft_error_offset(err: *const updraft_error_t, offse
 pub unsafe extern "C" fn updraft_error_func_index(err: *const updraft_error_t, func: *mut u32) -> u32 {
     let found = look(err, None, |value| match value.error.as_ref()? {
         Error::Compile { func, .. } => Some(Some(func.0)),
-        Error::Trap(trap) => trap.frames.first().map(|frame| Some(frame.func.0)),
+        Error::Trap(trap) => match trap.invalid {
+            Some((func, _)) => Some(Some(func.0)),
+            None => trap.frames.first().map(|frame| Some(frame.func.0)),
+        },
         _ => None,
     });
     write_some(found, func)
@@ -433,7 +444,7 @@ mod tests {
     /// A trap code added to the engine must get its constant in the header.
     #[test]
     fn every_trap_code_has_a_constant() {
-        assert_eq!(TrapCode::ALL.len(), UPDRAFT_TRAP_OUT_OF_FUEL as usize);
+        assert_eq!(TrapCode::ALL.len(), UPDRAFT_TRAP_INVALID_MODULE as usize);
         for (position, code) in TrapCode::ALL.iter().enumerate() {
             assert_eq!(*code as usize, position + 1);
         }

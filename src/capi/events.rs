@@ -10,7 +10,7 @@ use super::status::{self, updraft_status_t};
 use super::{
     Counted, HostData, Record, clone_object, delete, enter, new_object, object, out, updraft_finalizer_t, write_records,
 };
-use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, Listener, Scope, Subscription, Waited};
+use crate::compile::events::{ALL_EVENTS, DeliverOn, Event, EventKind, Listener, Scope, Subscription, Waited};
 use crate::error::Error;
 use crate::limits::MAX_EVENT_QUEUE;
 use crate::types::Tier;
@@ -32,7 +32,8 @@ impl Counted for updraft_subscription_t {
 pub type updraft_event_kind_t = u32;
 /// State: every function has what the module's strategy asks for at first.
 pub const UPDRAFT_EVENT_BASELINE_FINISHED: updraft_event_kind_t = 1;
-/// State, last of its module: the module cannot be used; `status` says why. Takes back what was not delivered yet.
+/// State, last of its module: the module cannot be used; `status` says why, and `func` which body is invalid if that was found
+/// after the module was made (`updraft_validation_t`). Takes back what was not delivered yet.
 pub const UPDRAFT_EVENT_FAILED: updraft_event_kind_t = 2;
 /// State, last of its module: its background work was cancelled.
 pub const UPDRAFT_EVENT_CANCELLED: updraft_event_kind_t = 3;
@@ -47,8 +48,12 @@ pub const UPDRAFT_EVENT_FUNCTION_TIERED: updraft_event_kind_t = 6;
 pub const UPDRAFT_EVENT_FUNCTION_REFUSED: updraft_event_kind_t = 7;
 /// The queue was full: `count` events were dropped here. State events among them follow, if their module lives; what
 /// else was missed can be asked for (`updraft_module_func_states`). Comes whatever the mask says.
-// Last added.
 pub const UPDRAFT_EVENT_RESYNC: updraft_event_kind_t = 8;
+/// Stream: code was compiled for threads that run a loop of a function (`func`) in the baseline tier, so that they go on
+/// in the top tier, or was refused (`status` says why, else 0): `code_size`, `began_ns`, `duration_ns`, `worker`; `count`
+/// is the offset of the loop's operator in the module. The function itself stays where it is.
+// Last added.
+pub const UPDRAFT_EVENT_LOOP_TIERED: updraft_event_kind_t = 9;
 
 /// Kinds of events, as bits: `1 << UPDRAFT_EVENT_...`.
 pub type updraft_event_mask_t = u32;
@@ -79,7 +84,7 @@ pub struct updraft_event_t {
     pub duration_ns: u64,
     /// Index of the function, imported ones counted; `UPDRAFT_NO_FUNC`.
     pub func: u32,
-    /// How many functions, or dropped events, it stands for.
+    /// How many functions, or dropped events, it stands for; of a loop, where it is.
     pub count: u32,
     /// Bytes of machine code.
     pub code_size: u32,
@@ -126,7 +131,7 @@ fn event_for_c(event: &Event) -> updraft_event_t {
         module_id: event.module,
         duration_ns: event.duration_ns,
         func: event.func,
-        count: event.count,
+        count: if event.kind == EventKind::LoopTiered { event.loop_offset } else { event.count },
         code_size: event.code_size,
         status: event.status,
         from_tier: tier_number(event.from_tier) as u16,
@@ -365,12 +370,10 @@ impl Listener for CListener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::events::EventKind;
-
     /// A kind added to the engine must get its constant in the header.
     #[test]
     fn every_kind_has_a_constant() {
-        assert_eq!(EventKind::ALL.len(), UPDRAFT_EVENT_RESYNC as usize);
+        assert_eq!(EventKind::ALL.len(), UPDRAFT_EVENT_LOOP_TIERED as usize);
         for (position, kind) in EventKind::ALL.iter().enumerate() {
             assert_eq!(*kind as usize, position + 1);
         }

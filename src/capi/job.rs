@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex};
 
-use super::config::{strategy_of, updraft_strategy_t};
+use super::config::{strategy_of, updraft_strategy_t, updraft_validation_t, validation_of};
 use super::engine::{Live, updraft_engine_t};
 use super::error::{Fail, updraft_error_t};
 use super::events::deadline;
@@ -104,6 +104,22 @@ pub unsafe extern "C" fn updraft_module_options_set_strategy(
     enter(error, || {
         let mut options = object(options, "options")?.try_lock().map_err(|_| BUSY)?;
         options.strategy = Some(strategy_of(strategy)?);
+        Ok(())
+    })
+}
+
+/// When the module's bodies are validated: an `UPDRAFT_VALIDATION_` number.
+///
+/// Fails with MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_options_set_validation(
+    options: *const updraft_module_options_t,
+    validation: updraft_validation_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let mut options = object(options, "options")?.try_lock().map_err(|_| BUSY)?;
+        options.validation = Some(validation_of(validation)?);
         Ok(())
     })
 }

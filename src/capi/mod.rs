@@ -39,6 +39,7 @@ pub mod module_items;
 // Compilation, watched and steered:
 pub mod events;
 pub mod job;
+pub mod policy;
 pub mod tiering;
 pub mod workers;
 

@@ -94,6 +94,19 @@ pub unsafe extern "C" fn updraft_module_validate(
     })
 }
 
+/// Validates the bodies of a module that are not known to be valid, on the calling thread; nothing if its bodies were
+/// validated before it existed (`updraft_validation_t`).
+///
+/// Fails with INVALID and UNSUPPORTED (with the offset) if the module has failed, or does by this, with the error of the
+/// first body that was found to be invalid; SYSTEM and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_validate_rest(
+    module: *const updraft_module_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || Ok(object(module, "module")?.module.validate_rest()?))
+}
+
 /// Counts one more reference to a module, and writes the same pointer to `out`.
 ///
 /// Fails with MISUSE. Any thread. Since 0.1.
@@ -206,7 +219,8 @@ pub unsafe extern "C" fn updraft_module_id(
     number(module, module_id, error, "module_id", CompiledModule::id)
 }
 
-/// Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`).
+/// Writes to `features` the features that a module uses: bit n is the feature of number n (`UPDRAFT_FEATURE_`). Of bodies
+/// that are validated after the module was made, those count that were found to be valid so far.
 ///
 /// Fails with MISUSE. Any thread. Since 0.1.
 #[unsafe(no_mangle)]

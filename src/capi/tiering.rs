@@ -47,6 +47,12 @@ pub const UPDRAFT_FUNC_CALLS_KNOWN: u32 = 256;
 /// Its code of the baseline tier has been run. Known where functions move to the top tier by themselves
 /// (`updraft_config_set_tiering`), else not set.
 pub const UPDRAFT_FUNC_BASELINE_RUN: u32 = 512;
+/// There is code for loops of it, at which threads that run it in the baseline tier go on in the top tier.
+pub const UPDRAFT_FUNC_LOOPS_TOP: u32 = 1024;
+/// Such code waits to be compiled, or is being compiled.
+pub const UPDRAFT_FUNC_LOOPS_QUEUED: u32 = 2048;
+/// Such code was refused, for one of its loops at least.
+pub const UPDRAFT_FUNC_LOOPS_REFUSED: u32 = 4096;
 
 /// The state of a function at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +120,10 @@ pub struct updraft_module_stats_t {
     pub code_bytes: u64,
     /// Bytes that the module takes, machine code included, its instances not.
     pub memory_bytes: u64,
+    /// Loops that have code of their own in the top tier.
+    pub loops: u64,
+    /// How often threads that ran a loop in the baseline tier went on there.
+    pub loops_entered: u64,
 }
 
 // SAFETY: `repr(C)`, the size comes first, integers.
@@ -362,7 +372,7 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
         top_compilations: 0,
         priority: 0,
     };
-    let Some(FunctionState { word, code_size, compile_ns, was_run }) = state else { return record };
+    let Some(FunctionState { word, code_size, compile_ns, osr, was_run }) = state else { return record };
     let flags = [
         (word.is_queued(Tier::Baseline), UPDRAFT_FUNC_BASELINE_QUEUED),
         (word.is_queued(Tier::Top), UPDRAFT_FUNC_TOP_QUEUED),
@@ -372,6 +382,9 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
         (word.is_refused(Tier::Top), UPDRAFT_FUNC_TOP_REFUSED),
         (word.is_denied(), UPDRAFT_FUNC_NEVER_TOP),
         (was_run, UPDRAFT_FUNC_BASELINE_RUN),
+        (osr.ready != 0, UPDRAFT_FUNC_LOOPS_TOP),
+        (osr.claimed != 0, UPDRAFT_FUNC_LOOPS_QUEUED),
+        (osr.refused != 0, UPDRAFT_FUNC_LOOPS_REFUSED),
     ];
     record.flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum();
     record.tier = tier_number(word.reached());
@@ -394,7 +407,7 @@ pub unsafe extern "C" fn updraft_module_stats(
 ) -> updraft_status_t {
     enter(error, || {
         let (out, module) = (out_struct(stats, "stats")?, &object(module, "module")?.module);
-        let progress = module.progress();
+        let (progress, osr) = (module.progress(), module.osr_counts());
         out.write(updraft_module_stats_t {
             struct_size: size_of::<updraft_module_stats_t>(),
             functions: module.module().defined_func_count() as u64,
@@ -411,6 +424,8 @@ pub unsafe extern "C" fn updraft_module_stats(
             publication_waits: progress.publication_waits,
             code_bytes: progress.code_size as u64,
             memory_bytes: module.memory_use() as u64,
+            loops: osr.ready as u64,
+            loops_entered: osr.entered,
         });
         Ok(())
     })

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::module::Module;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
-use crate::tier::compiled::{CallSite, CodeKind, InlinedCall, InlinedIndex, TrapSite};
+use crate::tier::compiled::{CallSite, CodeKind, InlinedCall, InlinedIndex, Loops, TrapSite};
 use crate::types::FuncIndex;
 
 /// Bytes of address space that belong to one chunk at most.
@@ -67,6 +67,8 @@ pub struct Installed {
     pub call_sites: Box<[CallSite]>,
     /// Callees whose bodies are part of the code.
     pub inlined: Box<[InlinedCall]>,
+    /// Its loops, where other code could go on.
+    pub loops: Option<Arc<Loops>>,
 }
 
 impl Installed {

@@ -248,14 +248,11 @@ impl ModuleCode {
             return Ok(());
         }
         let funcs: Vec<(DefinedFunc, Version)> = batch.iter().map(|new| (new.func, new.version)).collect();
-        let outside = self.outside(batch)?;
+        let position = |func: DefinedFunc| funcs.binary_search_by_key(&func, |(func, _)| *func).ok();
+        let outside = self.outside(batch.iter().map(|new| &new.code), |func| position(func).is_some())?;
         let resolve = |target: RelocationTarget, place: Place<'_>| match target {
-            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
-            RelocationTarget::Function(func) => match funcs.binary_search_by_key(&func, |(func, _)| *func) {
-                Ok(position) => Ok(place.entries[position]),
-                Err(_) => outside.address(func, place.relays).ok_or_else(|| bug(func, "is not where calls go")),
-            },
-            RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
+            RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
+            target => self.resolve(target, &outside, place),
         };
         let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module)).collect();
         let module = Some(Arc::clone(&self.module));
@@ -285,21 +282,23 @@ impl ModuleCode {
         Ok(())
     }
 
-    /// Where the functions are that a sorted batch calls and that are not in it.
-    fn outside(&self, batch: &[NewCode]) -> Result<Outside> {
-        let is_inside = |func: &DefinedFunc| batch.binary_search_by_key(func, |new| new.func).is_ok();
-        let targets =
-            batch.iter().flat_map(|new| &new.code.relocations).filter_map(|relocation| match relocation.target {
-                RelocationTarget::Function(func) if !is_inside(&func) => Some(func),
-                _ => None,
-            });
+    /// Where the functions are that code calls and that are not `inside` of its batch.
+    fn outside<'a>(
+        &self,
+        codes: impl Iterator<Item = &'a CompiledCode>,
+        is_inside: impl Fn(DefinedFunc) -> bool,
+    ) -> Result<Outside> {
+        let targets = codes.flat_map(|code| &code.relocations).filter_map(|relocation| match relocation.target {
+            RelocationTarget::Function(func) if !is_inside(func) => Some(func),
+            _ => None,
+        });
         let mut funcs: Vec<DefinedFunc> = targets.collect();
+        let mut outside = Outside::default();
         if funcs.is_empty() {
-            return Ok(Outside::default());
+            return Ok(outside);
         }
         funcs.sort_unstable();
         funcs.dedup();
-        let mut outside = Outside::default();
         let state = self.state.lock();
         for func in funcs {
             let version = *state.versions.get(func.index()).ok_or_else(|| bug(func, "does not exist"))?;
@@ -315,6 +314,35 @@ impl ModuleCode {
             outside.goals.push((func, goal));
         }
         Ok(outside)
+    }
+
+    /// Where a field leads to, of code whose batch has no such function.
+    fn resolve(&self, target: RelocationTarget, outside: &Outside, place: Place<'_>) -> Result<usize> {
+        match target {
+            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
+            RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
+            RelocationTarget::Function(func) => {
+                outside.address(func, place.relays).ok_or_else(|| bug(func, "is not where calls go"))
+            }
+        }
+    }
+
+    /// Places code that goes on in a function at a loop, and says where it is entered: valid while this value lives, or
+    /// until [`ModuleCode::clear`]. Whoever hands that to another thread does so in order (a lock): that is what makes
+    /// its record visible there.
+    pub fn publish_osr(&self, func: DefinedFunc, wasm_offset: u32, code: CompiledCode) -> Result<usize> {
+        let pass = fork::enter();
+        let outside = self.outside(std::iter::once(&code), |_| false)?;
+        let resolve = |target: RelocationTarget, place: Place<'_>| self.resolve(target, &outside, place);
+        let kind = CodeKind::Osr { func: self.module.func_index(func), wasm_offset };
+        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code }];
+        let module = Some(Arc::clone(&self.module));
+        let placed = Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve)?;
+        let entry = placed.entries[0];
+        let mut state = self.state.lock();
+        state.code_size += placed.range.len();
+        state.batches.push(placed);
+        Ok(entry)
     }
 
     /// Leaves out what is not better than what there is.
@@ -446,6 +474,7 @@ impl Unit {
             trap_sites: code.trap_sites.into(),
             call_sites: code.call_sites.into(),
             inlined: code.inlined.into(),
+            loops: code.loops.map(Arc::from),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn reachable(
     // What is looked at is bounded as well: a caller waits.
     let mut looked_at = 0;
     while let Some(func) = queue.pop_front() {
-        looked_at += module.body(func).len();
+        looked_at += module.body_range(func).len();
         if looked_at > bounds.bytes.saturating_mul(4) {
             break;
         }
@@ -38,7 +38,7 @@ pub(super) fn reachable(
             }
             queue.push_back(next);
             if wanted(next) {
-                bytes += module.body(next).len();
+                bytes += module.body_range(next).len();
                 if found.len() >= bounds.functions || bytes > bounds.bytes {
                     return found;
                 }
@@ -51,7 +51,7 @@ pub(super) fn reachable(
 
 /// The functions that a body names, in its order, some perhaps more than once.
 fn callees(module: &Module, func: DefinedFunc) -> Vec<DefinedFunc> {
-    let body = module.body(func);
+    let body = module.body_range(func);
     let reader = BinaryReader::new_features(&module.bytes()[body.clone()], body.start as u64, Features::ALL.flags());
     let mut found = Vec::new();
     let Ok(mut operators) = FunctionBody::new(reader).get_operators_reader() else { return found };
@@ -63,7 +63,9 @@ fn callees(module: &Module, func: DefinedFunc) -> Vec<DefinedFunc> {
         else {
             continue;
         };
-        found.extend(module.defined_func(FuncIndex(function_index)));
+        // The body need not be valid.
+        let exists = (function_index as usize) < module.functions().len();
+        found.extend(module.defined_func(FuncIndex(function_index)).filter(|_| exists));
     }
     found
 }

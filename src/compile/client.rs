@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::compilation::Compilation;
 use super::events::NO_WORKER;
+use super::osr::OsrUnit;
 use super::pool::{self, Lane, Outcome, Pending};
 use super::tiering::Speed;
 use crate::tier::{Compilers, Scratch, Tier};
@@ -20,8 +21,10 @@ pub(super) struct Unit(Work);
 enum Work {
     /// Compile a function.
     Function { compilation: Arc<Compilation>, func: DefinedFunc, tier: Tier },
+    /// Compile what goes on at a loop of a function.
+    Osr(Box<OsrUnit>),
     /// A step of a job that is not about one function, on behalf of a module. Dropped if nobody will run it.
-    Task { module: u64, run: Box<dyn FnOnce() + Send> },
+    Task { module: u64, lane: Lane, run: Box<dyn FnOnce() + Send> },
 }
 
 impl Unit {
@@ -31,9 +34,14 @@ impl Unit {
         Unit(Work::Function { compilation: compilation.clone(), func, tier })
     }
 
+    /// A loop of a function, claimed.
+    pub(super) fn osr(unit: OsrUnit) -> Unit {
+        Unit(Work::Osr(Box::new(unit)))
+    }
+
     /// A task.
-    pub(super) fn task(module: u64, run: impl FnOnce() + Send + 'static) -> Unit {
-        Unit(Work::Task { module, run: Box::new(run) })
+    pub(super) fn task(module: u64, lane: Lane, run: impl FnOnce() + Send + 'static) -> Unit {
+        Unit(Work::Task { module, lane, run: Box::new(run) })
     }
 }
 
@@ -76,6 +84,21 @@ impl Client {
     }
 }
 
+impl Client {
+    /// What goes on at a loop is published at once: a thread runs the loop meanwhile.
+    fn run_osr(&self, context: &mut Context, unit: &OsrUnit) -> Outcome {
+        let compilation = unit.compilation();
+        if compilation.stopped().is_some() {
+            compilation.count_discarded();
+            return Outcome::Discarded;
+        }
+        match unit.run(&self.compilers, &mut context.scratch, context.worker) {
+            Ok(_) => Outcome::Compiled,
+            Err(_) => Outcome::Failed,
+        }
+    }
+}
+
 impl pool::Client for Client {
     type Unit = Unit;
     type Context = Context;
@@ -84,13 +107,16 @@ impl pool::Client for Client {
         match &unit.0 {
             // The first code of a function is what somebody may wait for, whichever tier makes it.
             Work::Function { compilation, tier, .. } if *tier != compilation.lowest() => Lane::Top,
-            _ => Lane::Baseline,
+            Work::Function { .. } => Lane::Baseline,
+            Work::Osr(_) => Lane::Top,
+            Work::Task { lane, .. } => *lane,
         }
     }
 
     fn size(&self, unit: &Unit) -> u32 {
         match &unit.0 {
-            Work::Function { compilation, func, .. } => compilation.module().body(*func).len() as u32,
+            Work::Function { compilation, func, .. } => compilation.module().body_range(*func).len() as u32,
+            Work::Osr(unit) => unit.size() as u32,
             Work::Task { .. } => 0,
         }
     }
@@ -98,6 +124,7 @@ impl pool::Client for Client {
     fn module(&self, unit: &Unit) -> u64 {
         match &unit.0 {
             Work::Function { compilation, .. } => compilation.id(),
+            Work::Osr(unit) => unit.compilation().id(),
             Work::Task { module, .. } => *module,
         }
     }
@@ -111,6 +138,7 @@ impl pool::Client for Client {
     fn run(&self, context: &mut Context, mut unit: Unit) -> Outcome {
         let (compilation, func, tier) = match &mut unit.0 {
             Work::Function { compilation, func, tier } => (compilation.clone(), *func, *tier),
+            Work::Osr(unit) => return self.run_osr(context, unit),
             Work::Task { run, .. } => {
                 let run = std::mem::replace(run, Box::new(|| ()));
                 // Whoever waits for the task sees that it ended without a result.
@@ -129,7 +157,7 @@ impl pool::Client for Client {
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
                 if tier == Tier::Top {
-                    self.top_speed.note(compilation.module().body(func).len(), ready.compile_ns());
+                    self.top_speed.note(compilation.module().body_range(func).len(), ready.compile_ns());
                 }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);
@@ -140,6 +168,7 @@ impl pool::Client for Client {
     }
 
     fn discard(&self, unit: Unit) {
+        // A claimed loop is given back when the unit is dropped.
         if let Work::Function { compilation, func, tier } = &unit.0 {
             compilation.discard(*func, *tier);
         }

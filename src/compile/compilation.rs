@@ -21,6 +21,7 @@
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
 mod publication;
+mod validity;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +31,7 @@ use std::sync::{Arc, Weak};
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
 use super::lock::Lock;
+use super::osr;
 use super::plan::Plan;
 use super::profile::ModuleProfile;
 use super::publisher::Publisher;
@@ -110,12 +112,13 @@ pub struct Compilation {
     /// 0, or a [`Stopped`].
     stopped: AtomicU32,
     /// Why functions were refused.
-    failures: Lock<BTreeMap<(u32, Tier), Box<str>>>,
+    failures: Lock<BTreeMap<(u32, Tier), Error>>,
     /// 1: something that was required was given up, other than by a refusal.
     gave_up: AtomicU32,
     /// Why something could not be published.
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
+    osr_bodies: osr::Bodies,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -160,6 +163,7 @@ impl Compilation {
             gave_up: AtomicU32::new(0),
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
+            osr_bodies: osr::Bodies::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
@@ -300,11 +304,12 @@ impl Compilation {
         worker: u32,
     ) -> Result<Ready> {
         let began_ns = now_ns();
-        let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
+            self.ensure_valid(func, &mut scratch.validation)?;
+            let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
             compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
@@ -350,11 +355,7 @@ impl Compilation {
     }
 
     fn refuse(&self, func: DefinedFunc, tier: Tier, error: &Error, effort: Effort) {
-        let reason = match error {
-            Error::Compile { reason, .. } => reason.clone(),
-            other => other.to_string().into(),
-        };
-        self.failures.lock().insert((func.0, tier), reason);
+        self.failures.lock().insert((func.0, tier), error.duplicate());
         self.count_compiled();
         self.account(self.states[func.index()].refuse(tier));
         self.events.post(Event {
@@ -464,26 +465,32 @@ impl Compilation {
 
     /// Why a function has no code of this tier.
     pub(super) fn failure(&self, func: DefinedFunc, tier: Tier) -> Error {
-        let reason = self.failures.lock().get(&(func.0, tier)).cloned();
-        let reason = reason.unwrap_or_else(|| "it is kept from this tier".into());
-        Error::Compile { func: self.module.func_index(func), reason }
+        let failure = self.failures.lock().get(&(func.0, tier)).map(Error::duplicate);
+        let denied =
+            || Error::Compile { func: self.module.func_index(func), reason: "it is kept from this tier".into() };
+        failure.unwrap_or_else(denied)
     }
 
-    /// The error of the first attempt, if anything failed: of the lowest function that could not be compiled,
-    /// else why something could not be published.
+    /// The error of the first attempt, if anything failed: that of the body that is not valid, else of the lowest
+    /// function that could not be compiled, else why something could not be published.
     pub(super) fn error(&self) -> Option<Error> {
+        if let Some(invalid) = self.module.invalid() {
+            return Some(invalid.error());
+        }
         let lowest = self.lowest();
         let failures = self.failures.lock();
-        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest);
-        match failed.map(|((func, _), reason)| (*func, reason.clone())) {
-            Some((func, reason)) => Some(Error::Compile { func: self.module.func_index(DefinedFunc(func)), reason }),
-            None => self.unpublished.lock().as_ref().map(Error::duplicate),
-        }
+        let failed = failures.iter().find(|((_, tier), _)| *tier == lowest).map(|(_, error)| error.duplicate());
+        failed.or_else(|| self.unpublished.lock().as_ref().map(Error::duplicate))
     }
 
     /// Takes the reason why something could not be published, for the one who asked for it.
     pub(super) fn take_unpublished(&self) -> Option<Error> {
         self.unpublished.lock().take()
+    }
+
+    /// Code that goes on in the middle of functions.
+    pub(super) fn osr_bodies(&self) -> &osr::Bodies {
+        &self.osr_bodies
     }
 
     /// A unit begins to exist, or ends.

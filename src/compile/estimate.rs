@@ -33,7 +33,8 @@ impl Estimate {
     /// The estimate for a module under these tiers.
     pub fn of(module: &Module, tiers: Tiers) -> Estimate {
         let functions = module.defined_func_count();
-        let bodies: usize = (0..functions as u32).map(|func| module.body(crate::types::DefinedFunc(func)).len()).sum();
+        let bodies: usize =
+            (0..functions as u32).map(|func| module.body_range(crate::types::DefinedFunc(func)).len()).sum();
         let factor = match tiers {
             Tiers::Top => TOP_FACTOR,
             Tiers::Baseline => BASELINE_FACTOR,

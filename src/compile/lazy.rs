@@ -88,7 +88,7 @@ impl Pipeline {
 
     /// Compiles and publishes a function on this thread. What fails here is the caller's error.
     fn compile_claimed(&self, compilation: &Arc<Compilation>, func: DefinedFunc, tier: Tier) -> Result<()> {
-        let len = compilation.module().body(func).len();
+        let len = compilation.module().body_range(func).len();
         let ready = self
             .with_scratch(len, |scratch| compilation.compile(self.compilers(), scratch, func, tier, NO_WORKER))
             .inspect_err(|_| self.notify())?;

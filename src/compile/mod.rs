@@ -19,6 +19,7 @@ pub mod estimate;
 pub mod events;
 mod lazy;
 mod lock;
+pub mod osr;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;
@@ -28,6 +29,7 @@ mod queue;
 pub mod state;
 pub mod tiering;
 pub mod trampoline;
+mod validation;
 mod wake;
 
 #[cfg(all(test, loom))]

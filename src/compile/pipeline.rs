@@ -119,7 +119,7 @@ impl Pipeline {
     fn compile_here(&self, compilation: &Arc<Compilation>) {
         let (tier, module) = (compilation.lowest(), compilation.module());
         let functions = (0..module.defined_func_count() as u32).map(DefinedFunc);
-        let longest = functions.clone().map(|func| module.body(func).len()).max().unwrap_or(0);
+        let longest = functions.clone().map(|func| module.body_range(func).len()).max().unwrap_or(0);
         self.with_scratch(longest, |scratch| {
             for func in functions {
                 let required = compilation.plan().required(func.0).0 == Some(tier);
@@ -234,7 +234,10 @@ impl Pipeline {
             Waited::Done if compilation.look(func).is_refused(tier) || compilation.look(func).is_denied() => {
                 Err(compilation.failure(func, tier))
             }
-            Waited::Done => Err(compilation.take_unpublished().unwrap_or(Error::Cancelled)),
+            Waited::Done => Err(compilation
+                .take_unpublished()
+                .or_else(|| Some(compilation.module().invalid()?.error()))
+                .unwrap_or(Error::Cancelled)),
             waited => Ok(waited),
         }
     }
@@ -322,7 +325,7 @@ impl Pipeline {
 
     /// Runs a task of a job on a worker, or on whoever waits for it.
     pub(crate) fn add_task(&self, module: u64, run: impl FnOnce() + Send + 'static) -> Runner {
-        self.pool.add_units(vec![Unit::task(module, run)])
+        self.pool.add_units(vec![Unit::task(module, Lane::Baseline, run)])
     }
 
     /// Waits for a job, running its tasks and units meanwhile.
@@ -387,7 +390,8 @@ fn is_small(compilation: &Compilation) -> bool {
         Tier::Top => count <= SMALL_FUNCTIONS,
         Tier::Baseline => {
             count <= SMALL_BYTES / 16
-                && (0..count as u32).map(|func| module.body(DefinedFunc(func)).len()).sum::<usize>() <= SMALL_BYTES
+                && (0..count as u32).map(|func| module.body_range(DefinedFunc(func)).len()).sum::<usize>()
+                    <= SMALL_BYTES
         }
     }
 }

@@ -128,7 +128,7 @@ impl ModuleProfile {
                 continue;
             }
             met.push(callee);
-            if self.module.body(callee).len() <= CALLEE_BYTES {
+            if self.module.body_range(callee).len() <= CALLEE_BYTES {
                 let record = self.record(code, imported.as_deref(), callee);
                 waiting.extend(self.callees(&record));
                 record.add_to(&mut profile);
@@ -216,6 +216,10 @@ enum Site {
 
 /// The counted operators of a function, those that cannot be reached included, with their offsets in the module.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
+    // Nothing has run, and been counted, that is not known to be valid.
+    if !module.is_valid(func) {
+        return;
+    }
     let range = module.body(func);
     let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
     let mut operators = body.get_operators_reader().expect("validated");

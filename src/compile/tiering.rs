@@ -153,6 +153,11 @@ fn drawn(seed: Option<u64>, budget: i32, subject: Subject) -> i32 {
     1 + (hash % budget as u64) as i32
 }
 
+/// The budget of a function while something is under way for it.
+pub fn pending_budget(tiering: &Tiering, speed: &Speed, subject: Subject) -> i32 {
+    (full_budget(tiering, speed, subject) / WHILE_PENDING).max(1)
+}
+
 /// A budget was spent: what is to be done.
 pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     let word = subject.word;
@@ -160,8 +165,7 @@ pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     if over || subject.stopped == Stopped::Yes {
         return Decision { ask: None, budget: UNBOUNDED };
     }
-    let full = full_budget(tiering, speed, subject);
-    let pending = (full / WHILE_PENDING).max(1);
+    let pending = pending_budget(tiering, speed, subject);
     let priority = priority(subject.trips);
     if word.is_in_flight(Tier::Top) {
         return Decision { ask: None, budget: pending };
@@ -175,4 +179,120 @@ pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
 pub fn priority(trips: u32) -> Option<u8> {
     let asks = trips == 1 || (trips >= 4 && trips.is_power_of_two());
     asks.then_some(trips.min(u32::from(u8::MAX)) as u8)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::state::{Denied, State};
+    use super::*;
+    use crate::config::{Osr, TierUp};
+
+    fn tiering(policy: TieringPolicy) -> Tiering {
+        Tiering { policy, tier_up: TierUp::Background, osr: Osr::Off, seed: None }
+    }
+
+    fn subject(bytes: usize, trips: u32, word: Word) -> Subject {
+        Subject { func: 3, bytes, module_bytes: 1 << 20, trips, word, stopped: Stopped::No }
+    }
+
+    fn baseline() -> State {
+        let state = State::new(Word::new(None, None));
+        state.claim(Tier::Baseline).unwrap();
+        state.published(Tier::Baseline);
+        state
+    }
+
+    #[test]
+    fn budgets_grow_with_what_compiling_costs_and_shrink_with_the_policy() {
+        let speed = Speed::default();
+        let budget = |policy, bytes| full_budget(&tiering(policy), &speed, subject(bytes, 0, Word::default()));
+        let (small, large) = (budget(TieringPolicy::Default, 100), budget(TieringPolicy::Default, 10_000));
+        assert!(small > 10_000 && large > 20 * small, "{small} {large}");
+        assert!(budget(TieringPolicy::Aggressive, 10_000) <= large / 9);
+        assert_eq!(budget(TieringPolicy::Default, usize::MAX), MOST as i32);
+        assert_eq!(budget(TieringPolicy::Custom(17), 10_000), 17);
+        assert_eq!(budget(TieringPolicy::Custom(0), 1), 1);
+        assert_eq!(budget(TieringPolicy::Custom(u32::MAX), 1), MOST as i32);
+        assert_eq!(budget(TieringPolicy::Off, 1), UNBOUNDED);
+        let of_small_module = Subject { module_bytes: 1000, ..subject(10_000, 0, Word::default()) };
+        assert!(full_budget(&tiering(TieringPolicy::Default), &speed, of_small_module) < large / 2);
+    }
+
+    #[test]
+    fn budgets_follow_the_measured_speed_of_the_compiler() {
+        let speed = Speed::default();
+        let before = speed.cost_ns(1000);
+        (0..1000).for_each(|_| speed.note(1000, C0_NS + 1000 * C1_NS * 4));
+        let slower = speed.cost_ns(1000);
+        assert!(slower > 3 * before, "{before} {slower}");
+        (0..10_000).for_each(|_| speed.note(1000, C0_NS + 1000 * C1_NS / 4));
+        assert!(speed.cost_ns(1000) < before / 2, "what was measured long ago is forgotten");
+        (0..100).for_each(|_| speed.note(0, u64::MAX));
+        assert!(speed.cost_ns(1000) <= C0_NS + 16_000 * C1_NS, "nonsense is bounded");
+    }
+
+    #[test]
+    fn random_budgets_are_the_same_for_the_same_seed_and_cover_the_range() {
+        let seeded = |seed| Tiering { seed: Some(seed), ..tiering(TieringPolicy::Custom(8)) };
+        let speed = Speed::default();
+        let draw = |seed, trips| full_budget(&seeded(seed), &speed, subject(1, trips, Word::default()));
+        let drawn: Vec<i32> = (0..200).map(|trips| draw(1, trips)).collect();
+        assert_eq!(drawn, (0..200).map(|trips| draw(1, trips)).collect::<Vec<_>>());
+        assert_ne!(drawn, (0..200).map(|trips| draw(2, trips)).collect::<Vec<_>>());
+        assert!((1..=8).all(|budget| drawn.contains(&budget)) && drawn.iter().all(|budget| (1..=8).contains(budget)));
+    }
+
+    #[test]
+    fn the_first_trip_asks_and_then_each_power_of_two_from_four_on() {
+        let asking: Vec<u32> = (0..=600).filter(|trips| priority(*trips).is_some()).collect();
+        assert_eq!(asking, [1, 4, 8, 16, 32, 64, 128, 256, 512]);
+        assert_eq!((priority(1), priority(8), priority(512)), (Some(1), Some(8), Some(u8::MAX)));
+    }
+
+    /// A function that waits for the top tier, trip by trip: it asks as above, and polls eight times as often.
+    #[test]
+    fn a_trip_asks_once_per_priority_and_polls_while_it_waits() {
+        let (tiering, speed, state) = (tiering(TieringPolicy::Custom(800)), Speed::default(), baseline());
+        let mut asked = Vec::new();
+        for trips in 1..=40 {
+            let decision = spent(&tiering, &speed, subject(100, trips, state.look()));
+            assert_eq!(decision.budget, 100);
+            if let Some(priority) = decision.ask {
+                assert!(state.request(Tier::Top, priority).1, "each is worth a unit");
+                asked.push(priority);
+            }
+        }
+        assert_eq!(asked, [1, 4, 8, 16, 32]);
+        state.claim(Tier::Top).unwrap();
+        let decision = spent(&tiering, &speed, subject(100, 64, state.look()));
+        assert_eq!(decision, Decision { ask: None, budget: 100 }, "it is being compiled");
+        state.published(Tier::Top);
+        assert_eq!(spent(&tiering, &speed, subject(100, 128, state.look())), OVER);
+    }
+
+    const OVER: Decision = Decision { ask: None, budget: UNBOUNDED };
+
+    #[test]
+    fn who_cannot_move_up_asks_for_nothing() {
+        let (tiering, speed) = (tiering(TieringPolicy::Default), Speed::default());
+        let refused = baseline();
+        refused.claim(Tier::Top).unwrap();
+        refused.refuse(Tier::Top);
+        let denied = baseline();
+        denied.deny(Denied::Yes);
+        for state in [refused, denied] {
+            assert_eq!(spent(&tiering, &speed, subject(100, 1, state.look())), OVER);
+        }
+        let stopped = Subject { stopped: Stopped::Yes, ..subject(100, 1, baseline().look()) };
+        assert_eq!(spent(&tiering, &speed, stopped), OVER);
+    }
+
+    /// A request that somebody else raised above what a trip would ask with is not repeated.
+    #[test]
+    fn a_lower_priority_than_the_one_in_the_queue_is_not_asked_for() {
+        let state = baseline();
+        state.request(Tier::Top, 200);
+        let decision = spent(&tiering(TieringPolicy::Default), &Speed::default(), subject(100, 4, state.look()));
+        assert_eq!(decision.ask, None);
+    }
 }

@@ -176,8 +176,8 @@ impl Job {
             }
         };
         let Source { events, bytes, options } = *source;
-        let begun = CompiledModule::begin(&self.0.engine, events, &options, |features, threads| {
-            decode::load_shared(&bytes, features, threads)
+        let begun = CompiledModule::begin(&self.0.engine, events, &options, |features, when| {
+            decode::load_shared(&bytes, features, when)
         });
         match begun {
             Ok(module) => {

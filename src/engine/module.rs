@@ -16,12 +16,14 @@ use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
-use crate::config::Strategy;
+use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
+use crate::module::decode::When;
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
+use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
 
@@ -32,6 +34,8 @@ pub struct ModuleOptions {
     pub strategy: Option<Strategy>,
     /// Functions with a strategy of their own.
     pub overrides: Vec<(FuncIndex, Strategy)>,
+    /// When its bodies are validated.
+    pub validation: Option<Validation>,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -77,8 +81,8 @@ impl CompiledModule {
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
-            let module = CompiledModule::begin(engine, events, options, |features, threads| {
-                decode::load(bytes, features, threads)
+            let module = CompiledModule::begin(engine, events, options, |features, when| {
+                decode::load_when(bytes, features, when)
             })?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
@@ -92,9 +96,14 @@ impl CompiledModule {
         engine: &Engine,
         events: ModuleEvents,
         options: &ModuleOptions,
-        load: impl FnOnce(Features, usize) -> Result<Module>,
+        load: impl FnOnce(Features, When) -> Result<Module>,
     ) -> Result<CompiledModule> {
-        let prepared = load(engine.config().features, engine.compile_threads())
+        let validation = options.validation.unwrap_or(engine.config().validation);
+        let when = match validation {
+            Validation::Upfront => When::Now(engine.compile_threads()),
+            Validation::Deferred | Validation::Background => When::Later,
+        };
+        let prepared = load(engine.config().features, when)
             .and_then(|module| Ok((plan(engine, &module, options)?, Arc::new(module))));
         let (plan, module) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
@@ -122,7 +131,16 @@ impl CompiledModule {
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
+        if validation == Validation::Background {
+            engine.pipeline().validate_in_background(&module.0.compilation);
+        }
         Ok(module)
+    }
+
+    /// Validates the bodies that are not known to be valid. Fails with what is wrong with the first one that was found
+    /// not to be: then the module has failed.
+    pub fn validate_rest(&self) -> Result<()> {
+        on_compile_stack(self.engine(), || self.pipeline().validate_rest(&self.0.compilation))
     }
 
     /// Counts an instance, for as long as the result lives.
@@ -319,13 +337,7 @@ impl CompiledModule {
 
     /// Initial contents of a memory that can be mapped, if they can.
     pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        let images = &self.0.images;
-        if images.get().is_none() {
-            // Made before the cell is claimed: a child of a fork must not meet it half-way. Of two threads
-            // that get here at once, one's images are dropped.
-            let _ = images.set(Images::new(self.engine(), &self.0.module));
-        }
-        images.get()?.of(memory)
+        get_or_make(&self.0.images, || Images::new(self.engine(), &self.0.module)).of(memory)
     }
 
     /// Compiles and publishes a function of a lazy module, once; its entry. On a compile stack.

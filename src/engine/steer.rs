@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::{CompiledModule, Engine};
 use crate::compile::compilation::Cancel;
 use crate::compile::estimate::Estimate;
+use crate::compile::osr::OsrCounts;
 use crate::compile::pool::Waited;
 use crate::compile::state::{Denied, Word};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct FunctionState {
     pub code_size: u32,
     /// How long that code took to compile.
     pub compile_ns: u64,
+    /// Code that goes on at its loops.
+    pub osr: OsrCounts,
     /// Whether its baseline code has been run; always false where nothing is counted.
     pub was_run: bool,
 }
@@ -42,7 +45,13 @@ impl CompiledModule {
         let func = self.module().defined_func(func).filter(|func| func.index() < self.module().defined_func_count())?;
         let (code_size, compile_ns) = self.compilation().measured(func);
         let was_run = self.budgets().is_some_and(|budgets| budgets.was_run(func));
-        Some(FunctionState { word: self.compilation().look(func), code_size, compile_ns, was_run })
+        let osr = self.compilation().osr_counts_of(func);
+        Some(FunctionState { word: self.compilation().look(func), code_size, compile_ns, osr, was_run })
+    }
+
+    /// Code that goes on at loops of the module's functions.
+    pub fn osr_counts(&self) -> OsrCounts {
+        self.compilation().osr_counts()
     }
 
     fn tier_exists(&self, tier: Tier) -> Result<()> {

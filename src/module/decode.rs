@@ -20,6 +20,7 @@ use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
 use crate::module::unsupported;
 use crate::module::validate::{self, Bodies};
+use crate::module::validity::{Deferred, Validity};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
     Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, copied, encoding, text,
@@ -37,32 +38,53 @@ pub struct Decoded {
     pub bodies: Bodies,
 }
 
-/// Text or bytes to a module that is valid throughout, on up to `threads` threads.
-pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
-    validated(decode(own(bytes)?, features)?, threads)
+/// When the bodies of a module are validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before the module exists, on up to so many threads.
+    Now(usize),
+    /// Afterwards, each before it is compiled (`validity`).
+    Later,
 }
 
-/// As [`load`], from bytes that are kept, not copied, unless they are text.
-pub fn load_shared(bytes: &SharedBytes, features: Features, threads: usize) -> Result<Module> {
+/// Text or bytes to a module that is valid throughout, on up to `threads` threads.
+pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
+    load_when(bytes, features, When::Now(threads))
+}
+
+/// Text or bytes to a module.
+pub fn load_when(bytes: &[u8], features: Features, when: When) -> Result<Module> {
+    finish(decode(own(bytes)?, features)?, when)
+}
+
+/// As [`load_when`], from bytes that are kept, not copied, unless they are text.
+pub fn load_shared(bytes: &SharedBytes, features: Features, when: When) -> Result<Module> {
     let wire = match text::to_binary((**bytes).as_ref())? {
         Cow::Borrowed(_) => bytes.clone().into(),
         Cow::Owned(binary) => binary.into(),
     };
-    validated(decode(wire, features)?, threads)
+    finish(decode(wire, features)?, when)
 }
 
-fn validated(decoded: Decoded, threads: usize) -> Result<Module> {
+fn finish(decoded: Decoded, when: When) -> Result<Module> {
     let Decoded { mut module, bodies } = decoded;
-    let validated = validate::validate_all(&bodies, &module, threads)?;
-    module.features = validated.features;
-    module.indirect_sites = validated.indirect_sites;
-    module.table_writes = validated.table_writes;
+    match when {
+        When::Now(threads) => {
+            let validated = validate::validate_all(&bodies, &module, threads)?;
+            module.features = validated.features;
+            module.indirect_sites = validated.indirect_sites;
+            module.table_writes = validated.table_writes;
+        }
+        When::Later if module.bodies.is_empty() => {}
+        // What all bodies together would tell stays unknown.
+        When::Later => module.validity = Validity::Deferred(Box::new(Deferred::new(&module, bodies))),
+    }
     Ok(module)
 }
 
 /// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.
 pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
-    Ok(decode(own(bytes)?, features)?.module)
+    load_when(bytes, features, When::Later)
 }
 
 /// The binary form of text or bytes, which may change or go as soon as this returns.
@@ -122,6 +144,7 @@ impl Builder {
             table_writes: TableWrites::Possible,
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),
+            validity: Validity::Known,
         };
         Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }
     }

@@ -10,8 +10,11 @@ use crate::types::DefinedFunc;
 /// Bytes of a body that is looked at; longer functions pay for a switch of the environment in other ways.
 const SMALL: usize = 256;
 
-/// Whether a function is surely one of them. The body has been validated.
+/// Whether a function is surely one of them. (Of one that nobody has validated, nothing is sure.)
 pub(crate) fn is_integer_leaf(module: &Module, func: DefinedFunc) -> bool {
+    if !module.is_valid(func) {
+        return false;
+    }
     let body = &module.bytes[module.body(func)];
     body.len() <= SMALL && all_are_plain(body).unwrap_or(false)
 }

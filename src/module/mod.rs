@@ -15,13 +15,16 @@ pub mod registry;
 pub mod text;
 mod unsupported;
 pub mod validate;
+mod validity;
 mod wire;
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
+pub use validity::{Chunk, Invalid, Rejected};
 pub use wire::{SharedBytes, WireBytes, copied};
 
+use crate::sync::get_or_make;
 use crate::types::{
     DefinedFunc, ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex,
     TableType, TypeIndex, ValType,
@@ -63,6 +66,7 @@ pub struct Module {
     pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
+    pub(crate) validity: validity::Validity,
 }
 
 /// How many of each kind are imported.
@@ -378,12 +382,19 @@ impl Module {
     pub fn code_bytes(&self) -> usize {
         match self.defined_func_count() {
             0 => 0,
-            count => self.body(DefinedFunc(count as u32 - 1)).end - self.body(DefinedFunc(0)).start,
+            count => self.body_range(DefinedFunc(count as u32 - 1)).end - self.body_range(DefinedFunc(0)).start,
         }
     }
 
-    /// The body of a defined function, as a range of the module's bytes.
+    /// The body of a defined function, as a range of the module's bytes. Its bytes are valid: whoever cannot know that
+    /// asks [`Module::is_valid`] first.
     pub fn body(&self, func: DefinedFunc) -> Range<usize> {
+        assert!(self.is_valid(func), "a body that nobody has validated");
+        self.body_range(func)
+    }
+
+    /// Where the body of a defined function is, valid or not.
+    pub fn body_range(&self, func: DefinedFunc) -> Range<usize> {
         let range = &self.bodies[func.index()];
         range.start as usize..range.end as usize
     }
@@ -405,15 +416,16 @@ impl Module {
 
     /// The tables whose elements never change.
     pub(crate) fn fixed_tables(&self) -> &fixed::FixedTables {
-        self.fixed_tables.get_or_init(|| fixed::FixedTables::new(self))
+        get_or_make(&self.fixed_tables, || fixed::FixedTables::new(self))
     }
 
-    /// The features that the module uses (those that its bytes need, not those that were allowed).
+    /// The features that the module uses (those that its bytes need, not those that were allowed). Of bodies that are
+    /// validated later, those that were found to be valid.
     pub fn features(&self) -> Features {
-        self.features
+        self.features | self.deferred_features()
     }
 
-    /// The numbers of the indirect calls. Empty before the bodies are validated.
+    /// The numbers of the indirect calls. None if the bodies are validated later.
     pub fn indirect_sites(&self) -> &IndirectSites {
         &self.indirect_sites
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
 use crate::module::WireBytes;
+use crate::sync::get_or_make;
 use crate::types::FuncIndex;
 
 /// Names of a module and its functions.
@@ -51,7 +52,7 @@ impl Names {
     }
 
     fn index(&self) -> &Index {
-        self.index.get_or_init(|| match &self.section {
+        get_or_make(&self.index, || match &self.section {
             Some((bytes, section)) => Index::read(bytes, section.clone()),
             None => Index::default(),
         })

@@ -158,11 +158,11 @@ fn check(
     scratch: &mut Scratch,
 ) -> Result<Verdict, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
-        let features = check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch)?;
+        let features = check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)?;
         return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
     };
     if cfg!(debug_assertions) {
-        match check_by_reference(bodies, module, func, &module.bytes[module.body(func)], scratch) {
+        match check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch) {
             Ok(features) => assert_eq!(analysis.features, features, "features of {func:?}"),
             Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
         }
@@ -182,7 +182,7 @@ pub fn check_by_reference(
     scratch: &mut Scratch,
 ) -> Result<Features, wasmparser::Error> {
     let index = module.func_index(func);
-    let start = module.body(func).start;
+    let start = module.body_range(func).start;
     let to_validate = FuncToValidate {
         resources: bodies.resources.clone().expect("a module with bodies has resources"),
         index: index.0,

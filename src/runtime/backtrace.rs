@@ -99,14 +99,21 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
     };
     // SAFETY: the caller's contract.
     let Some(found) = (unsafe { map::find(lookup) }) else { return };
-    let (CodeKind::Function(func), Some(module)) = (found.function.kind, found.module) else { return };
+    let (CodeKind::Function(func) | CodeKind::Osr { func, .. }, Some(module)) = (found.function.kind, found.module)
+    else {
+        return;
+    };
     let Some(defined) = module.defined_func(func) else { return };
     let site = match kind {
         Pc::Faulted => found.trap_site_at(pc).map(|site| (site.wasm_offset, site.inlined)),
-        Pc::Returned => found.call_site_returning_to(pc).map(|site| (site.wasm_offset, site.inlined)),
+        Pc::Returned => match found.call_site_returning_to(pc) {
+            // The frame below goes on in this one's place.
+            Some(site) if site.is_handover() => return,
+            site => site.map(|site| (site.wasm_offset, site.inlined)),
+        },
     };
     let mut add = |func: FuncIndex, module_offset: u32| {
-        let start = module.defined_func(func).map_or(0, |defined| module.body(defined).start);
+        let start = module.defined_func(func).map_or(0, |defined| module.body_range(defined).start);
         frames.push(Frame {
             func,
             module: std::sync::Arc::as_ptr(module).addr(),
@@ -122,6 +129,6 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
             found.function.unfold(offset, inlined).for_each(|(callee, offset)| add(callee.unwrap_or(func), offset));
         }
         // In the stack check, before the first operator.
-        None => add(func, module.body(defined).start as u32),
+        None => add(func, module.body_range(defined).start as u32),
     }
 }

@@ -18,7 +18,7 @@ use crate::abi::vmctx::{Place, VmHeader, VmInstance, VmMemory, VmTable};
 use crate::code::map;
 use crate::error::{Error, Result};
 use crate::for_each_builtin;
-use crate::trap::{Trap, TrapCode};
+use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, MemoryIndex, TableIndex};
 
 /// Runs a helper's body for the calling instance.
@@ -361,11 +361,8 @@ pub(super) unsafe extern "C" fn lazy_compile_body(vmctx: *mut VmHeader, func: u3
     unsafe {
         run(vmctx, |store, instance| {
             let module = store.instances.at(instance).module.clone();
-            super::lazy::compile(&module, DefinedFunc(func)).map(|entry| entry as u64).map_err(|error| {
-                let mut trap = Trap::new(TrapCode::CompilationFailed);
-                trap.message = error.to_string().into();
-                trap.into()
-            })
+            let compiled = super::lazy::compile(&module, DefinedFunc(func));
+            compiled.map(|entry| entry as u64).map_err(|error| super::lazy::trap(&module, &error).into())
         })
     }
 }

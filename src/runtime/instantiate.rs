@@ -27,6 +27,9 @@ impl StoreInner {
         if !module.engine().same(&self.engine) {
             return Err(Error::misuse("module: it belongs to another engine than the store"));
         }
+        if let Some(invalid) = module.module().invalid() {
+            return Err(invalid.error());
+        }
         let wanted = module.module().imports();
         if wanted.len() != imports.len() {
             return Err(Error::misuse(format!("imports: {} given, the module wants {}", imports.len(), wanted.len())));

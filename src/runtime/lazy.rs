@@ -10,6 +10,7 @@ use crate::compile::COMPILE_STACK;
 use crate::engine::{CompiledModule, Engine};
 use crate::error::{Error, Result};
 use crate::sys::mmap::{Mapping, Protection, page_size};
+use crate::trap::{Trap, TrapCode};
 use crate::types::DefinedFunc;
 
 /// A stack with an inaccessible page below it.
@@ -61,6 +62,23 @@ impl OwnStack {
 /// Compiles a function of a lazy module unless that has happened; its entry.
 pub(super) fn compile(module: &CompiledModule, func: DefinedFunc) -> Result<usize> {
     on_compile_stack(module.engine(), || module.compile_now(func))
+}
+
+/// The trap of a call whose function cannot be compiled, for this reason.
+pub(super) fn trap(module: &CompiledModule, error: &Error) -> Trap {
+    let code = match error {
+        Error::Invalid { .. } | Error::Unsupported { .. } => TrapCode::InvalidModule,
+        _ => TrapCode::CompilationFailed,
+    };
+    let mut trap = Trap::new(code);
+    trap.message = error.to_string().into();
+    if code == TrapCode::InvalidModule
+        && let Some(invalid) = module.module().invalid()
+    {
+        trap.invalid = Some((invalid.func, invalid.offset));
+        trap.message = format!("function {}: {error}", invalid.func.0).into();
+    }
+    trap
 }
 
 /// # Safety

@@ -27,6 +27,7 @@ pub(crate) mod lazy;
 mod linear;
 pub mod linker;
 pub mod memory;
+mod osr;
 mod reclaim;
 mod shared_memory;
 pub mod store;

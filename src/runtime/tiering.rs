@@ -18,9 +18,11 @@ use std::sync::atomic::{AtomicI32, AtomicU32};
 use super::builtins::run;
 use super::enter::{BuiltinResult, preserving_all, unwind};
 use super::lazy::on_compile_stack;
+use super::osr::{self, Going, Trip};
+use super::store::StoreInner;
 use crate::abi::vmctx::{STORE_EXIT_FP, VMCTX_STORE, VmHeader, VmInstance};
 use crate::compile::tiering::{self, Stopped, Subject};
-use crate::config::TierUp;
+use crate::config::{Osr, TierUp};
 use crate::engine::CompiledModule;
 use crate::error::Result;
 use crate::sys::mmap::{Mapping, page_size};
@@ -167,20 +169,14 @@ pub(super) unsafe extern "C" fn budget_spent(vmctx: *mut VmHeader, func: u32, si
         let counters = (*vmctx.cast::<VmInstance>()).budgets;
         run(vmctx, |store, instance| {
             let module = CompiledModule::clone(&store.instances.at(instance).module);
-            spend(&module, DefinedFunc(func), counters);
-            Ok(osr_entry(&module, DefinedFunc(func), site) as u64)
+            Ok(spend(store, &module, DefinedFunc(func), site, counters) as u64)
         })
     }
 }
 
-/// The entry of code that continues the loop: none yet.
-fn osr_entry(_module: &CompiledModule, _func: DefinedFunc, _site: u32) -> usize {
-    0
-}
-
-/// Sets the next budget of a function, and asks for the top tier if it is time.
-fn spend(module: &CompiledModule, func: DefinedFunc, counters: *mut i32) {
-    let Some(budgets) = module.budgets() else { return };
+/// Sets the next budget of a function, and asks for the top tier if it is time. Where a loop goes on, or 0.
+fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u32, counters: *mut i32) -> usize {
+    let Some(budgets) = module.budgets() else { return 0 };
     let shard = (counters as usize - budgets.base() as usize) / budgets.stride - 1;
     let (tiering, speed) = (&module.engine().config().tiering, module.engine().pipeline().top_speed());
     // Relaxed: nothing else is handed over by the mark.
@@ -189,14 +185,22 @@ fn spend(module: &CompiledModule, func: DefinedFunc, counters: *mut i32) {
     let compilation = module.compilation();
     let mut subject = Subject {
         func: func.0,
-        bytes: module.module().body(func).len(),
+        bytes: module.module().body_range(func).len(),
         module_bytes: budgets.module_bytes,
         trips: before / TRIP,
         word: compilation.look(func),
         stopped: if compilation.stopped().is_some() { Stopped::Yes } else { Stopped::No },
     };
-    let budget = if first_here {
-        tiering::full_budget(tiering, speed, subject)
+    if let Osr::At(_) = tiering.osr {
+        // Each check comes here.
+        budgets.counter(shard, func).store(0, Relaxed);
+        return match osr::go_on(store, module, Trip { func, site, trips: 0 }) {
+            Going::Elsewhere(entry) => entry,
+            Going::Here | Going::Forever => 0,
+        };
+    }
+    let (budget, going) = if first_here {
+        (tiering::full_budget(tiering, speed, subject), Going::Here)
     } else {
         if subject.trips < u32::MAX / TRIP {
             subject.trips = 1 + budgets.mark(func).fetch_add(TRIP, Relaxed) / TRIP;
@@ -205,9 +209,16 @@ fn spend(module: &CompiledModule, func: DefinedFunc, counters: *mut i32) {
         if let Some(priority) = decision.ask {
             ask(module, func, priority);
         }
-        decision.budget
+        let going = osr::go_on(store, module, Trip { func, site, trips: subject.trips });
+        // A loop that may still go on elsewhere asks again soon, also when there is nothing to do for the function.
+        let soon = going != Going::Forever && decision.budget == tiering::UNBOUNDED;
+        (if soon { tiering::pending_budget(tiering, speed, subject) } else { decision.budget }, going)
     };
     budgets.counter(shard, func).store(budget, Relaxed);
+    match going {
+        Going::Elsewhere(entry) => entry,
+        Going::Here | Going::Forever => 0,
+    }
 }
 
 /// Asks for the top tier of a function. Not on the guest's stack, of which next to nothing may be left.

@@ -32,15 +32,15 @@ pub struct CompiledCode {
     pub loops: Option<Box<Loops>>,
 }
 
-/// The loops of a function and the homes of its values, which are 8 or 16 bytes each and lie one below the other.
+/// The loops of a function and the homes of its values, which lie at equal distances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loops {
-    /// Where the home of local 0 is, from the frame pointer. (A pinned local is stored there before anybody looks.)
+    /// Where the home of local 0 is, from the homes' address: the frame pointer, in the native baseline tier. (A pinned local is stored there before anybody looks.)
     pub locals: i32,
-    /// Where the home of the lowest operand is, from the frame pointer.
+    /// Where the home of the lowest operand is, from there.
     pub operands: i32,
-    /// Bytes of a home.
-    pub home_size: u32,
+    /// Bytes from one home to the next.
+    pub step: i32,
     /// Where the result pointer is kept, if there is one.
     pub result_pointer: Option<i32>,
     /// Whether the function ends by tail calls.
@@ -84,9 +84,10 @@ impl Resume<'_> {
 }
 
 /// Whether a function ends by tail calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TailCalls {
     /// Never.
+    #[default]
     None,
     /// It does, perhaps.
     Some,
@@ -160,6 +161,11 @@ pub enum CallKind {
 }
 
 impl CallSite {
+    /// Whether what is called goes on in place of the caller.
+    pub fn is_handover(&self) -> bool {
+        self.kind == CallKind::Osr
+    }
+
     /// No reference map, or no handler.
     pub const NONE: u32 = u32::MAX;
 }

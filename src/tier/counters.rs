@@ -27,8 +27,8 @@ impl CounterLayout {
     pub fn new(module: &Module) -> Option<CounterLayout> {
         let count = module.defined_func_count() as u32;
         let last = DefinedFunc(count.checked_sub(1)?);
-        let start = module.body(DefinedFunc(0)).start as u32;
-        let cells = (module.body(last).end as u32 - start).div_ceil(2);
+        let start = module.body_range(DefinedFunc(0)).start as u32;
+        let cells = (module.body_range(last).end as u32 - start).div_ceil(2);
         let sites = (u64::from(cells) * u64::from(CELL_SIZE)).next_multiple_of(u64::from(APART));
         let bytes = sites + u64::from(module.indirect_sites().count()) * u64::from(SITE_SIZE);
         let bytes = i32::try_from(bytes.next_multiple_of(u64::from(APART))).ok()? as u32;
@@ -71,7 +71,7 @@ mod tests {
         let mut taken = Vec::new();
         let calls = [1, 1, 1, 6].into_iter().zip([0, 2, 4, 0]).map(|(func, at)| {
             // A byte says that there are no locals.
-            module.body(DefinedFunc(func)).start as u32 + 1 + at
+            module.body_range(DefinedFunc(func)).start as u32 + 1 + at
         });
         taken.extend(calls.map(|offset| (layout.cell(offset), CELL_SIZE)));
         for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {

@@ -70,6 +70,8 @@ pub enum BaselineKind {
 pub struct Scratch {
     top: top::Scratch,
     baseline: baseline::Scratch,
+    /// For whoever validates a body before it is compiled.
+    pub(crate) validation: crate::module::validate::Scratch,
 }
 
 impl Scratch {

@@ -5,7 +5,9 @@
 // Each test program compiles its own copy of this module, uses a part of it, and has no public interface.
 #![allow(dead_code, unreachable_pub)]
 
-use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiers};
+use updraft::config::{
+    BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Validation,
+};
 use updraft::engine::{CompiledModule, Engine, Waited};
 use updraft::error::Error;
 use updraft::runtime::func::Func;
@@ -78,6 +80,7 @@ pub const MODES: &[Mode] = &[
             config.memory_mode = MemoryMode::Explicit;
             config.memory_moves = true;
             config.strategy = Strategy::Lazy;
+            config.validation = Validation::Deferred;
         },
     },
     Mode {
@@ -102,6 +105,7 @@ pub const MODES: &[Mode] = &[
             config.memory_mode = MemoryMode::Guarded;
             config.avx = false;
             config.strategy = Strategy::Lazy;
+            config.validation = Validation::Background;
         },
     },
     Mode {
@@ -115,10 +119,30 @@ pub const MODES: &[Mode] = &[
     Mode {
         name: "tiered",
         adjust: |config| {
+            tiering(config, BaselineChoice::Native, TierUp::Background, 200);
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "eager-top",
+        adjust: |config| {
             baseline(config);
             config.tiers = Tiers::Both;
             config.strategy = Strategy::LazyBaselineEagerTop;
         },
+    },
+    Mode { name: "tiered-at-once", adjust: |config| tiering(config, BaselineChoice::Native, TierUp::Synchronous, 12) },
+    Mode {
+        name: "tiered-signals-off",
+        adjust: |config| {
+            tiering(config, BaselineChoice::Native, TierUp::Synchronous, 60);
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
+        name: "tiered-portable",
+        adjust: |config| tiering(config, BaselineChoice::Portable, TierUp::Synchronous, 40),
     },
     Mode {
         name: MIXED,
@@ -127,12 +151,51 @@ pub const MODES: &[Mode] = &[
             config.tiers = Tiers::Both;
         },
     },
+    Mode {
+        name: "osr",
+        adjust: |config| {
+            osr(config, 1);
+            config.baseline = BaselineChoice::Native;
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "osr-signals-off",
+        adjust: |config| {
+            osr(config, 2);
+            config.baseline = BaselineChoice::Native;
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+            config.avx = false;
+        },
+    },
+    Mode {
+        name: "osr-portable",
+        adjust: |config| {
+            osr(config, 1);
+            config.baseline = BaselineChoice::Portable;
+        },
+    },
 ];
+
+/// Running loops go on in the top tier when their headers are reached this often.
+fn osr(config: &mut Config, every: u32) {
+    config.tiers = Tiers::Both;
+    config.tiering = Tiering { policy: TieringPolicy::Custom(1), osr: Osr::At(every), ..Tiering::default() };
+}
 
 /// The engine's own baseline compiler, and no other.
 fn baseline(config: &mut Config) {
     config.tiers = Tiers::Baseline;
     config.baseline = BaselineChoice::Native;
+}
+
+/// Both tiers, where functions move up by themselves after next to no work: random amounts up to `budget`.
+fn tiering(config: &mut Config, baseline: BaselineChoice, tier_up: TierUp, budget: u32) {
+    config.tiers = Tiers::Both;
+    config.baseline = baseline;
+    config.strategy = Strategy::Lazy;
+    config.tiering = Tiering { policy: TieringPolicy::Custom(budget), tier_up, seed: Some(11), ..Tiering::default() };
 }
 
 /// A module in text form, instantiated alone in a store of its own.

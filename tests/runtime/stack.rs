@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use updraft::config::Tiers;
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::Error;
 use updraft::runtime::func::{Func, HostCallback};
@@ -11,7 +12,7 @@ use updraft::runtime::value::{Extern, Val};
 use updraft::trap::TrapCode;
 use updraft::types::FuncType;
 
-use crate::common::{Fixture, MIXED, MODES, Mode, call, compile, exported_func};
+use crate::common::{Fixture, MODES, Mode, call, compile, exported_func};
 
 /// Recursions with small, large and no frames of their own, and through tables.
 const RECURSIONS: &str = "(module
@@ -155,9 +156,7 @@ fn modules_are_compiled_and_instantiated_on_64_kib_of_stack() {
             match call(&mut store, func, &[Val::I64(3)]) {
                 Ok(_) => {}
                 // A frame of the baseline tier has a home for each of the operands: too much for this stack.
-                Err(Error::Trap(trap))
-                    if mode.name.starts_with("baseline") || [MIXED, "tiered"].contains(&mode.name) =>
-                {
+                Err(Error::Trap(trap)) if mode.config().tiers != Tiers::Top => {
                     assert_eq!(trap.code, TrapCode::StackOverflow);
                 }
                 Err(error) => panic!("{}: {error}", mode.name),

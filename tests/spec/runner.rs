@@ -178,9 +178,12 @@ impl Runner<'_> {
     /// Compiles; the inner error names a feature that is not there.
     fn compile(&mut self, module: &mut QuoteWat<'_>) -> Step<Made<CompiledModule>> {
         let bytes = module.encode().map_err(|error| Miss::Failed(error.to_string()))?;
-        match CompiledModule::new(self.engine, &bytes) {
+        // What is missing is found out now, also where bodies are validated later.
+        let known = CompiledModule::validate(self.engine, &bytes);
+        match known.and_then(|()| CompiledModule::new(self.engine, &bytes)) {
             Ok(module) => {
-                if self.engine.config().tiers == Tiers::Both {
+                // Where functions do not move up by themselves.
+                if self.engine.config().tiers == Tiers::Both && !self.engine.config().tiers_up() {
                     tier_up_some(&module, bytes.len() as u64);
                 }
                 Ok(Ok(module))
@@ -350,8 +353,9 @@ impl Runner<'_> {
     fn assert_refused(&mut self, mut module: QuoteWat<'_>, message: &str) -> Step {
         // The text parser is not ours, and what it refuses is refused.
         let Ok(bytes) = module.encode() else { return Ok(()) };
-        match CompiledModule::new(self.engine, &bytes) {
-            Ok(_) => failed(format!("accepted, but should be refused for: {message}")),
+        // A module whose bodies are validated later is refused by whoever goes through them.
+        match CompiledModule::new(self.engine, &bytes).and_then(|module| module.validate_rest()) {
+            Ok(()) => failed(format!("accepted, but should be refused for: {message}")),
             Err(Error::Invalid { .. }) => Ok(()),
             // Refused as it should be, but if a part of WebAssembly 3.0 is missing, not for the asserted reason.
             Err(error @ Error::Unsupported { .. }) => match missing_feature(&error) {

@@ -64,7 +64,7 @@ pub(in crate::capi) fn new_trap(shared: &Arc<Shared>, store: Option<&mut Store>,
         }
         Fail::Status(_, message) => Trap { message, ..Trap::new(TrapCode::Host) },
     };
-    let Trap { code, message, frames, payload, exit_status } = trap;
+    let Trap { code, message, frames, payload, exit_status, invalid: _ } = trap;
     let carried = payload.and_then(|payload| payload.downcast::<Carried>().ok());
     let object = match carried {
         Some(carried) => carried.into_inner(),

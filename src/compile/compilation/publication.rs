@@ -15,6 +15,7 @@ use crate::code::{ModuleCode, NewCode, Version};
 use crate::error::{Error, Result};
 use crate::sync::{Ordering, yield_now};
 use crate::tier::Tier;
+use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
 impl Compilation {
@@ -130,6 +131,25 @@ impl Compilation {
         Ok(())
     }
 
+    /// Places code that goes on in a function at a loop; where it is entered.
+    pub(in crate::compile) fn publish_osr(
+        &self,
+        func: DefinedFunc,
+        wasm_offset: u32,
+        compiled: CompiledCode,
+        settle: impl FnOnce(usize),
+    ) -> Result<usize> {
+        let gone = || Error::Bug { reason: "a loop of a module that is gone was compiled".into() };
+        let code = self.code.upgrade().ok_or_else(gone)?;
+        // `restart` would drop the code before it is known.
+        let publishing = self.begin_publishing();
+        let entry = code.publish_osr(func, wasm_offset, compiled)?;
+        settle(entry);
+        drop(publishing);
+        count(&self.counters.compiled);
+        Ok(entry)
+    }
+
     /// Has every function start again, with `clear` dropping the code. Refused while somebody publishes. Code that
     /// is being compiled meanwhile is published as the first of its function.
     pub(in crate::compile) fn restart(&self, clear: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -141,6 +161,7 @@ impl Compilation {
             // Relaxed: nobody compiles a whole module that exists.
             self.whole.store(0, Ordering::Relaxed);
             self.failures.lock().clear();
+            self.osr_bodies.clear();
             for (state, measured) in self.states.iter().zip(&self.measured) {
                 measured.set(0, 0);
                 self.account(state.cleared());

@@ -70,11 +70,14 @@ pub enum EventKind {
     FunctionRefused = 7,
     /// Made by the queue itself: `count` events were dropped here.
     Resync = 8,
+    /// Stream: what goes on at a loop of a function was compiled for threads that run it in the baseline tier, or was
+    /// refused.
+    LoopTiered = 9,
 }
 
 impl EventKind {
     /// All of them, by number.
-    pub const ALL: [EventKind; 8] = [
+    pub const ALL: [EventKind; 9] = [
         EventKind::BaselineFinished,
         EventKind::Failed,
         EventKind::Cancelled,
@@ -83,6 +86,7 @@ impl EventKind {
         EventKind::FunctionTiered,
         EventKind::FunctionRefused,
         EventKind::Resync,
+        EventKind::LoopTiered,
     ];
 
     /// Its bit in a mask.
@@ -135,6 +139,8 @@ pub struct Event {
     pub began_ns: u64,
     /// Index of the function in its module, imported ones counted, or [`NO_FUNC`].
     pub func: u32,
+    /// Where the loop is: the offset of its operator from the first byte of the module.
+    pub loop_offset: u32,
     /// How many functions (chunks) or dropped events (resync) it stands for.
     pub count: u32,
     /// Bytes of machine code.
@@ -160,6 +166,7 @@ impl Event {
             duration_ns: 0,
             began_ns: 0,
             func: NO_FUNC,
+            loop_offset: 0,
             count: 0,
             code_size: 0,
             status: 0,

@@ -146,7 +146,7 @@ impl AnalysisScratch {
 
 /// Analyses a body. `Some` says that it is valid; `None` that wasmparser decides.
 pub fn analyse(module: &Module, func: DefinedFunc, scratch: &mut AnalysisScratch) -> Option<Analysis> {
-    let body = module.body(func);
+    let body = module.body_range(func);
     match module.bytes.get(body.start..body.end + leb::WINDOW) {
         Some(bytes) => fast::scan(module, func, bytes, &mut scratch.walk),
         None => analyse_bytes(module, func, &module.bytes[body], scratch),

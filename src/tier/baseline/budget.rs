@@ -10,7 +10,7 @@
 //! iteration, loops within it not counted, which pay for themselves. It is known at the end, and filled in then. The
 //! counter is no place for threads to agree: decrements that are lost do not matter.
 //!
-//! The detour asks the runtime, which fills the budget up, and goes on where it came from. Every register but r11 is
+//! The detour asks the runtime, which fills the budget up, and goes on where it came from, or elsewhere (`osr.rs`). Every register but r11 is
 //! preserved, and at a loop header all operands are at home, or constants.
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
@@ -21,6 +21,7 @@ use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use super::{Budgets, Emit};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{VMCTX_BUDGETS, VMCTX_BUILTINS};
+use crate::config::Osr;
 use crate::tier::compiled::NO_LOOP;
 
 /// A cost that is not known yet.
@@ -77,6 +78,9 @@ impl Emit<'_> {
         self.asm.call_mem(Mem::base(SCRATCH, Builtin::budget_spent_keeping.offset()));
         self.call_site();
         self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RSP), 16);
-        self.asm.jmp_back(back);
+        if site == NO_LOOP || self.options.osr == Osr::Off {
+            return self.asm.jmp_back(back);
+        }
+        self.leave_for_osr(back);
     }
 }

@@ -22,7 +22,7 @@ use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, Set, VMCTX, Xmm};
 use super::{Emit, Local, LoopRecords};
 use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
-use crate::limits::UNCHECKED_FRAME;
+use crate::limits::{OSR_LOCALS, OSR_OPERANDS, UNCHECKED_FRAME};
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
 use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, LoopSite, Loops, NO_LOOP, TailCalls};
 use crate::tier::top::Bounds;
@@ -81,6 +81,11 @@ impl Frame {
         Mem::base(Gpr::RBP, self.result_pointer.expect("the results go through a pointer"))
     }
 
+    /// Whether the results go through a pointer.
+    pub(crate) fn has_result_pointer(&self) -> bool {
+        self.result_pointer.is_some()
+    }
+
     pub(crate) fn save(&mut self, reg: Gpr) {
         self.saved[usize::from(self.saved_count)] = reg.0;
         self.saved_count += 1;
@@ -92,18 +97,12 @@ impl Frame {
     }
 }
 
-/// Operands below a loop that are recorded; a loop above more of them is not.
-const RECORDED_OPERANDS: usize = 64;
-
-/// Locals of functions whose loops are recorded, at most: whoever goes on there loads them all.
-const RECORDED_LOCALS: u32 = 4096;
-
 impl<'a> Emit<'a> {
     /// Whether the loop in front of which code stands is recorded.
     fn records_loop(&self) -> bool {
         self.options.loops == LoopRecords::On
-            && self.entries.len() <= RECORDED_OPERANDS
-            && self.analysis.local_count <= RECORDED_LOCALS
+            && self.entries.len() <= OSR_OPERANDS
+            && self.analysis.local_count as usize <= OSR_LOCALS
     }
 
     /// In front of a loop that is recorded, writes the constants among its operands home; the others are there. They
@@ -133,9 +132,9 @@ impl<'a> Emit<'a> {
         let tail_calls = if self.has(BodyFlags::TAIL_CALLS) { TailCalls::Some } else { TailCalls::None };
         let outer = self.open_loop;
         let record = self.loops.get_or_insert_with(|| {
-            let home_size = 1 << shift;
+            let step = -(1 << shift);
             let (sites, types) = (Vec::new(), Vec::new());
-            Box::new(Loops { locals, operands, home_size, result_pointer, tail_calls, sites, types })
+            Box::new(Loops { locals, operands, step, result_pointer, tail_calls, sites, types })
         });
         let start = record.types.len() as u32;
         record.types.extend(self.entries.iter().map(|entry| entry.ty));

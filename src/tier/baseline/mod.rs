@@ -38,6 +38,7 @@ mod fuel;
 mod int;
 mod memory;
 mod operand;
+mod osr;
 mod pins;
 mod profile;
 mod select;
@@ -65,7 +66,7 @@ use super::fuel::Metering;
 use super::top::{Bounds, Signals};
 use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
-use crate::config::{Config, Tiers};
+use crate::config::{Config, Osr, Tiers};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
@@ -90,6 +91,8 @@ struct Options {
     loops: LoopRecords,
     counts: Counts,
     budgets: Budgets,
+    /// Whether running loops may be left for other code.
+    osr: Osr,
     cpu: Cpu,
     /// [`MAX_CODE`], but in tests.
     max_code: u32,
@@ -217,6 +220,7 @@ impl BaselineCompiler {
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 counts: Counts::of(config),
                 budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
+                osr: config.tiering.osr,
                 cpu,
                 max_code: MAX_CODE,
             },

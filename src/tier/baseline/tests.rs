@@ -126,7 +126,7 @@ fn loops_are_recorded_where_both_tiers_are_used() {
     assert_eq!(types, [&[ValType::I32, ValType::F64][..], &[ValType::I32], &[ValType::I32]]);
     assert!(loops.sites.is_sorted_by_key(|site| site.offset) && loops.sites.is_sorted_by_key(|site| site.wasm_offset));
     assert_eq!(loops.sites.iter().map(|site| site.outer).collect::<Vec<_>>(), [None, None, Some(1)]);
-    assert!(loops.operands < loops.locals && loops.locals < 0 && loops.home_size == 8);
+    assert!(loops.operands < loops.locals && loops.locals < 0 && loops.step == -8);
 }
 
 /// A module with one function without parameters and results.

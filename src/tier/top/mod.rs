@@ -26,7 +26,7 @@ use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
 use crate::abi::vmctx::VmLayout;
-use crate::config::Config;
+use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
@@ -81,6 +81,8 @@ struct Options {
     counts: Counts,
     fuel: Metering,
     budgets: Budgets,
+    /// Whether running loops may be left for other code.
+    osr: Osr,
     inlining: Inlining,
 }
 
@@ -177,9 +179,10 @@ impl TopCompiler {
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
         let counts = if optimisation == Optimisation::None { Counts::of(config) } else { Counts::Off };
         let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
+        let osr = if counts == Counts::On { config.tiering.osr } else { Osr::Off };
         let fuel = Metering::of(config);
         let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, inlining };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
@@ -237,16 +240,19 @@ impl TopCompiler {
             let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
-            self.finish(
-                context,
-                Unit {
-                    check,
-                    extra_stack: summary.tail_stack,
-                    imported_functions: module.import_counts().functions as u32,
-                    wasm_start: module.body(job.func).start as u32,
-                    inlined: buffers.inlined(),
-                },
-            )
+            let unit = Unit {
+                check,
+                extra_stack: summary.tail_stack,
+                imported_functions: module.import_counts().functions as u32,
+                wasm_start: module.body(job.func).start as u32,
+                inlined: buffers.inlined(),
+            };
+            let mut code = self.finish(context, unit)?;
+            if let Some(loops) = &summary.loops {
+                translate::mark_calls(&mut code.call_sites, loops);
+            }
+            code.loops = summary.loops;
+            Ok(code)
         })
     }
 

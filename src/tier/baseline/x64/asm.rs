@@ -487,6 +487,11 @@ impl Asm {
         self.op_rm(Opcode::one(0xff), 2, mem);
     }
 
+    /// `call reg`.
+    pub(crate) fn call_reg(&mut self, reg: Gpr) {
+        self.op_rr(Opcode::one(0xff), 2, reg.0);
+    }
+
     /// `jmp [mem]`.
     pub(crate) fn jmp_mem(&mut self, mem: Mem) {
         self.op_rm(Opcode::one(0xff), 4, mem);

@@ -300,6 +300,7 @@ fn calls_and_ends(c: &mut Checker, memories: &[Mem]) {
     }
     for reg in 0..16 {
         c.check("jmp_reg", "jmp", 0, &[Operand::G64(reg)], |asm| asm.jmp_reg(Gpr(reg)));
+        c.check("call_reg", "call", 0, &[Operand::G64(reg)], |asm| asm.call_reg(Gpr(reg)));
         let mem = Mem::base(Gpr::RSP, 0x1234_5678);
         c.check("lea_rsp_field", "lea", 0, &[Operand::G64(reg), Operand::Mem(mem)], |asm| {
             let field = asm.lea_rsp_field(Gpr(reg));

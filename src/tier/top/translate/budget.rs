@@ -30,7 +30,10 @@ impl Translator<'_> {
 
     /// Charges for an iteration, at the header of a loop.
     pub(super) fn charge_loop(&mut self) {
-        self.charge(NO_LOOP);
+        if self.options.budgets == Budgets::On {
+            let site = self.record_loop();
+            self.charge(site);
+        }
     }
 
     fn charge(&mut self, site: u32) {
@@ -49,9 +52,13 @@ impl Translator<'_> {
         self.b.ins().brif(is_spent, spent, &[], next, &[]);
         self.b.switch_to_block(spent);
         self.b.seal_block(spent);
-        let (func, site) = (self.index_const(self.func.0), self.index_const(site));
-        self.call_builtin(Builtin::budget_spent, &[func, site]);
-        self.b.ins().jump(next, &[]);
+        let args = [self.index_const(self.func.0), self.index_const(site)];
+        let entry = self.call_builtin_value(Builtin::budget_spent, &args);
+        if site == NO_LOOP {
+            self.b.ins().jump(next, &[]);
+        } else {
+            self.leave_for_osr(entry, site, next);
+        }
         self.b.switch_to_block(next);
         self.b.seal_block(next);
         let cost = self.b.func.dfg.value_def(cost).unwrap_inst();

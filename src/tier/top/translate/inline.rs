@@ -126,7 +126,7 @@ impl Translator<'_> {
         if self.options.inlining == Inlining::Off {
             return false;
         }
-        let size = self.module.body(func).len();
+        let size = self.module.body_range(func).len();
         let around = self.depth_of(func);
         let most = match () {
             () if around > MOST_RECURSION => return false,
@@ -139,6 +139,8 @@ impl Translator<'_> {
             && self.growth.saturating_add(size) <= most_growth
             && self.buf.inlined.len() < MOST_INLINED
             && self.next_location().checked_add(size as u32 + 1).is_some()
+            // It may not have been looked at yet.
+            && self.module.is_valid(func)
             && local_count(self.module, func).is_some_and(|count| count <= MOST_LOCALS)
     }
 

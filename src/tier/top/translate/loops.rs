@@ -136,6 +136,7 @@ impl Translator<'_> {
     pub(super) fn leave_loop(&mut self) {
         let ended = self.buf.loops.pop().expect("loops are balanced");
         self.close_charge();
+        self.close_loop_record();
         self.compare_next(&ended);
         let body = self.offset - ended.start;
         let each = body.saturating_add(self.work);

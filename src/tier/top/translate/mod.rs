@@ -17,6 +17,7 @@ mod env;
 mod fixed;
 mod fuel;
 mod inline;
+mod leave;
 mod loops;
 mod memory;
 mod numeric;
@@ -42,7 +43,7 @@ use super::{CallLinkage, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::Counts;
-use crate::tier::compiled::Resume;
+use crate::tier::compiled::{Loops, Resume};
 use crate::tier::counters::CounterLayout;
 use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
@@ -53,6 +54,7 @@ use state::Reach;
 pub(super) use call::signature;
 pub(super) use env::clif_trap;
 pub(super) use inline::Inlined;
+pub(super) use leave::mark_calls;
 pub(in crate::tier) use memory::{Check, Wrap, decide};
 pub(super) use state::Buffers;
 
@@ -72,12 +74,14 @@ pub(super) struct Job<'a> {
 }
 
 /// What is known about a translated body besides its instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Summary {
     /// Whether it calls or tail-calls functions, or helpers other than those that raise or attend to interrupts.
     pub(super) calls: bool,
     /// Bytes of stack arguments that its tail calls may need beyond its own, at most.
     pub(super) tail_stack: u32,
+    /// Where other code may go on.
+    pub(super) loops: Option<Box<Loops>>,
 }
 
 /// Translates a function's body into an empty `builder`, whose function has the signature already.
@@ -112,11 +116,13 @@ pub(super) fn translate(
             None => {
                 let value = t.b.block_params(entry)[first + position];
                 t.declare_local(ty, value);
+                t.note_locals(1);
             }
         }
     }
     t.body(job.func, middle)?;
-    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack };
+    let loops = t.take_loops();
+    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops };
     finish(t.b);
     Ok(summary)
 }
@@ -162,6 +168,8 @@ struct Translator<'a> {
     run_due: bool,
     /// Of the function and of its open loops: what an entry and an iteration cost.
     charges: Vec<budget::Charge>,
+    /// Of the portable baseline tier: its loops.
+    records: leave::Records,
 }
 
 impl<'a> Translator<'a> {
@@ -198,6 +206,7 @@ impl<'a> Translator<'a> {
             indirect_index: 0,
             run_due: false,
             charges: Vec::new(),
+            records: leave::Records::default(),
         }
     }
 }
@@ -246,6 +255,7 @@ impl<'a> Translator<'a> {
             for _ in 0..count {
                 self.declare_local(ty, zero);
             }
+            self.note_locals(count);
         }
         self.open_body(self.module.functions()[self.module.func_index(func).index()].0);
         self.begin_body_fuel();
@@ -260,6 +270,9 @@ impl<'a> Translator<'a> {
             self.b.set_srcloc(self.scope.location(offset as u32));
             if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
                 middle.meet_loop(self, &operators);
+            }
+            if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
+                self.note_tail_call();
             }
             self.operator(&operator);
             if let (Some(again), Some(middle)) = (self.again, &middle) {

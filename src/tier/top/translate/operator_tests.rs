@@ -18,6 +18,7 @@ use wasmparser::{MemArg, MemArgTarget, Operator, Ordering, V128};
 use super::state::Buffers;
 use super::{Job, Translator, atomic, relaxed, vector, wide};
 use crate::abi::vmctx::VmLayout;
+use crate::config::Osr;
 use crate::limits::MEMORY_GUARD;
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
@@ -217,6 +218,7 @@ fn module() -> Module {
         table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
+        validity: Default::default(),
     }
 }
 
@@ -341,6 +343,7 @@ fn all_options() -> Vec<Options> {
             budgets: Budgets::Off,
             inlining: Inlining::On,
             counts: Counts::Off,
+            osr: Osr::Off,
         })
         .collect()
 }

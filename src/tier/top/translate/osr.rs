@@ -131,8 +131,8 @@ impl<'a> Entry<'a> {
     fn enter(&self, t: &mut Translator<'_>) {
         t.close_front();
         t.b.switch_to_block(self.block);
-        let Loops { locals, operands, home_size, .. } = *self.resume.loops;
-        let home = |first: i32, position: usize| first - position as i32 * home_size as i32;
+        let Loops { locals, operands, step, .. } = *self.resume.loops;
+        let home = |first: i32, position: usize| first + position as i32 * step;
         for (index, &ty) in self.locals.iter().enumerate() {
             let value = t.b.ins().load(clif_type(ty), MUTABLE, self.homes, home(locals, index));
             let variable = t.variable(index as u32);
