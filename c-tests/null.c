@@ -60,6 +60,8 @@ static struct {
     updraft_raw_t raw;
     updraft_event_t event;
     updraft_func_state_t func_state;
+    updraft_func_profile_t func_profile;
+    updraft_profile_site_t profile_site;
     updraft_module_stats_t module_stats;
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
@@ -386,6 +388,17 @@ static void call_everything(void) {
     FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_profile(NULL, 1, &structs.func_profile, 1, sizeof structs.func_profile, &out.size, E));
+    FAILS(MISUSE, "records is NULL", updraft_module_profile(module, 1, NULL, 1, sizeof structs.func_profile, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_module_profile(module, 1, &structs.func_profile, 1, sizeof structs.func_profile, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_profile_sites(NULL, 1, 1, &structs.profile_site, 1, sizeof structs.profile_site, &out.size, E));
+    FAILS(MISUSE, "sites is NULL", updraft_module_profile_sites(module, 1, 1, NULL, 1, sizeof structs.profile_site, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_module_profile_sites(module, 1, 1, &structs.profile_site, 1, sizeof structs.profile_site, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_profile(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_profile(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));

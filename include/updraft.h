@@ -66,6 +66,16 @@
 #define UPDRAFT_NO_WORKER 4294967295
 
 /**
+ * Code of its baseline tier has been run in this process.
+ */
+#define UPDRAFT_PROFILE_RUN 1
+
+/**
+ * It has, or had in another process, code of the top tier.
+ */
+#define UPDRAFT_PROFILE_TOP 2
+
+/**
  * A unit of the baseline tier is queued.
  */
 #define UPDRAFT_FUNC_BASELINE_QUEUED 1
@@ -656,6 +666,78 @@ typedef uint32_t updraft_job_state_t;
  * When functions move to the top tier by themselves.
  */
 typedef uint32_t updraft_tiering_t;
+
+/**
+ * How a function has run.
+ */
+typedef struct updraft_func_profile_t {
+  /**
+   * Bytes of this struct that are filled in.
+   */
+  uint32_t size;
+  /**
+   * Index of the function, imported ones counted.
+   */
+  uint32_t func;
+  /**
+   * `UPDRAFT_PROFILE_` bits.
+   */
+  uint32_t flags;
+  /**
+   * How many of its operators something is known of: what `updraft_module_profile_sites` gives.
+   */
+  uint32_t sites;
+  /**
+   * How often baseline code of the module called it. Calls by the host, by other modules and by code of the top tier
+   * are not counted.
+   */
+  uint64_t calls;
+} updraft_func_profile_t;
+
+/**
+ * What is counted.
+ */
+typedef uint32_t updraft_profile_site_kind_t;
+
+/**
+ * How an operator has run.
+ */
+typedef struct updraft_profile_site_t {
+  /**
+   * Bytes of this struct that are filled in.
+   */
+  uint32_t size;
+  /**
+   * What it is.
+   */
+  updraft_profile_site_kind_t kind;
+  /**
+   * Offset of the operator from the first byte of the module.
+   */
+  uint32_t module_offset;
+  /**
+   * How many of the targets are filled in, for an indirect call.
+   */
+  uint32_t target_count;
+  /**
+   * How often it was run in the baseline tier; for a loop, how often its header was reached, as far as that was sampled.
+   */
+  uint64_t count;
+  /**
+   * Functions of the module that it called, the most frequent first, and how often each. What is missing to `count` are
+   * others.
+   */
+  uint32_t targets[4];
+  /**
+   * How often each was called.
+   */
+  uint64_t target_counts[4];
+} updraft_profile_site_t;
+
+/**
+ * What becomes of functions that a profile says to be hot.
+ */
+typedef uint32_t updraft_profile_use_t;
 
 /**
  * What a host decides about the tiers of a function.
@@ -1708,6 +1790,32 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_TIERING_CUSTOM 3
 
 /**
+ * They move to the top tier when they are hot here, too; the profile makes their code better then.
+ */
+#define UPDRAFT_PROFILE_USE_WAIT 0
+
+/**
+ * Those that had code of the top tier are compiled by it now, in the background. In an engine with one tier the same as
+ * `UPDRAFT_PROFILE_USE_WAIT`.
+ */
+#define UPDRAFT_PROFILE_USE_TIER_UP 1
+
+/**
+ * A direct call of a function of the module.
+ */
+#define UPDRAFT_PROFILE_SITE_CALL 1
+
+/**
+ * An indirect call.
+ */
+#define UPDRAFT_PROFILE_SITE_INDIRECT_CALL 2
+
+/**
+ * A loop.
+ */
+#define UPDRAFT_PROFILE_SITE_LOOP 3
+
+/**
  * As the strategy of its module says, and as requests come.
  */
 #define UPDRAFT_POLICY_AUTO 0
@@ -1817,12 +1925,13 @@ const char *updraft_error_message(const struct updraft_error_t *err,
                                   size_t *len);
 
 /**
- * Writes to `offset` where in the module the error is, counted from its first byte, and returns 1; returns 0
+ * Writes to `offset` where in the module (or profile) the error is, counted from its first byte, and returns 1; returns 0
  * and writes nothing if the error has no offset (or is NULL). `offset` may be NULL.
  *
  * Cannot fail. Any thread. Since 0.1.
  */
-uint32_t updraft_error_offset(const struct updraft_error_t *err, uint64_t *offset);
+uint32_t updraft_error_offset(const struct updraft_error_t *err,
+                              uint64_t *offset);
 
 /**
  * Writes to `func` the index of the function that the error is about (it could not be compiled, it trapped, or it is
@@ -2815,6 +2924,68 @@ updraft_status_t updraft_config_set_osr(struct updraft_config_t *config,
 updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config,
                                                  uint64_t seed,
                                                  struct updraft_error_t **error);
+
+/**
+ * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which
+ * nothing is known: up to `capacity` of them. Writes how many to `count`; 0 if there are none from `first` on.
+ * `record_size` is the size of an element as its user knows it, sizeof(updraft_func_profile_t); each says in `size` how
+ * much of it was filled in, and the rest is 0. `records` may be NULL if `capacity` is 0.
+ *
+ * What was brought in by `updraft_module_import_profile` is counted. Baseline code counts where functions move to the
+ * top tier by themselves (`updraft_config_set_tiering`), and about: threads that count at once lose counts, and one that
+ * reaches 2^32 starts again. Takes time that grows with the whole module. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_profile(const struct updraft_module_t *module,
+                                        uint32_t first,
+                                        struct updraft_func_profile_t *records,
+                                        size_t capacity,
+                                        size_t record_size,
+                                        size_t *count,
+                                        struct updraft_error_t **error);
+
+/**
+ * Fills in how the operators of a function have run, in the order of their offsets, those left out of which nothing is
+ * known: up to `capacity` of them, from the offset `first_offset` in the module on. Writes how many to `count`.
+ * `site_size` is sizeof(updraft_profile_site_t), as in `updraft_module_profile`. `sites` may be NULL if `capacity` is 0.
+ *
+ * Fails with OUT_OF_BOUNDS (the module defines no such function) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_profile_sites(const struct updraft_module_t *module,
+                                              uint32_t func,
+                                              uint32_t first_offset,
+                                              struct updraft_profile_site_t *sites,
+                                              size_t capacity,
+                                              size_t site_size,
+                                              size_t *count,
+                                              struct updraft_error_t **error);
+
+/**
+ * Writes a module's profile as bytes, which `updraft_module_import_profile` takes: in another process, on another machine,
+ * in an engine of another version or other settings; for the same module, byte by byte. Writes the length to `needed`;
+ * nothing is written to `buffer` if that is more than `capacity`. Both may change from call to call while the module runs.
+ * `buffer` may be NULL if `capacity` is 0.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_profile(const struct updraft_module_t *module,
+                                               uint8_t *buffer,
+                                               size_t capacity,
+                                               size_t *needed,
+                                               struct updraft_error_t **error);
+
+/**
+ * Brings in what another run of the same module has found out: `len` bytes of `updraft_module_export_profile`, which are
+ * not kept. It is added to what is known, so that several profiles can be brought in, one by one. Code that is compiled
+ * by the top tier from now on is made with it; `use` says what becomes of functions that were hot there.
+ *
+ * The bytes may come from anywhere: a profile changes how fast code is, never what it does. Fails with INVALID (not a
+ * profile of this module, or damaged: with the offset), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_profile(const struct updraft_module_t *module,
+                                               const uint8_t *bytes,
+                                               size_t len,
+                                               updraft_profile_use_t use,
+                                               struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

@@ -37,6 +37,7 @@ pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
+pub use profile::Eagerness;
 pub use steer::FunctionState;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.

@@ -16,6 +16,8 @@ pub enum Error {
     Unsupported { offset: u64, feature: Box<str> },
     /// The text could not be parsed.
     Text { reason: Box<str> },
+    /// The bytes are not a profile of the module; `offset` counts from the profile's first byte.
+    Profile { offset: u64, reason: Box<str> },
     /// A function could not be compiled.
     Compile { func: FuncIndex, reason: Box<str> },
     /// Imports are missing, or are not what the module asks for.
@@ -54,7 +56,7 @@ impl Error {
     pub fn status(&self) -> u32 {
         match self {
             Error::Misuse { .. } => 1,
-            Error::Invalid { .. } => 2,
+            Error::Invalid { .. } | Error::Profile { .. } => 2,
             Error::Unsupported { .. } => 3,
             Error::Text { .. } => 4,
             Error::Compile { .. } => 5,
@@ -74,6 +76,7 @@ impl Error {
         match self {
             Error::Invalid { offset, reason } => Error::Invalid { offset: *offset, reason: reason.clone() },
             Error::Unsupported { offset, feature } => Error::Unsupported { offset: *offset, feature: feature.clone() },
+            Error::Profile { offset, reason } => Error::Profile { offset: *offset, reason: reason.clone() },
             Error::Text { reason } => Error::Text { reason: reason.clone() },
             Error::Compile { func, reason } => Error::Compile { func: *func, reason: reason.clone() },
             Error::Link { reason } => Error::Link { reason: reason.clone() },
@@ -117,6 +120,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Invalid { offset, reason } => write!(f, "invalid module: {reason} (at offset {offset:#x})"),
+            Error::Profile { offset, reason } => write!(f, "invalid profile: {reason} (at offset {offset:#x})"),
             Error::Unsupported { offset, feature } => {
                 write!(f, "unsupported feature: {feature} (at offset {offset:#x})")
             }

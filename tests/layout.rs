@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use updraft::capi::{
-    config, engine, error, events, job, module, module_items, status, store, tiering, types, value, version, wasi,
-    workers,
+    config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value, version,
+    wasi, workers,
 };
 
 /// What is compared: the C expression and Rust's number.
@@ -45,6 +45,8 @@ fn struct_facts() -> Facts {
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }
         module_items::updraft_import_t { struct_size, module, module_len, name, name_len, kind, reserved }
+        profile::updraft_func_profile_t { size, func, flags, sites, calls }
+        profile::updraft_profile_site_t { size, kind, module_offset, target_count, count, targets, target_counts }
         store::updraft_store_limits_t { struct_size, memory_bytes, table_elements, instances, memories, tables }
         tiering::updraft_func_state_t {
             size, func, tier, target_tier, flags, code_size, compile_ns, calls, top_compilations, priority

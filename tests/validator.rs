@@ -11,6 +11,8 @@
 
 #[path = "validator/analysis.rs"]
 mod analysis;
+#[path = "validator/features.rs"]
+mod features;
 #[path = "validator/material.rs"]
 mod material;
 #[path = "validator/operators.rs"]

@@ -103,6 +103,7 @@ OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "
            "module_options": "options", "job": "job", "task": "task"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
                                    "custom_section", "store_limits", "raw", "event", "func_state",
+                                   "func_profile", "profile_site",
                                    "module_stats", "compile_stats", "estimate")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
              "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
@@ -140,6 +141,7 @@ def value(kind, name):
     if not kind.endswith("*"):
         return {"on": "1", "stream": "UPDRAFT_WASI_STDOUT", "raw": "0", "event_size": "sizeof structs.event",
                 "state_size": "sizeof structs.func_state",
+                "record_size": "sizeof structs.func_profile", "site_size": "sizeof structs.profile_site",
                 "timeout_ns": "0", "thread": "0"}.get(name, "1")
     object_name = re.fullmatch(r"updraft_(\w+)_t \*", plain)
     if object_name and object_name[1] in OBJECTS:
@@ -256,6 +258,8 @@ static struct {
     updraft_raw_t raw;
     updraft_event_t event;
     updraft_func_state_t func_state;
+    updraft_func_profile_t func_profile;
+    updraft_profile_site_t profile_site;
     updraft_module_stats_t module_stats;
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;

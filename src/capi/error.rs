@@ -299,14 +299,16 @@ pub unsafe extern "C" fn updraft_error_message(err: *const updraft_error_t, len:
     pointer
 }
 
-/// Writes to `offset` where in the module the error is, counted from its first byte, and returns 1; returns 0
+/// Writes to `offset` where in the module (or profile) the error is, counted from its first byte, and returns 1; returns 0
 /// and writes nothing if the error has no offset (or is NULL). `offset` may be NULL.
 ///
 /// Cannot fail. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_error_offset(err: *const updraft_error_t, offset: *mut u64) -> u32 {
     let found = look(err, None, |value| match value.error.as_ref()? {
-        Error::Invalid { offset, .. } | Error::Unsupported { offset, .. } => Some(Some(*offset)),
+        Error::Invalid { offset, .. } | Error::Unsupported { offset, .. } | Error::Profile { offset, .. } => {
+            Some(Some(*offset))
+        }
         Error::Trap(trap) => match trap.invalid {
             Some((_, offset)) => Some(Some(offset)),
             None => trap.frames.first().map(|frame| Some(frame.module_offset.into())),

@@ -40,6 +40,7 @@ pub mod module_items;
 pub mod events;
 pub mod job;
 pub mod policy;
+pub mod profile;
 pub mod tiering;
 pub mod workers;
 

@@ -11,6 +11,7 @@
 //! Not here: the memory of the counters (`code::counters`), where each of them is (`tier::counters`).
 
 mod data;
+pub mod format;
 
 pub use data::{FunctionRecord, ProfileData, TARGETS, Top};
 
@@ -63,7 +64,7 @@ impl ModuleProfile {
         self.counted.as_ref().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
     }
 
-    /// Adds what is known from elsewhere to what was brought in before. It must be of this module.
+    /// Adds what is known from elsewhere to what was brought in before. It was read for this module.
     pub fn import(&self, data: &ProfileData) {
         let mut imported = self.imported.lock();
         let mut merged = imported.as_deref().cloned().unwrap_or_default();
@@ -88,6 +89,16 @@ impl ModuleProfile {
             (!record.is_empty()).then_some((func, record))
         });
         ProfileData { functions: functions.collect() }
+    }
+
+    /// All that is known of a function. `reached` is the tier of its code.
+    pub fn function(&self, code: &ModuleCode, func: DefinedFunc, reached: Option<Tier>) -> FunctionRecord {
+        let imported = self.imported.lock().clone();
+        let mut record = self.record(code, imported.as_deref(), func);
+        if reached == Some(Tier::Top) {
+            record.top = Top::Reached;
+        }
+        record
     }
 
     /// How often each function was called by code of the module, as far as `data` tells.
@@ -214,7 +225,8 @@ enum Site {
     Loop,
 }
 
-/// The counted operators of a function, those that cannot be reached included, with their offsets in the module.
+/// The counted operators of a function, those that cannot be reached included, with their offsets in the module. Of a
+/// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
     // Nothing has run, and been counted, that is not known to be valid.
     if !module.is_valid(func) {
@@ -222,12 +234,13 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
     }
     let range = module.body(func);
     let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
-    let mut operators = body.get_operators_reader().expect("validated");
+    let Ok(mut operators) = body.get_operators_reader() else { return };
     while !operators.eof() {
         let offset = operators.original_position() as u32;
-        match operators.read().expect("validated") {
+        let Ok(operator) = operators.read() else { return };
+        match operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                if let Some(callee) = module.defined_func(FuncIndex(function_index)) {
+                if let Some(callee) = defined(module, function_index) {
                     each(offset, Site::Call(callee));
                 }
             }
@@ -242,13 +255,16 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
 
 /// Whether a function has this type.
 fn has_type(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
-    *module.func_type(module.func_index(func)) == module.types()[ty.index()]
+    module.types().get(ty.index()) == Some(module.func_type(module.func_index(func)))
 }
 
 /// The function that the direct call at this offset calls.
 fn called_at(module: &Module, wasm_offset: u32) -> Option<DefinedFunc> {
     let mut reader = BinaryReader::new(module.bytes().get(wasm_offset as usize + 1..)?, 0);
-    module
-        .defined_func(FuncIndex(reader.read_var_u32().ok()?))
-        .filter(|func| func.index() < module.defined_func_count())
+    defined(module, reader.read_var_u32().ok()?)
+}
+
+/// The function of this index, if the module defines it.
+fn defined(module: &Module, index: u32) -> Option<DefinedFunc> {
+    module.defined_func(FuncIndex(index)).filter(|func| func.index() < module.defined_func_count())
 }

@@ -469,7 +469,7 @@ impl Builder {
 }
 
 /// The features that a value of this type needs.
-pub(super) fn value_features(ty: wasmparser::ValType) -> Features {
+fn value_features(ty: wasmparser::ValType) -> Features {
     match ty {
         wasmparser::ValType::V128 => Features::SIMD,
         wasmparser::ValType::Ref(_) => Features::REFERENCE_TYPES,

@@ -1,4 +1,4 @@
-//! Operands that only a later feature lets be encoded the way they are.
+//! Types that only a later feature lets be encoded the way they are.
 //!
 //! Some features widened what was a zero byte or a number of at most 32 bits before. A module that uses the
 //! wider encoding needs the feature even where the value is an old one. All bytes here have been read by
@@ -8,26 +8,6 @@ use crate::module::Features;
 
 /// Bytes of the longest encoding of a 32-bit number in LEB128.
 const LEB32: usize = 5;
-
-/// The features that the encoding of a memory argument needs; `operator` starts at the opcode.
-pub(super) fn memory_argument(operator: &[u8]) -> Features {
-    let flags = operands(operator);
-    let (mut offset, _) = skip_leb(flags);
-    let mut features = Features::default();
-    if flags[0] & 0x40 != 0 {
-        features = Features::MULTI_MEMORY;
-        offset = skip_leb(offset).0;
-    }
-    if skip_leb(offset).1 > LEB32 {
-        features = features | Features::MEMORY64;
-    }
-    features
-}
-
-/// Whether the index that follows `skip` numbers behind the opcode is anything but a zero byte.
-pub(super) fn has_index(operator: &[u8], skip: usize) -> bool {
-    (0..skip).fold(operands(operator), |bytes, _| skip_leb(bytes).0)[0] != 0
-}
 
 /// The features that the encoding of a table's type needs.
 pub(super) fn table(mut bytes: &[u8]) -> Features {
@@ -53,12 +33,6 @@ pub(super) fn import(bytes: &[u8]) -> Features {
         2 => limits(&kind[1..]),
         _ => Features::default(),
     }
-}
-
-/// What follows an opcode.
-fn operands(operator: &[u8]) -> &[u8] {
-    // From 0xfc on a byte is the prefix of an opcode in LEB128.
-    if operator[0] < 0xfc { &operator[1..] } else { skip_leb(&operator[1..]).0 }
 }
 
 /// What follows a number in LEB128, and the number's length.

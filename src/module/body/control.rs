@@ -236,6 +236,7 @@ impl Walk {
             module.functions.get(index as usize)?.0
         };
         let callee = module.types.get(ty as usize)?;
+        self.flag(module.environment.signatures[ty as usize].call);
         word = self.pop_params(module, word, ty)?;
         if opcode <= CALL_INDIRECT {
             return Some((self.push_results(module, word, ty), at));

@@ -2,6 +2,7 @@
 //!
 //! In: the sections of a decoded module. Out: packed signatures, and facts that the [`Module`] itself drops.
 
+use super::BodyFlags;
 use crate::module::{Features, Module};
 use crate::types::{FuncIndex, FuncType, IndexType, MemoryType, TableType, ValType};
 
@@ -39,9 +40,6 @@ pub(crate) struct Environment {
     pub(super) data_count: Option<u32>,
     /// Type of the addresses of memory 0; without a memory a type that no operand has.
     pub(super) memory0: Code,
-    /// Whether a global or a function's parameter or result is a vector: then any body may have vectors among its
-    /// operands, without an operator on vectors.
-    pub(crate) vectors: bool,
 }
 
 impl Environment {
@@ -58,8 +56,6 @@ impl Environment {
             declared_imports,
             data_count,
             memory0: module.memories.first().map_or(NEVER, MemoryType::address),
-            vectors: module.globals.iter().any(|global| global.content == ValType::V128)
-                || module.types.iter().any(|ty| ty.params().iter().chain(ty.results()).any(|ty| *ty == ValType::V128)),
         }
     }
 }
@@ -75,18 +71,23 @@ pub(super) struct Signature {
     pub(super) param_count: u8,
     /// 0 if the list is not packed.
     pub(super) result_count: u8,
+    /// What a call of such a function says about the body that makes it.
+    pub(super) call: BodyFlags,
 }
 
 impl Signature {
     fn new(ty: &FuncType) -> Signature {
         let (params, param_count) = pack(ty.params());
         let (results, result_count) = pack(ty.results());
-        Signature { params, results, param_count, result_count }
+        let vectors = ty.params().iter().chain(ty.results()).any(|ty| *ty == ValType::V128);
+        let call = BodyFlags(BodyFlags::CALLS.0 | if vectors { BodyFlags::SIMD.0 } else { 0 });
+        Signature { params, results, param_count, result_count, call }
     }
 
     /// Nothing to at most one value.
     pub(super) fn block(result: Code) -> Signature {
-        Signature { params: 0, results: result, param_count: 0, result_count: (result != 0) as u8 }
+        let result_count = (result != 0) as u8;
+        Signature { params: 0, results: result, param_count: 0, result_count, call: BodyFlags::default() }
     }
 }
 

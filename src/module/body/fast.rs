@@ -259,13 +259,13 @@ fn usual<'b>(module: &Module, mut rest: &'b [u8], mut word: u64, walk: &mut Walk
                 take!(Some((callee, len)) = index(window));
                 take!(Some(ty) = module.functions.get(callee as usize));
                 take!(Some(signature) = signatures.get(ty.index()));
-                let Signature { params, results, param_count, result_count } = *signature;
+                let Signature { params, results, param_count, result_count, call } = *signature;
                 let left = word >> (BITS * param_count as u32);
                 let bits = BITS * result_count as u32;
                 unless!(word & env::mask(param_count) == params && left >> (FULL - bits) == 0 && results != NEVER);
                 word = left << bits | results;
                 seen |= word;
-                flagged |= BodyFlags::CALLS.0;
+                flagged |= call.0;
                 rest = &rest[len..];
             }
             // drop
@@ -315,7 +315,11 @@ fn usual<'b>(module: &Module, mut rest: &'b [u8], mut word: u64, walk: &mut Walk
                 take!(Some((global, len)) = index(window));
                 take!(Some(global) = module.globals.get(global as usize));
                 unless!(word >> FULL == 0);
-                push!(env::code(global.content));
+                let ty = env::code(global.content);
+                if ty == env::V128 {
+                    flagged |= BodyFlags::SIMD.0;
+                }
+                push!(ty);
                 rest = &rest[len..];
             }
             // global.set

@@ -73,7 +73,8 @@ impl BodyFlags {
     pub const OTHER_MEMORY: BodyFlags = BodyFlags(1 << 3);
     pub const LOOPS: BodyFlags = BodyFlags(1 << 4);
     pub const BR_TABLE: BodyFlags = BodyFlags(1 << 5);
-    /// A vector operator, or a local, parameter or result that is a vector.
+    /// A vector operator, or a local, parameter or result that is a vector, also of a function that is called, or a global
+    /// that is read. Without it no operand of code that is reached is a vector.
     pub const SIMD: BodyFlags = BodyFlags(1 << 6);
     pub const TAIL_CALLS: BodyFlags = BodyFlags(1 << 7);
     /// An operator on references or tables, or a local, parameter or result that is a reference.

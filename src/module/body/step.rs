@@ -123,6 +123,9 @@ impl Walk {
         let global = module.globals.get(index as usize)?;
         let ty = env::code(global.content);
         if opcode == GET {
+            if ty == env::V128 {
+                self.flag(BodyFlags::SIMD);
+            }
             return Some((self.push(word, ty), len));
         }
         global.mutable.then_some((self.pop(word, ty)?, len))

@@ -211,8 +211,7 @@ impl<'a> Emit<'a> {
         if self.analysis.flags.contains(BodyFlags::MEMORY0) {
             frame.save(MEMORY);
         }
-        let vectors = self.module.environment.vectors || self.analysis.flags.contains(BodyFlags::SIMD);
-        frame.shift = if vectors { 4 } else { 3 };
+        frame.shift = if self.analysis.flags.contains(BodyFlags::SIMD) { 4 } else { 3 };
         let home = 1u32 << frame.shift;
         let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
         frame.locals = -((saved + home) as i32);
