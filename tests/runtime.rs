@@ -4,6 +4,8 @@
 //! In all modes where a mode could make a difference. Not here: signal handlers of the host and the main
 //! thread's stack (`tests/process.rs`).
 
+#[path = "runtime/addresses.rs"]
+mod addresses;
 #[path = "runtime/arguments.rs"]
 mod arguments;
 #[path = "runtime/bulk.rs"]

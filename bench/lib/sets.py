@@ -8,13 +8,16 @@ from .wasmfile import WasmFile, module_with_data
 SECONDS_PER_NANOSECOND = 1e-9
 ALL = 0  # threads
 
-KERNEL_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "wasmtime-epoch", "winch", "wasmer", "wasmer-singlepass", "wasmi",
+KERNEL_ENGINES = ["updraft", "updraft-nopoll", "updraft-tiered", "updraft-baseline", "wasmtime", "wasmtime-epoch", "winch", "wasmer", "wasmer-singlepass", "wasmi",
                   "v8", "v8-liftoff", "v8-turbofan"]
-COMPILE_ENGINES = ["updraft", "updraft-nopoll", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
+COMPILE_ENGINES = ["updraft", "updraft-nopoll", "updraft-baseline", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
                    "v8-turbofan"]
-FIRST_ENGINES = ["updraft", "updraft-lazy", "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-liftoff"]
+FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-baseline", "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-liftoff"]
 SMALL_ENGINES = ["updraft", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
 MEMORY_ENGINES = ["updraft", "wasmtime", "wasmer", "wasmi", "v8"]
+
+# Peers by the beginnings of their names that take long where there is much to do: interpreters, and Wasmer.
+SLOW = ("wasmi", "wasmer")
 
 QUICK_KERNELS = ["ackermann", "bulk", "fib", "json", "lz", "matmul", "sha256", "vcall"]
 QUICK_MODULES = ["as-sha256", "oxipng", "shfmt", "sql.js"]
@@ -34,6 +37,11 @@ class Job:
     expected: str | None = None
     imports: list | None = None
     rounds: int | None = None  # fewer than asked for, where a run is long
+    slow: bool = False  # the first to be left out where time is short
+
+    @property
+    def key(self):
+        return self.set, self.item, self.engine, self.threads
 
     def samples(self, output, clock):
         for series, metric in self.times.items():
@@ -82,7 +90,8 @@ def compile_jobs(modules, quick):
                     continue  # one thread only, or no more to learn
                 yield Job("compile", module.name, engine, threads, ["compile", module.path, 1 if large else 3],
                           {"compile": "compile"}, {"code_size": "code_size", "peak_kib": "peak_kib", "memory.pss_kib": "pss_kib"},
-                          rounds=3 if module.outline.code_size > 3_000_000 else None)
+                          rounds=3 if module.outline.code_size > 3_000_000 else None,
+                          slow=module.outline.code_size > 3_000_000 and engine.startswith(SLOW))
 
 
 def first_jobs(modules, quick):
@@ -104,11 +113,12 @@ def kernel_jobs(only, quick):
             # An interpreter takes ten times as long: one run tells enough.
             slow = engine == "wasmi"
             yield Job("kernels", name, engine, ALL, ["run", wasm, 1 if slow else 3, kernel["n"]],
-                      {"steady": "steady", "whole": "whole"}, {"pss_kib": "pss_kib"}, expected=kernel["expected"], rounds=1 if slow else None)
+                      {"steady": "steady", "whole": "whole"}, {"pss_kib": "pss_kib"}, expected=kernel["expected"],
+                      rounds=1 if slow else None)
 
 
 def whole_jobs(only, quick):
-    engines = [*KERNEL_ENGINES, "updraft-lazy", "wasmi-lazy"]
+    engines = [*KERNEL_ENGINES, "updraft-lazy", "updraft-tiered-lazy", "wasmi-lazy"]
     for name, kernel in load("kernels/manifest.json").items():
         if only and name not in only:
             continue
@@ -116,9 +126,10 @@ def whole_jobs(only, quick):
             if quick and (size == "long" or name not in QUICK_KERNELS):
                 continue
             for engine in engines:
-                slow = size == "long" and engine.startswith("wasmi")
+                slow = size == "long" and engine.startswith(SLOW)
                 yield Job("whole", f"{name} {size}", engine, ALL, ["run", BENCH / "kernels" / f"{name}.wasm", 0, n],
-                          {"whole": "whole", "compile": "compile"}, expected=expected, rounds=1 if slow else None)
+                          {"whole": "whole", "compile": "compile"}, expected=expected,
+                          rounds=1 if slow else None, slow=slow)
 
 
 def edge_jobs(quick):

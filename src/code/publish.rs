@@ -22,7 +22,7 @@
 
 use std::sync::Arc;
 
-use super::arena::{CodeRange, CodeSpace, SlotRange, TRAP};
+use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
 use super::slot::{self, Version};
@@ -405,10 +405,10 @@ impl Placed {
         for Unit { code, .. } in &*units {
             let (entry, wanted) = (code.entry_offset as usize, code.alignment.max(1) as usize);
             // What stands before the entry, where few come, lies in the gap as far as it fits.
-            let offset = (len + entry).next_multiple_of(wanted) - entry;
+            let offset = start_from(len + entry, wanted, code.starts) - entry;
             offsets.push(offset);
             len = offset + code.bytes.len();
-            alignment = alignment.max(wanted);
+            alignment = alignment.max(if code.starts == 0 { wanted } else { CACHE_LINE });
         }
         let relays = if relayed.is_empty() { len } else { len.next_multiple_of(RELAY_SIZE) };
         let (range, writer) = space.allocate(pass, relays + relayed.len() * RELAY_SIZE, alignment.max(RELAY_SIZE))?;
@@ -477,6 +477,16 @@ impl Unit {
             loops: code.loops.map(Arc::from),
         }
     }
+}
+
+/// The first multiple of `alignment` from `least` on that is good by `starts`, as [`CompiledCode::starts`] says.
+fn start_from(least: usize, alignment: usize, starts: u64) -> usize {
+    let first = least.next_multiple_of(alignment);
+    if starts == 0 {
+        return first;
+    }
+    let candidates = (first..first + CACHE_LINE).step_by(alignment.min(CACHE_LINE));
+    candidates.into_iter().find(|start| starts >> (start % CACHE_LINE) & 1 == 1).unwrap_or(first)
 }
 
 /// Code of the engine itself, which belongs to no module. Freed with this value.

@@ -14,6 +14,8 @@ pub struct CompiledCode {
     pub bytes: Vec<u8>,
     /// Required alignment of `bytes[entry_offset]`, a power of two.
     pub alignment: u32,
+    /// Where `bytes[entry_offset]` runs best within a line of 64 bytes, one bit for each offset; 0 = wherever it is aligned.
+    pub starts: u64,
     /// Where callers enter: the stack check, or the body where none is needed.
     pub entry_offset: u32,
     /// Where the body starts, behind the stack check.

@@ -97,9 +97,9 @@ pub struct Pair {
 
 /// Calls of host functions, as a hash of what they were given.
 #[derive(Default)]
-struct HostLog {
-    hash: u64,
-    count: u64,
+pub struct HostLog {
+    pub hash: u64,
+    pub count: u64,
 }
 
 impl HostLog {
@@ -115,7 +115,7 @@ impl HostLog {
 }
 
 /// A value in a form that means the same in both engines: references only say whether they are null.
-fn plain(value: &Val) -> (u8, [u8; 16]) {
+pub fn plain(value: &Val) -> (u8, [u8; 16]) {
     let mut bytes = [0; 16];
     let kind = match value {
         Val::I32(value) => (0, bytes[..4].copy_from_slice(&value.to_le_bytes())).0,
@@ -356,7 +356,12 @@ pub fn run_alone(engine: &Engine, wasm: &[u8], mut args: impl FnMut(&FuncType) -
     }
 }
 
-fn our_import(store: &mut Store, log: &Arc<Mutex<HostLog>>, index: usize, ty: &ExternType) -> Result<Extern, Mismatch> {
+pub fn our_import(
+    store: &mut Store,
+    log: &Arc<Mutex<HostLog>>,
+    index: usize,
+    ty: &ExternType,
+) -> Result<Extern, Mismatch> {
     let made = match ty {
         ExternType::Func(ty) => {
             let log = log.clone();
@@ -484,7 +489,7 @@ fn both_nan64(ours: u64, theirs: u64) -> bool {
 }
 
 /// Why our engine stopped, or the error if it did more than stop.
-fn stop(error: Error) -> Result<Stop, Box<Error>> {
+pub fn stop(error: Error) -> Result<Stop, Box<Error>> {
     let code = match &error {
         Error::Trap(trap) => trap.code,
         Error::Limit { .. } => return Ok(Stop::Exhausted),

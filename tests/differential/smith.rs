@@ -12,7 +12,7 @@ use crate::engines::{self, Mismatch, Nans, Pair, Verdict};
 use crate::values::random;
 
 /// Loop iterations and calls that one call from the host may make.
-const FUEL: i32 = 2000;
+pub const FUEL: i32 = 2000;
 
 /// The module of a seed, and the name of its fuel's global.
 pub struct Random {

@@ -10,7 +10,7 @@
     (call $f (local.get 1))))
 
 ;; function 0:
-;;   frame 16, aligned to 32
+;;   frame 16, aligned to 32, starts 0x100000000
 ;; L0:
 ;;     pop rbp
 ;;     call qword ptr [rdi+0x18]

@@ -47,7 +47,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 3:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1000000000011111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -27,7 +27,9 @@ pub(crate) fn listing(code: &CompiledCode) -> String {
     formatter.options_mut().set_hex_prefix("0x");
     formatter.options_mut().set_hex_suffix("");
     formatter.options_mut().set_rip_relative_addresses(true);
-    let mut text = format!("  frame {}, aligned to {}\n", code.frame_size, code.alignment);
+    let mut text = format!("  frame {}, aligned to {}", code.frame_size, code.alignment);
+    let starts = if code.starts == 0 { String::new() } else { format!(", starts {:#x}", code.starts) };
+    let _ = writeln!(text, "{starts}");
     let mut offset = 0;
     while offset < code.bytes.len() {
         if let Some(label) = labels.get(&offset) {

@@ -35,7 +35,7 @@
       (br_if $outer (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 10000))))))
 
 ;; function 0:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1100000001111111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -51,7 +51,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 1:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1100010000011111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -70,7 +70,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 2:
-;;   frame 16, aligned to 32
+;;   frame 16, aligned to 32, starts 0x1
 ;; L0:
 ;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
@@ -104,7 +104,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 3:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1000001111111111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -119,7 +119,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 4:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1100000000000111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -8,7 +8,7 @@
     (local.get 1)))
 
 ;; function 0:
-;;   frame 0, aligned to 32
+;;   frame 0, aligned to 1, starts 0x1100000001111111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp

@@ -476,6 +476,7 @@ impl<'a> Emit<'a> {
         CompiledCode {
             bytes: self.asm.bytes().to_vec(),
             alignment: ENTRY_ALIGNMENT,
+            starts: 0,
             entry_offset: self.frame.entry,
             body_offset: self.frame.body,
             relocations: self.relocations.clone(),

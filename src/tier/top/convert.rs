@@ -29,6 +29,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName, Function};
 use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 
+use super::placement;
 use super::translate::Inlined;
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
@@ -56,6 +57,15 @@ pub(super) enum StackCheck {
     Always,
 }
 
+/// What decides where a unit starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// Its entry is aligned.
+    Aligned,
+    /// As [`placement`] finds it, if it has loops.
+    ByLoops,
+}
+
 /// What Cranelift does not know about a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit<'a> {
@@ -68,10 +78,16 @@ pub(super) struct Unit<'a> {
     pub(super) wasm_start: u32,
     /// Callees that were inlined.
     pub(super) inlined: &'a [Inlined],
+    pub(super) placement: Placement,
 }
 
 /// Converts the code of `func`. An error says what in it the engine cannot link.
-pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit<'_>) -> Result<CompiledCode, String> {
+pub(super) fn convert(
+    code: &ClifCode,
+    func: &Function,
+    unit: Unit<'_>,
+    scratch: &mut placement::Scratch,
+) -> Result<CompiledCode, String> {
     let buffer = &code.buffer;
     let frame_size = buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
     let used = frame_size.saturating_add(unit.extra_stack);
@@ -99,6 +115,17 @@ pub(super) fn convert(code: &ClifCode, func: &Function, unit: Unit<'_>) -> Resul
         shift = out.body_offset - PROLOGUE.len() as u32;
     } else {
         out.bytes.extend_from_slice(data);
+    }
+
+    let entry = out.entry_offset;
+    let blocks = code.bb_starts.iter().map(|&block| if block == 0 { 0 } else { shift + block - entry });
+    // Where there are calls, they weigh more than the loops around them: the entry stays aligned.
+    let alignment = if unit.check == StackCheck::Always { out.alignment } else { buffer.alignment.max(1) };
+    if unit.placement == Placement::ByLoops {
+        out.starts = placement::starts(&out.bytes[entry as usize..], blocks, alignment, scratch);
+    }
+    if out.starts != 0 {
+        out.alignment = alignment;
     }
 
     for reloc in buffer.relocs() {

@@ -6,6 +6,7 @@
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
 mod convert;
+mod placement;
 #[cfg(test)]
 mod tests;
 mod trampoline;
@@ -30,7 +31,7 @@ use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
-use convert::{StackCheck, Unit};
+use convert::{Placement, StackCheck, Unit};
 use translate::{Buffers, Job};
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
@@ -114,12 +115,18 @@ pub struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
     buffers: Buffers,
+    placement: placement::Scratch,
 }
 
 impl Scratch {
     /// Empty buffers.
     pub fn new() -> Scratch {
-        Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), buffers: Buffers::new() }
+        Scratch {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            buffers: Buffers::new(),
+            placement: placement::Scratch::default(),
+        }
     }
 }
 
@@ -230,7 +237,7 @@ impl TopCompiler {
         if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        self.guarded(scratch, index, |Scratch { context, builder, buffers }| {
+        self.guarded(scratch, index, |Scratch { context, builder, buffers, placement }| {
             let signature = match job.resume {
                 None => translate::signature(module.func_type(index)),
                 Some(_) => translate::osr::signature(module.func_type(index)),
@@ -246,8 +253,9 @@ impl TopCompiler {
                 imported_functions: module.import_counts().functions as u32,
                 wasm_start: module.body(job.func).start as u32,
                 inlined: buffers.inlined(),
+                placement: Placement::ByLoops,
             };
-            let mut code = self.finish(context, unit)?;
+            let mut code = self.finish(context, placement, unit)?;
             if let Some(loops) = &summary.loops {
                 translate::mark_calls(&mut code.call_sites, loops);
             }
@@ -262,7 +270,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
             trampoline::entry(&mut builder, ty);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, bridge(StackCheck::Never))
+            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::Never))
         })
     }
 
@@ -277,15 +285,20 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, bridge(StackCheck::IfLarge))
+            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::IfLarge))
         })
     }
 
     /// Runs Cranelift on `context.func`.
-    fn finish(&self, context: &mut Context, unit: Unit<'_>) -> Result<CompiledCode, String> {
+    fn finish(
+        &self,
+        context: &mut Context,
+        placement: &mut placement::Scratch,
+        unit: Unit<'_>,
+    ) -> Result<CompiledCode, String> {
         context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
         let code = context.compiled_code().expect("compiled above");
-        convert::convert(code, &context.func, unit)
+        convert::convert(code, &context.func, unit, placement)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -312,7 +325,8 @@ impl TopCompiler {
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
 fn bridge(check: StackCheck) -> Unit<'static> {
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[] }
+    let placement = Placement::Aligned;
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[], placement }
 }
 
 /// Empties the context for a function of this signature.
@@ -330,9 +344,9 @@ fn shared_settings(config: &Config, optimisation: Optimisation) -> settings::Bui
     let mut shared = settings::builder();
     let nans = if config.canonicalize_nans { "true" } else { "false" };
     let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
-    let (opt_level, regalloc) = match optimisation {
-        Optimisation::Speed => ("speed", "backtracking"),
-        Optimisation::None => ("none", "single_pass"),
+    let (opt_level, regalloc, cfg_info) = match optimisation {
+        Optimisation::Speed => ("speed", "backtracking", "true"),
+        Optimisation::None => ("none", "single_pass", "false"),
     };
     for (name, value) in [
         ("opt_level", opt_level),
@@ -341,7 +355,8 @@ fn shared_settings(config: &Config, optimisation: Optimisation) -> settings::Bui
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "false"),
         ("unwind_info", "false"),
-        ("machine_code_cfg_info", "false"),
+        // Where blocks begin.
+        ("machine_code_cfg_info", cfg_info),
         ("enable_nan_canonicalization", nans),
         ("enable_verifier", verifier),
     ] {

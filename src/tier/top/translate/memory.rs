@@ -157,14 +157,6 @@ impl Translator<'_> {
         self.module.memories()[memory.index()]
     }
 
-    /// An index, an address or a count of a memory or table as 64 bits.
-    pub(super) fn widen(&mut self, index: IndexType, value: Value) -> Value {
-        match index {
-            IndexType::I32 => self.b.ins().uextend(types::I64, value),
-            IndexType::I64 => value,
-        }
-    }
-
     /// A 64-bit count as an operand of the index type.
     pub(super) fn narrow(&mut self, index: IndexType, value: Value) -> Value {
         match index {
@@ -208,6 +200,10 @@ impl Translator<'_> {
     /// The one place that widens indices and forms native addresses of loads and stores.
     pub(super) fn access(&mut self, memory: MemoryIndex, index: Value, offset: u64, size: u32) -> Access {
         let ty = self.memory_type(memory);
+        let (index, offset) = match ty.index {
+            IndexType::I32 => self.split_index(index, offset, u64::from(size)),
+            IndexType::I64 => (index, offset),
+        };
         let known = self.constant(index).map(|value| match ty.index {
             IndexType::I32 => u64::from(value as u32),
             IndexType::I64 => value as u64,

@@ -16,6 +16,7 @@ mod control;
 mod env;
 mod fixed;
 mod fuel;
+mod index;
 mod inline;
 mod leave;
 mod loops;

@@ -67,7 +67,12 @@ fn integer(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         Op::I32Add | Op::I64Add => binary!(t, iadd),
         Op::I32Sub | Op::I64Sub => binary!(t, isub),
         Op::I32Mul | Op::I64Mul => binary!(t, imul),
-        Op::I32And | Op::I64And => binary!(t, band),
+        Op::I32And | Op::I64And => {
+            let (first, second) = t.pop2();
+            let known = t.masked(first, second);
+            let result = known.unwrap_or_else(|| t.b.ins().band(first, second));
+            t.push(result);
+        }
         Op::I32Or | Op::I64Or => binary!(t, bor),
         Op::I32Xor | Op::I64Xor => binary!(t, bxor),
         Op::I32Shl | Op::I64Shl => binary!(t, ishl),
