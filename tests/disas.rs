@@ -32,7 +32,17 @@ struct Setup {
     config: Config,
     bounds: Bounds,
     linkage: CallLinkage,
+    calls: Calls,
     subject: Subject,
+}
+
+/// What becomes of calls of small functions.
+#[derive(PartialEq)]
+enum Calls {
+    /// They may be replaced by what they call.
+    Go,
+    /// All of them stay.
+    Stay,
 }
 
 /// What is recorded.
@@ -48,8 +58,13 @@ impl Setup {
     /// Reads the `;;!` lines of a file.
     fn parse(text: &str) -> Setup {
         let config = Config { avx: false, interrupts: false, ..Config::default() };
-        let mut setup =
-            Setup { config, bounds: Bounds::Guarded, linkage: CallLinkage::Direct, subject: Subject::Functions };
+        let mut setup = Setup {
+            config,
+            bounds: Bounds::Guarded,
+            linkage: CallLinkage::Direct,
+            calls: Calls::Go,
+            subject: Subject::Functions,
+        };
         let words = text.lines().filter_map(|line| line.strip_prefix(";;!")).flat_map(|line| line.split(','));
         for word in words {
             match word.trim() {
@@ -59,6 +74,7 @@ impl Setup {
                 "fuel" => setup.config.fuel = true,
                 "baseline" => setup.subject = Subject::Baseline,
                 "trampolines" => setup.subject = Subject::Trampolines,
+                "calls stay" => setup.calls = Calls::Stay,
                 "lazy" => setup.linkage = CallLinkage::Slot,
                 other => panic!("unknown setting: {other}"),
             }
@@ -72,6 +88,7 @@ fn compile(name: &str, source: &str, setup: &Setup) -> String {
     let wasm = wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
     let module = decode::load(&wasm, Features::ALL, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
     let compiler = TopCompiler::new(&setup.config, setup.bounds).expect("the machine has x86-64-v2");
+    let compiler = if setup.calls == Calls::Stay { compiler.keep_calls() } else { compiler };
     let mut scratch = Scratch::new();
     let mut text = String::new();
     let mut list = |title: String, code: Result<CompiledCode>| {

@@ -401,7 +401,9 @@ fn clear_drops_the_code_of_a_quiet_module_and_keeps_it_usable() {
         let mut store = Store::new(&engine).unwrap();
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         check(&mut store, instance, 27);
-        assert_eq!(total(&module), 8, "what is called is compiled again, and no more");
+        // The optimising tier may inline callees.
+        let expected = if tiers == Tiers::Top { 3..=8 } else { 8..=8 };
+        assert!(expected.contains(&total(&module)), "what is called is compiled again, and no more");
         module.tier_up_all().unwrap();
         module.wait_finished(None).unwrap();
         check(&mut store, instance, 29);

@@ -15,6 +15,8 @@ mod common;
 mod floats;
 #[path = "runtime/host.rs"]
 mod host;
+#[path = "runtime/inline.rs"]
+mod inline;
 #[path = "runtime/interrupts.rs"]
 mod interrupts;
 #[path = "runtime/lifetime.rs"]

@@ -323,7 +323,7 @@ fn damaged_modules_are_found_out_as_before() {
 #[test]
 fn compilers_refuse_bodies_that_nobody_has_validated() {
     use updraft::abi::vmctx::VmLayout;
-    use updraft::tier::top::{Bounds, CallLinkage};
+    use updraft::tier::top::Bounds;
     use updraft::tier::{Compilers, Scratch};
     use updraft::types::DefinedFunc;
     let text = b"(module (func (result i32) (i32.const 7)))";
@@ -335,7 +335,7 @@ fn compilers_refuse_bodies_that_nobody_has_validated() {
         let layout = VmLayout::new(&module);
         for tier in [Tier::Baseline, Tier::Top] {
             let func = DefinedFunc(0);
-            let code = compilers.compile(tier, &mut scratch, &module, &layout, func, CallLinkage::Slot, None);
+            let code = compilers.compile(tier, &mut scratch, &module, &layout, func, None);
             assert_eq!(code.is_ok(), when != When::Later, "{tier:?}");
         }
     }

@@ -2,9 +2,17 @@
 //!
 //! All fields are 32-bit differences. Code and slots lie in one reservation of at most 2 GiB, so every
 //! difference fits, but each is checked.
+//!
+//! # Calls
+//! Code of the top tier calls functions of its module straight: `call rel32`. The field leads to the callee's code of
+//! the top tier if that is in the same batch or was published before, and stays as it is when that is replaced: no code
+//! is ever changed. Otherwise it leads to a relay behind the batch, which jumps through the callee's slot. No lookup
+//! finds a relay: it cannot fault, and nothing returns to it.
 
+use super::arena::TRAP;
 use crate::error::{Error, Result};
 use crate::tier::compiled::{Relocation, RelocationTarget};
+use crate::types::DefinedFunc;
 
 /// Fills in the fields of `bytes`, which will run at `address`.
 pub fn link(
@@ -27,10 +35,21 @@ pub fn link(
     Ok(())
 }
 
+/// Bytes of a relay, and their alignment.
+pub const RELAY_SIZE: usize = 8;
+
+/// A relay at `address`: `jmp [rip + slot]`.
+pub fn relay(address: usize, slot: usize) -> Result<[u8; RELAY_SIZE]> {
+    let mut bytes = [0xFF, 0x25, 0, 0, 0, 0, TRAP, TRAP];
+    // What the slot of the callee holds is the linker's own matter: any target of that kind does.
+    let field = Relocation { offset: 2, target: RelocationTarget::Slot(DefinedFunc(0)), addend: -4 };
+    link(&mut bytes, address, &[field], |_| Ok(slot))?;
+    Ok(bytes)
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::types::DefinedFunc;
 
     fn linked(offset: u32, addend: i32, address: usize, target: usize) -> Result<[u8; 8]> {
         let mut bytes = [0xAA; 8];
@@ -51,6 +70,12 @@ mod tests {
         assert!(linked(0, 1, 1 << 32, (1 << 32) + i32::MAX as usize).is_err());
         assert!(linked(0, -1, 1 << 32, 1 << 31).is_err());
         assert!(linked(5, 0, 0, 0).is_err(), "the field would end behind the code");
+    }
+
+    #[test]
+    fn relays_jump_through_the_slot() {
+        assert_eq!(relay(0x1000, 0x3006).unwrap(), [0xFF, 0x25, 0x00, 0x20, 0, 0, TRAP, TRAP]);
+        assert!(relay(1 << 32, 1 << 20).is_err(), "out of reach");
     }
 
     #[test]

@@ -30,7 +30,8 @@ use std::sync::Arc;
 use crate::module::Module;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
-use crate::tier::compiled::{CallSite, CodeKind, Loops, TrapSite};
+use crate::tier::compiled::{CallSite, CodeKind, InlinedCall, InlinedIndex, Loops, TrapSite};
+use crate::types::FuncIndex;
 
 /// Bytes of address space that belong to one chunk at most.
 pub(super) const GRANULE: usize = 64 << 10;
@@ -64,6 +65,8 @@ pub struct Installed {
     pub trap_sites: Box<[TrapSite]>,
     /// Calls, sorted by return offset.
     pub call_sites: Box<[CallSite]>,
+    /// Callees whose bodies are part of the code.
+    pub inlined: Box<[InlinedCall]>,
     /// Its loops, where other code could go on.
     pub loops: Option<Arc<Loops>>,
 }
@@ -79,6 +82,22 @@ impl Installed {
         let offset = u32::try_from(pc.checked_sub(self.start)?).ok()?;
         let index = self.trap_sites.binary_search_by_key(&offset, |site| site.offset).ok()?;
         Some(&self.trap_sites[index])
+    }
+
+    /// The place of a site in the bodies that it is in, the innermost first: each with the inlined callee whose body
+    /// it is, the last without one, since it is the unit's own.
+    pub fn unfold(
+        &self,
+        wasm_offset: u32,
+        inlined: InlinedIndex,
+    ) -> impl Iterator<Item = (Option<FuncIndex>, u32)> + '_ {
+        let mut next = Some((wasm_offset, inlined));
+        std::iter::from_fn(move || {
+            let (offset, inlined) = next?;
+            let callee = inlined.position().map(|position| self.inlined[position]);
+            next = callee.map(|callee| (callee.wasm_offset, callee.caller));
+            Some((callee.map(|callee| callee.func), offset))
+        })
     }
 
     /// The call that returns to `pc`.

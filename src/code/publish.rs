@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
-use super::link::link;
+use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
 use super::slot::{self, Version};
 use crate::abi::vmctx::CodeSlot;
@@ -110,6 +110,44 @@ unsafe impl Send for Placed {}
 // SAFETY: as above.
 unsafe impl Sync for Placed {}
 
+/// Functions that a batch calls and that are not in it.
+#[derive(Default)]
+struct Outside {
+    /// Sorted by function.
+    goals: Vec<(DefinedFunc, Goal)>,
+    /// The slots that relays jump through.
+    slots: Vec<usize>,
+}
+
+/// Where calls of a function go.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// To this address.
+    Entry(usize),
+    /// To the relay with this number.
+    Relay(usize),
+}
+
+impl Outside {
+    /// Where calls of a function go, given the address of the first relay.
+    fn address(&self, func: DefinedFunc, relays: usize) -> Option<usize> {
+        let position = self.goals.binary_search_by_key(&func, |(func, _)| *func).ok()?;
+        Some(match self.goals[position].1 {
+            Goal::Entry(entry) => entry,
+            Goal::Relay(number) => relays + number * RELAY_SIZE,
+        })
+    }
+}
+
+/// Where a batch lies.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// Address where callers of each unit enter.
+    entries: &'a [usize],
+    /// Address of the first relay.
+    relays: usize,
+}
+
 /// A unit to be placed.
 struct Unit {
     kind: CodeKind,
@@ -194,8 +232,8 @@ impl ModuleCode {
 
     /// Makes functions reachable, all of them or, on failure, none; `batch` is then as it was, but for its order.
     ///
-    /// A function that has code at least as good already is left out. Functions that the code calls directly
-    /// ([`RelocationTarget::Function`]) are in the same batch, or published before.
+    /// A function that has code at least as good already is left out. Calls of [`RelocationTarget::Function`] lead to
+    /// its code of the top tier, if there is some, or through its slot, which must then lead somewhere.
     pub fn publish(&self, batch: &mut Vec<NewCode>) -> Result<()> {
         let pass = fork::enter();
         batch.sort_by_key(|new| new.func);
@@ -210,18 +248,15 @@ impl ModuleCode {
             return Ok(());
         }
         let funcs: Vec<(DefinedFunc, Version)> = batch.iter().map(|new| (new.func, new.version)).collect();
-        let resolve = |target: RelocationTarget, entries: &[usize]| match target {
-            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
-            RelocationTarget::Function(func) => match funcs.binary_search_by_key(&func, |(func, _)| *func) {
-                Ok(position) => Ok(entries[position]),
-                Err(_) if func.index() < self.slots.count() && self.is_published(func) => Ok(self.entry(func)),
-                Err(_) => Err(bug(func, "is called directly but has no code")),
-            },
-            RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
+        let position = |func: DefinedFunc| funcs.binary_search_by_key(&func, |(func, _)| *func).ok();
+        let outside = self.outside(batch.iter().map(|new| &new.code), |func| position(func).is_some())?;
+        let resolve = |target: RelocationTarget, place: Place<'_>| match target {
+            RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
+            target => self.resolve(target, &outside, place),
         };
         let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module)).collect();
         let module = Some(Arc::clone(&self.module));
-        let placed = match Placed::new(&self.space, &pass, module, &mut units, resolve) {
+        let placed = match Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve) {
             Ok(placed) => placed,
             Err(error) => {
                 batch.extend(
@@ -247,23 +282,62 @@ impl ModuleCode {
         Ok(())
     }
 
+    /// Where the functions are that code calls and that are not `inside` of its batch.
+    fn outside<'a>(
+        &self,
+        codes: impl Iterator<Item = &'a CompiledCode>,
+        is_inside: impl Fn(DefinedFunc) -> bool,
+    ) -> Result<Outside> {
+        let targets = codes.flat_map(|code| &code.relocations).filter_map(|relocation| match relocation.target {
+            RelocationTarget::Function(func) if !is_inside(func) => Some(func),
+            _ => None,
+        });
+        let mut funcs: Vec<DefinedFunc> = targets.collect();
+        let mut outside = Outside::default();
+        if funcs.is_empty() {
+            return Ok(outside);
+        }
+        funcs.sort_unstable();
+        funcs.dedup();
+        let state = self.state.lock();
+        for func in funcs {
+            let version = *state.versions.get(func.index()).ok_or_else(|| bug(func, "does not exist"))?;
+            // Slots of this module change under this lock only.
+            let goal = match (version.map(|version| version.tier), self.entry(func)) {
+                (_, 0) => return Err(bug(func, "is called directly but has no code")),
+                (Some(Tier::Top), entry) => Goal::Entry(entry),
+                _ => {
+                    outside.slots.push(self.slot(func) as usize);
+                    Goal::Relay(outside.slots.len() - 1)
+                }
+            };
+            outside.goals.push((func, goal));
+        }
+        Ok(outside)
+    }
+
+    /// Where a field leads to, of code whose batch has no such function.
+    fn resolve(&self, target: RelocationTarget, outside: &Outside, place: Place<'_>) -> Result<usize> {
+        match target {
+            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
+            RelocationTarget::Slot(func) => Err(bug(func, "does not exist")),
+            RelocationTarget::Function(func) => {
+                outside.address(func, place.relays).ok_or_else(|| bug(func, "is not where calls go"))
+            }
+        }
+    }
+
     /// Places code that goes on in a function at a loop, and says where it is entered: valid while this value lives, or
     /// until [`ModuleCode::clear`]. Whoever hands that to another thread does so in order (a lock): that is what makes
     /// its record visible there.
     pub fn publish_osr(&self, func: DefinedFunc, wasm_offset: u32, code: CompiledCode) -> Result<usize> {
         let pass = fork::enter();
-        let resolve = |target: RelocationTarget, _: &[usize]| match target {
-            RelocationTarget::Slot(func) if func.index() < self.slots.count() => Ok(self.slot(func) as usize),
-            RelocationTarget::Function(func) if func.index() < self.slots.count() && self.is_published(func) => {
-                Ok(self.entry(func))
-            }
-            RelocationTarget::Function(func) | RelocationTarget::Slot(func) => {
-                Err(bug(func, "is called but has no code"))
-            }
-        };
+        let outside = self.outside(std::iter::once(&code), |_| false)?;
+        let resolve = |target: RelocationTarget, place: Place<'_>| self.resolve(target, &outside, place);
         let kind = CodeKind::Osr { func: self.module.func_index(func), wasm_offset };
         let mut units = vec![Unit { kind, tier: Some(Tier::Top), code }];
-        let placed = Placed::new(&self.space, &pass, Some(Arc::clone(&self.module)), &mut units, resolve)?;
+        let module = Some(Arc::clone(&self.module));
+        let placed = Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve)?;
         let entry = placed.entries[0];
         let mut state = self.state.lock();
         state.code_size += placed.range.len();
@@ -316,13 +390,15 @@ fn bug(func: DefinedFunc, what: &str) -> Error {
 }
 
 impl Placed {
-    /// Takes memory for the units, links them, and makes them visible to lookups. Units of a failure are kept.
+    /// Takes memory for the units, and for relays through these slots, links them, and makes them visible to lookups.
+    /// Units of a failure are kept.
     fn new(
         space: &CodeSpace,
         pass: &Pass,
         module: Option<Arc<Module>>,
         units: &mut Vec<Unit>,
-        resolve: impl Fn(RelocationTarget, &[usize]) -> Result<usize>,
+        relayed: &[usize],
+        resolve: impl Fn(RelocationTarget, Place<'_>) -> Result<usize>,
     ) -> Result<Placed> {
         let mut offsets = Vec::with_capacity(units.len());
         let (mut len, mut alignment) = (0usize, 1usize);
@@ -334,7 +410,8 @@ impl Placed {
             len = offset + code.bytes.len();
             alignment = alignment.max(if code.starts == 0 { wanted } else { CACHE_LINE });
         }
-        let (range, writer) = space.allocate(pass, len, alignment)?;
+        let relays = if relayed.is_empty() { len } else { len.next_multiple_of(RELAY_SIZE) };
+        let (range, writer) = space.allocate(pass, relays + relayed.len() * RELAY_SIZE, alignment.max(RELAY_SIZE))?;
         let start = range.start();
         let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
         let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
@@ -345,9 +422,14 @@ impl Placed {
                 memory[end..offset].fill(TRAP);
                 end = offset + code.bytes.len();
                 memory[offset..end].copy_from_slice(&code.bytes);
-                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, &entries))?;
+                let place = Place { entries: &entries, relays: start + relays };
+                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, place))?;
             }
             memory[end..].fill(TRAP);
+            for (number, slot) in relayed.iter().enumerate() {
+                let offset = relays + number * RELAY_SIZE;
+                memory[offset..][..RELAY_SIZE].copy_from_slice(&relay(start + offset, *slot)?);
+            }
             Ok(())
         });
         if let Err(error) = written {
@@ -391,6 +473,7 @@ impl Unit {
             frame_size: code.frame_size,
             trap_sites: code.trap_sites.into(),
             call_sites: code.call_sites.into(),
+            inlined: code.inlined.into(),
             loops: code.loops.map(Arc::from),
         }
     }
@@ -433,10 +516,10 @@ impl CodeSpace {
     /// channel, an `Arc`): that is what makes its record visible there.
     pub fn publish_single(self: &Arc<CodeSpace>, kind: CodeKind, code: CompiledCode) -> Result<CodeHandle> {
         let pass = fork::enter();
-        let resolve = |_: RelocationTarget, _: &[usize]| -> Result<usize> {
+        let resolve = |_: RelocationTarget, _: Place<'_>| -> Result<usize> {
             Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
         };
-        let placed = Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code }], resolve)?;
+        let placed = Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code }], &[], resolve)?;
         let entry = placed.entries[0];
         Ok(CodeHandle { space: Arc::clone(self), placed: Some(placed), entry })
     }

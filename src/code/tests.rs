@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::arena::{Backing, CodeSpace, MAX_RESERVATION};
 use super::map::{GRANULE, find};
-use super::publish::{Lazy, ModuleCode};
+use super::publish::{Lazy, ModuleCode, NewCode};
+use super::slot::Version;
 use crate::abi::vmctx::{CodeSlot, VMCTX_LAZY_COMPILE, VmHeader};
 use crate::error::{Error, Result};
 use crate::module::{Features, Module, decode};
 use crate::sys::tests::in_child;
 use crate::tier::Tier;
-use crate::tier::compiled::{CallKind, CallSite, CodeKind, CompiledCode, Relocation, RelocationTarget, TrapSite};
+use crate::tier::compiled::{
+    CallKind, CallSite, CodeKind, CompiledCode, InlinedIndex, Relocation, RelocationTarget, TrapSite,
+};
 use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, FuncIndex};
 
@@ -132,10 +135,12 @@ fn every_pc_of_a_function_is_found_with_its_sites() {
         let space = space(1 << 20, backing);
         let code = ModuleCode::new(&space, module(3), Lazy::NoStubs).unwrap();
         let mut with_sites = calls(1);
-        with_sites.trap_sites = vec![TrapSite { offset: 4, wasm_offset: 77, code: TrapCode::Unreachable }];
+        with_sites.trap_sites =
+            vec![TrapSite { offset: 4, wasm_offset: 77, inlined: InlinedIndex::OWN, code: TrapCode::Unreachable }];
         with_sites.call_sites = vec![CallSite {
             return_offset: 9,
             wasm_offset: 78,
+            inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
             kind: CallKind::Nested,
@@ -557,4 +562,34 @@ fn children_of_busy_processes_can_publish() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Calls of the top tier go straight to code of that tier, and through a relay to what else the slot may hold.
+#[test]
+fn calls_of_code_that_may_get_better_go_through_relays() {
+    for backing in BOTH {
+        let space = space(1 << 20, backing);
+        let code = ModuleCode::new(&space, module(5), Lazy::Stubs).unwrap();
+        let baseline = |func: u32, body| (DefinedFunc(func), Tier::Baseline, body).into();
+        code.publish(&mut vec![baseline(1, returns(10)), baseline(2, returns(20))]).unwrap();
+        publish(&code, [(0, calls(1)), (3, calls(2))]).unwrap();
+        assert_eq!((call(&code, 0), call(&code, 3)), (10, 20), "{backing:?}");
+        publish(&code, [(1, returns(11)), (4, calls(2))]).unwrap();
+        assert_eq!((call(&code, 0), call(&code, 3), call(&code, 4)), (11, 20, 20), "better code is found at once");
+        let entry = |code: &ModuleCode, func| code.entry(DefinedFunc(func));
+        // SAFETY: the code is alive, and `calls` has its field at offset 5.
+        let field = |at: usize| unsafe { std::ptr::read_unaligned((at + 5) as *const i32) };
+        let target =
+            |code: &ModuleCode, func| (entry(code, func) + 9).wrapping_add_signed(field(entry(code, func)) as isize);
+        // SAFETY: in a batch of this module.
+        assert!(unsafe { find(target(&code, 0)) }.is_none(), "no lookup finds a relay");
+        let straight = ModuleCode::new(&space, module(3), Lazy::Stubs).unwrap();
+        publish(&straight, [(1, returns(5))]).unwrap();
+        publish(&straight, [(0, calls(1)), (2, calls(0))]).unwrap();
+        assert_eq!([0, 2].map(|func| target(&straight, func)), [1, 0].map(|func| entry(&straight, func)));
+        // What replaces it is for later code: the edge stays.
+        let version = Version { tier: Tier::Top, generation: 1 };
+        straight.publish(&mut vec![NewCode { func: DefinedFunc(1), version, code: returns(6) }]).unwrap();
+        assert_eq!([1, 0, 2].map(|func| call(&straight, func)), [6, 5, 5]);
+    }
 }

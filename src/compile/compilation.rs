@@ -14,9 +14,9 @@
 //!
 //! # How a whole module is linked
 //!
-//! A module that is compiled whole by the top tier before it exists links its calls directly: its code is kept
-//! until the last function is compiled, and published as one batch. All others call through slots, and every
-//! batch is published when its worker says so.
+//! Code of the top tier calls code of the top tier directly, as far as that is there when it is linked. The code of a
+//! module that is compiled whole by that tier before it exists is therefore kept until the last function is compiled,
+//! and published as one batch. Of all others, every batch is published when its worker says so.
 //!
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
@@ -43,7 +43,6 @@ use crate::module::Module;
 use crate::sync::{AtomicU32, Ordering, generation, now_ns};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::profile::FunctionProfile;
-use crate::tier::top::CallLinkage;
 use crate::tier::{Compilers, Counts, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -305,16 +304,13 @@ impl Compilation {
         worker: u32,
     ) -> Result<Ready> {
         let began_ns = now_ns();
-        // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
-        let whole = self.whole.load(Ordering::Relaxed) != 0;
-        let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
             self.ensure_valid(func, &mut scratch.validation)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, linkage, profile.as_ref())
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();
@@ -336,7 +332,7 @@ impl Compilation {
     }
 
     /// How a function has run, for the compiler.
-    fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+    pub(super) fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
         self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 
@@ -351,7 +347,7 @@ impl Compilation {
 
     /// Of a whole module: one function fewer to wait for.
     fn count_compiled(&self) {
-        // Relaxed: see `compile`.
+        // Relaxed: a module stops being whole when it is cleared, before which nobody compiles it.
         if self.whole.load(Ordering::Relaxed) != 0 {
             // Release: pairs with the Acquire in `publish`: who sees 0 finds everybody's code.
             self.uncompiled.fetch_sub(1, Ordering::AcqRel);

@@ -18,7 +18,7 @@ use crate::config::{Config, LazyBatch, Strategy, Tiers};
 use crate::error::Error;
 use crate::module::{Features, Module, decode};
 use crate::tier::compiled::CompiledCode;
-use crate::tier::top::{Bounds, CallLinkage};
+use crate::tier::top::Bounds;
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -137,12 +137,12 @@ fn random(seed: u64) -> impl FnMut(u64) -> u64 {
 }
 
 /// What every compilation of the module must give, by function and tier.
-fn reference(world: &World, module: &Arc<Module>, linkage: CallLinkage) -> HashMap<(u32, Tier), CompiledCode> {
+fn reference(world: &World, module: &Arc<Module>) -> HashMap<(u32, Tier), CompiledCode> {
     let layout = VmLayout::new(module);
     let tiers = [Tier::Baseline, Tier::Top].into_iter().filter(|tier| world.config.tiers.contains(*tier));
     let compile = |tier, func| {
         let compilers = world.pipeline.compilers();
-        compilers.compile(tier, &mut Scratch::new(), module, &layout, DefinedFunc(func), linkage, None)
+        compilers.compile(tier, &mut Scratch::new(), module, &layout, DefinedFunc(func), None)
     };
     tiers
         .flat_map(|tier| (0..FUNCTIONS).map(move |func| (func, tier)))
@@ -223,8 +223,7 @@ fn one_schedule(module: &Arc<Module>, strategy: Strategy, tiers: Tiers, workers:
         assert_eq!(lane.added, lane.compiled + lane.failed + lane.discarded, "{lane:?}");
     }
     let recorded = compilation.recorded();
-    let linkage = if whole { CallLinkage::Direct } else { CallLinkage::Slot };
-    let expected = reference(&world, module, linkage);
+    let expected = reference(&world, module);
     let mut seen = HashMap::new();
     for (func, tier, code) in &recorded {
         assert_eq!(Some(code), expected.get(&(func.0, *tier)), "another schedule, other code");

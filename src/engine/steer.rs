@@ -54,6 +54,11 @@ impl CompiledModule {
         self.compilation().osr_counts()
     }
 
+    /// The loops that were continued in the top tier at least once: by function and number within it.
+    pub fn osr_entered(&self) -> Vec<(DefinedFunc, u32)> {
+        self.compilation().osr_entered()
+    }
+
     fn tier_exists(&self, tier: Tier) -> Result<()> {
         if self.engine().config().tiers.contains(tier) {
             return Ok(());

@@ -7,7 +7,7 @@
 use crate::code::map;
 use crate::tier::compiled::CodeKind;
 use crate::trap::Frame;
-use crate::types::Tier;
+use crate::types::{FuncIndex, Tier};
 
 use super::store::StoreInner;
 
@@ -87,7 +87,7 @@ enum Pc {
     Returned,
 }
 
-/// Adds the frame of a function; trampolines have none.
+/// Adds the frame of a function, and those of the callees inlined there; trampolines have none.
 ///
 /// # Safety
 /// `pc` is in a frame that is live.
@@ -104,24 +104,31 @@ unsafe fn push(frames: &mut Vec<Frame>, pc: usize, kind: Pc) {
         return;
     };
     let Some(defined) = module.defined_func(func) else { return };
-    let body = module.body_range(defined);
     let site = match kind {
-        Pc::Faulted => found.trap_site_at(pc).map(|site| site.wasm_offset),
+        Pc::Faulted => found.trap_site_at(pc).map(|site| (site.wasm_offset, site.inlined)),
         Pc::Returned => match found.call_site_returning_to(pc) {
             // The frame below goes on in this one's place.
             Some(site) if site.is_handover() => return,
-            site => site.map(|site| site.wasm_offset),
+            site => site.map(|site| (site.wasm_offset, site.inlined)),
         },
     };
-    // In the stack check, before the first operator.
-    let module_offset = site.unwrap_or(body.start as u32);
-    frames.push(Frame {
-        func,
-        module: std::sync::Arc::as_ptr(module).addr(),
-        tier: found.function.tier.unwrap_or(Tier::Top),
-        func_name: module.names().function(func),
-        module_name: module.names().module(),
-        module_offset,
-        func_offset: module_offset.saturating_sub(body.start as u32),
-    });
+    let mut add = |func: FuncIndex, module_offset: u32| {
+        let start = module.defined_func(func).map_or(0, |defined| module.body_range(defined).start);
+        frames.push(Frame {
+            func,
+            module: std::sync::Arc::as_ptr(module).addr(),
+            tier: found.function.tier.unwrap_or(Tier::Top),
+            func_name: module.names().function(func),
+            module_name: module.names().module(),
+            module_offset,
+            func_offset: module_offset.saturating_sub(start as u32),
+        });
+    };
+    match site {
+        Some((offset, inlined)) => {
+            found.function.unfold(offset, inlined).for_each(|(callee, offset)| add(callee.unwrap_or(func), offset));
+        }
+        // In the stack check, before the first operator.
+        None => add(func, module.body_range(defined).start as u32),
+    }
 }

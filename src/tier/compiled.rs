@@ -26,6 +26,8 @@ pub struct CompiledCode {
     pub trap_sites: Vec<TrapSite>,
     /// Calls, sorted by return offset.
     pub call_sites: Vec<CallSite>,
+    /// Callees whose bodies are part of the code, each behind the one around it. Those alone that a site is in.
+    pub inlined: Vec<InlinedCall>,
     /// Bytes of the frame, return address and saved frame pointer not counted.
     pub frame_size: u32,
     /// Where loops of the baseline tier could be continued by other code. Recorded where both tiers are used.
@@ -114,7 +116,7 @@ pub struct Relocation {
 /// What a relocation refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelocationTarget {
-    /// The entry of a function of the same module that is linked directly.
+    /// A function of the same module, for calls: the entry of its code of the top tier, or what leads to its slot's.
     Function(DefinedFunc),
     /// The slot of a function of the same module.
     Slot(DefinedFunc),
@@ -127,6 +129,8 @@ pub struct TrapSite {
     pub offset: u32,
     /// Offset of the wasm operator from the first byte of the module.
     pub wasm_offset: u32,
+    /// The inlined callee that the operator is in.
+    pub inlined: InlinedIndex,
     /// Why it traps.
     pub code: TrapCode,
 }
@@ -138,6 +142,8 @@ pub struct CallSite {
     pub return_offset: u32,
     /// Offset of the wasm operator from the first byte of the module.
     pub wasm_offset: u32,
+    /// The inlined callee that the operator is in.
+    pub inlined: InlinedIndex,
     /// Index of the map of live references; [`CallSite::NONE`] while there is no collector.
     pub reference_map: u32,
     /// Index of the exception handlers; [`CallSite::NONE`] while there are none.
@@ -164,6 +170,36 @@ impl CallSite {
 
     /// No reference map, or no handler.
     pub const NONE: u32 = u32::MAX;
+}
+
+/// A position in [`CompiledCode::inlined`], or none for the unit's own function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlinedIndex(u16);
+
+impl InlinedIndex {
+    /// The unit's own function.
+    pub const OWN: InlinedIndex = InlinedIndex(u16::MAX);
+
+    /// The callee at this position.
+    pub fn new(position: usize) -> InlinedIndex {
+        InlinedIndex(u16::try_from(position).expect("the translation inlines fewer callees"))
+    }
+
+    /// The position, unless it is the unit's own function.
+    pub fn position(self) -> Option<usize> {
+        (self != InlinedIndex::OWN).then_some(usize::from(self.0))
+    }
+}
+
+/// A callee whose body stands in place of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlinedCall {
+    /// The callee.
+    pub func: FuncIndex,
+    /// Whose body the call is in.
+    pub caller: InlinedIndex,
+    /// Offset of the call from the first byte of the module.
+    pub wasm_offset: u32,
 }
 
 /// What a unit compiles.

@@ -119,9 +119,8 @@ impl Compilers {
         })
     }
 
-    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots, and has no
-    /// use for a profile.
-    #[allow(clippy::too_many_arguments)]
+    /// Compiles a function of a validated module. Code of the baseline tier always calls through slots, so that it
+    /// finds better code as soon as there is some, and has no use for a profile.
     pub fn compile(
         &self,
         tier: Tier,
@@ -129,11 +128,12 @@ impl Compilers {
         module: &Module,
         layout: &VmLayout,
         func: DefinedFunc,
-        linkage: CallLinkage,
         profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
         match (tier, &self.baseline) {
-            (Tier::Top, _) => self.top.compile_function(&mut scratch.top, module, layout, func, linkage, profile),
+            (Tier::Top, _) => {
+                self.top.compile_function(&mut scratch.top, module, layout, func, CallLinkage::Direct, profile)
+            }
             (Tier::Baseline, Some(Baseline::Native(compiler))) => {
                 compiler.compile_function(&mut scratch.baseline, module, layout, func)
             }

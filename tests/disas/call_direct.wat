@@ -1,4 +1,5 @@
-;; Compiled as a whole, a module calls its functions directly.
+;;! calls stay
+;; The optimising tier calls directly.
 (module
   (func $callee (param i32) (result i32) (local.get 0))
   (func (param i32) (result i32)

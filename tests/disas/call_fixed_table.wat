@@ -28,35 +28,20 @@
 ;;     ret
 ;; function 2:
 ;;   frame 0, aligned to 32
-;; L0:
-;;     pop rbp
-;;     call qword ptr [rdi+0x18]
-;;     push rbp
-;;     mov rbp, rsp
-;;     jmp body
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov r11, [rdi]
-;;     cmp rbp, [r11]
-;;     jb L0
-;; body:
 ;;     cmp ecx, 3
-;;     je L2
+;;     je L0
 ;;     cmp ecx, 4
-;;     jne L4
-;;     mov rsi, rdi
-;;     call defined_function_1
-;;     jmp L3
-;; L2:
-;;     mov rsi, rdi
-;;     call defined_function_0
-;; L3:
-;;     add eax, 1
+;;     jne L1
+;;     mov edx, 1
+;; L0:
+;;     lea eax, [rdx+1]
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret
-;; L4:
+;; L1:
 ;;     mov rax, [rdi+0x58]
 ;;     mov edx, ecx
 ;;     xor rcx, rcx

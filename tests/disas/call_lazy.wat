@@ -1,5 +1,5 @@
-;;! lazy
-;; Compiled function by function, a module calls through the slots of its functions.
+;;! lazy, calls stay
+;; The portable baseline tier calls through slots.
 (module
   (func $callee (param i32) (result i32) (local.get 0))
   (func (param i32) (result i32)

@@ -1,4 +1,4 @@
-;;! fuel
+;;! fuel, calls stay
 ;; Each run of operators takes what it costs before it does anything, in memory; the amount is passed on in a register.
 (module
   (memory 1)

@@ -1,4 +1,4 @@
-;;! interrupts
+;;! interrupts, calls stay
 ;; Loops that end soon, or call their function, have no poll.
 (module
   (memory 1)

@@ -1,3 +1,4 @@
+;;! calls stay
 ;; The check before the body compares the stack pointer, or where it will be when the frame is large.
 ;; A function that calls nothing and has a small frame has none.
 (module

@@ -24,7 +24,7 @@ use crate::abi::call::Results;
 use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::{OSR_LOCALS, OSR_OPERANDS, UNCHECKED_FRAME};
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::{CallKind, CallSite, LoopSite, Loops, NO_LOOP, TailCalls};
+use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, LoopSite, Loops, NO_LOOP, TailCalls};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -237,6 +237,7 @@ impl<'a> Emit<'a> {
         self.call_sites.push(CallSite {
             return_offset: self.asm.offset(),
             wasm_offset: self.body_start,
+            inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
             kind: CallKind::Nested,

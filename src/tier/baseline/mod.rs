@@ -482,6 +482,7 @@ impl<'a> Emit<'a> {
             relocations: self.relocations.clone(),
             trap_sites: self.trap_sites.clone(),
             call_sites: self.call_sites.clone(),
+            inlined: Vec::new(),
             frame_size: self.frame.size + self.frame.outgoing,
             loops: self.loops.clone(),
         }

@@ -8,7 +8,7 @@ use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
-use crate::tier::compiled::{CallKind, CallSite, TrapSite};
+use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, TrapSite};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 
@@ -43,7 +43,8 @@ impl Emit<'_> {
     /// Notes that the instruction at the cursor may fault with this code.
     #[inline(always)]
     pub(crate) fn trap_site(&mut self, code: TrapCode) {
-        let site = TrapSite { offset: self.asm.offset(), wasm_offset: self.wasm_offset(), code };
+        let (offset, wasm_offset) = (self.asm.offset(), self.wasm_offset());
+        let site = TrapSite { offset, wasm_offset, inlined: InlinedIndex::OWN, code };
         self.trap_sites.push(site);
     }
 
@@ -52,6 +53,7 @@ impl Emit<'_> {
         let site = CallSite {
             return_offset: self.asm.offset(),
             wasm_offset: self.wasm_offset(),
+            inlined: InlinedIndex::OWN,
             reference_map: CallSite::NONE,
             handler: CallSite::NONE,
             kind: CallKind::Nested,

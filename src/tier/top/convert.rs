@@ -30,12 +30,15 @@ use cranelift_codegen::ir::{self, ExternalName, Function};
 use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 
 use super::placement;
+use super::translate::Inlined;
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
 use crate::limits::UNCHECKED_FRAME;
-use crate::tier::compiled::{CallKind, CallSite, CompiledCode, Relocation, RelocationTarget, TrapSite};
+use crate::tier::compiled::{
+    CallKind, CallSite, CompiledCode, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
+};
 use crate::trap::TrapCode;
-use crate::types::DefinedFunc;
+use crate::types::{DefinedFunc, FuncIndex};
 
 /// Frames up to this size are covered by the stack's headroom, and only the stack pointer is compared.
 const COVERED_FRAME: u32 = 4096;
@@ -65,7 +68,7 @@ pub(super) enum Placement {
 
 /// What Cranelift does not know about a unit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unit {
+pub(super) struct Unit<'a> {
     pub(super) check: StackCheck,
     /// Stack that the unit uses beyond what Cranelift reports as its frame.
     pub(super) extra_stack: u32,
@@ -73,6 +76,8 @@ pub(super) struct Unit {
     pub(super) imported_functions: u32,
     /// Where the unit starts in the module, for code that belongs to no operator.
     pub(super) wasm_start: u32,
+    /// Callees that were inlined.
+    pub(super) inlined: &'a [Inlined],
     pub(super) placement: Placement,
 }
 
@@ -80,7 +85,7 @@ pub(super) struct Unit {
 pub(super) fn convert(
     code: &ClifCode,
     func: &Function,
-    unit: Unit,
+    unit: Unit<'_>,
     scratch: &mut placement::Scratch,
 ) -> Result<CompiledCode, String> {
     let buffer = &code.buffer;
@@ -104,7 +109,7 @@ pub(super) fn convert(
         let rest = data.strip_prefix(&PROLOGUE).ok_or("a prologue of another kind")?;
         let prefix = write_prefix(&mut out.bytes, used, buffer.alignment);
         out.entry_offset = prefix.entry;
-        out.call_sites.push(call_site(prefix.return_offset, unit.wasm_start));
+        out.call_sites.push(call_site(prefix.return_offset, (unit.wasm_start, InlinedIndex::OWN)));
         out.body_offset = out.bytes.len() as u32;
         out.bytes.extend_from_slice(rest);
         shift = out.body_offset - PROLOGUE.len() as u32;
@@ -131,11 +136,14 @@ pub(super) fn convert(
         });
     }
 
-    let mut places = Places { buffer, next: 0, start: unit.wasm_start };
+    let mut places =
+        Places { buffer, next: 0, unit, met: Vec::new(), positions: vec![InlinedIndex::OWN; unit.inlined.len()] };
     for trap in buffer.traps() {
+        let (wasm_offset, inlined) = places.of(trap.offset);
         out.trap_sites.push(TrapSite {
             offset: shift + trap.offset,
-            wasm_offset: places.of(trap.offset),
+            wasm_offset,
+            inlined,
             code: trap_code(trap.code)?,
         });
     }
@@ -147,33 +155,38 @@ pub(super) fn convert(
     places.next = 0;
     for call in buffer.call_sites() {
         // The call ends where its return address is: it may be the last instruction of its operator.
-        let wasm_offset = places.of(call.ret_addr - 1);
-        out.call_sites.push(call_site(shift + call.ret_addr, wasm_offset));
+        out.call_sites.push(call_site(shift + call.ret_addr, places.of(call.ret_addr - 1)));
     }
+    out.inlined = places.met;
     out.call_sites.sort_by_key(|site| site.return_offset);
     Ok(out)
 }
 
-fn call_site(return_offset: u32, wasm_offset: u32) -> CallSite {
+fn call_site(return_offset: u32, (wasm_offset, inlined): (u32, InlinedIndex)) -> CallSite {
     CallSite {
         return_offset,
         wasm_offset,
+        inlined,
         reference_map: CallSite::NONE,
         handler: CallSite::NONE,
         kind: CallKind::Nested,
     }
 }
 
-/// Finds the wasm offsets of machine code offsets that mostly ascend.
+/// Finds the operators of machine code offsets that mostly ascend.
 struct Places<'a> {
     buffer: &'a cranelift_codegen::MachBufferFinalized<cranelift_codegen::Final>,
     next: usize,
-    start: u32,
+    unit: Unit<'a>,
+    /// The inlined callees that were met.
+    met: Vec<InlinedCall>,
+    /// Where they are in `met`, by their numbers in `unit`; `OWN` for others.
+    positions: Vec<InlinedIndex>,
 }
 
 impl Places<'_> {
-    /// The wasm offset of the operator to which the instruction at `offset` belongs.
-    fn of(&mut self, offset: u32) -> u32 {
+    /// The wasm offset of the operator to which the instruction at `offset` belongs, and the callee that it is in.
+    fn of(&mut self, offset: u32) -> (u32, InlinedIndex) {
         let places = self.buffer.get_srclocs_sorted();
         if places.get(self.next).is_none_or(|place| place.start > offset) {
             self.next = places.partition_point(|place| place.end <= offset);
@@ -182,12 +195,35 @@ impl Places<'_> {
             self.next += 1;
         }
         match places.get(self.next) {
-            Some(place) if place.start <= offset && !place.loc.is_default() => place.loc.bits(),
-            _ => self.start,
+            Some(place) if place.start <= offset && !place.loc.is_default() => self.operator(place.loc.bits()),
+            _ => (self.unit.wasm_start, InlinedIndex::OWN),
         }
     }
-}
 
+    /// What a location stands for.
+    fn operator(&mut self, location: u32) -> (u32, InlinedIndex) {
+        let behind = self.unit.inlined.partition_point(|inlined| inlined.location <= location);
+        match behind.checked_sub(1) {
+            None => (location, InlinedIndex::OWN),
+            Some(number) => {
+                let inlined = self.unit.inlined[number];
+                (location - inlined.location + inlined.body_offset, self.meet(number))
+            }
+        }
+    }
+
+    /// Notes an inlined callee and those around it.
+    fn meet(&mut self, number: usize) -> InlinedIndex {
+        if self.positions[number] == InlinedIndex::OWN {
+            let Inlined { parent, func, call_offset, .. } = self.unit.inlined[number];
+            let caller = parent.map_or(InlinedIndex::OWN, |parent| self.meet(usize::from(parent)));
+            self.positions[number] = InlinedIndex::new(self.met.len());
+            let func = FuncIndex(self.unit.imported_functions + func.0);
+            self.met.push(InlinedCall { func, caller, wasm_offset: call_offset });
+        }
+        self.positions[number]
+    }
+}
 fn relocation_target(
     kind: Reloc,
     target: &FinalizedRelocTarget,

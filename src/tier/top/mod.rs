@@ -56,9 +56,9 @@ pub enum Signals {
 /// How functions call others of their module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallLinkage {
-    /// Straight to their entries: the module is compiled as a whole.
+    /// Straight to code of the top tier, as far as it is there when they are linked.
     Direct,
-    /// Through their slots: they may not be compiled yet.
+    /// Through their slots.
     Slot,
 }
 
@@ -84,6 +84,16 @@ struct Options {
     budgets: Budgets,
     /// Whether running loops may be left for other code.
     osr: Osr,
+    inlining: Inlining,
+}
+
+/// Whether callees are translated in place of their calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inlining {
+    /// Where it is worth it.
+    On,
+    /// Nowhere: that would take time.
+    Off,
 }
 
 /// Whether functions count what they do: those of the portable baseline tier, if they are to move on.
@@ -178,10 +188,17 @@ impl TopCompiler {
         let budgets = if counts == Counts::On { Budgets::On } else { Budgets::Off };
         let osr = if counts == Counts::On { config.tiering.osr } else { Osr::Off };
         let fuel = Metering::of(config);
-        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr };
+        let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
+        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
+    }
+
+    /// The same compiler without inlining: every call is one. For tests that look at calls.
+    pub fn keep_calls(mut self) -> TopCompiler {
+        self.options.inlining = Inlining::Off;
+        self
     }
 
     /// Compiles a function of a validated module.
@@ -210,7 +227,7 @@ impl TopCompiler {
         resume: Resume<'_>,
         profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        let (linkage, resume) = (CallLinkage::Slot, Some(resume));
+        let (linkage, resume) = (CallLinkage::Direct, Some(resume));
         self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile })
     }
 
@@ -220,24 +237,25 @@ impl TopCompiler {
         if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        self.guarded(scratch, index, |scratch| {
+        self.guarded(scratch, index, |Scratch { context, builder, buffers, placement }| {
             let signature = match job.resume {
                 None => translate::signature(module.func_type(index)),
                 Some(_) => translate::osr::signature(module.func_type(index)),
             };
-            let builder = start(&mut scratch.context, &mut scratch.builder, signature);
+            let builder = start(context, builder, signature);
             let config = self.isa.frontend_config();
-            let summary = translate::translate(job, builder, &mut scratch.buffers, |b| b.finalize(config))
+            let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             let unit = Unit {
                 check,
                 extra_stack: summary.tail_stack,
                 imported_functions: module.import_counts().functions as u32,
-                wasm_start: module.body(DefinedFunc(job.func.0)).start as u32,
+                wasm_start: module.body(job.func).start as u32,
+                inlined: buffers.inlined(),
                 placement: Placement::ByLoops,
             };
-            let mut code = self.finish(scratch, unit)?;
+            let mut code = self.finish(context, placement, unit)?;
             if let Some(loops) = &summary.loops {
                 translate::mark_calls(&mut code.call_sites, loops);
             }
@@ -252,7 +270,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
             trampoline::entry(&mut builder, ty);
             builder.finalize(self.isa.frontend_config());
-            self.finish(scratch, bridge(StackCheck::Never))
+            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::Never))
         })
     }
 
@@ -267,15 +285,20 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(scratch, bridge(StackCheck::IfLarge))
+            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::IfLarge))
         })
     }
 
-    /// Runs Cranelift on `scratch.context.func`.
-    fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
-        scratch.context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
-        let code = scratch.context.compiled_code().expect("compiled above");
-        convert::convert(code, &scratch.context.func, unit, &mut scratch.placement)
+    /// Runs Cranelift on `context.func`.
+    fn finish(
+        &self,
+        context: &mut Context,
+        placement: &mut placement::Scratch,
+        unit: Unit<'_>,
+    ) -> Result<CompiledCode, String> {
+        context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
+        let code = context.compiled_code().expect("compiled above");
+        convert::convert(code, &context.func, unit, placement)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -301,8 +324,9 @@ impl TopCompiler {
 /// What trampolines name as their function.
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
-fn bridge(check: StackCheck) -> Unit {
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement: Placement::Aligned }
+fn bridge(check: StackCheck) -> Unit<'static> {
+    let placement = Placement::Aligned;
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[], placement }
 }
 
 /// Empties the context for a function of this signature.

@@ -10,7 +10,7 @@ use wasmparser::{BinaryReader, FunctionBody};
 
 use super::*;
 use crate::module::{Features, decode};
-use crate::tier::compiled::RelocationTarget;
+use crate::tier::compiled::{InlinedIndex, RelocationTarget};
 use crate::trap::TrapCode;
 use crate::types::ValType;
 
@@ -42,8 +42,7 @@ fn compile(compiler: &TopCompiler, module: &Module, linkage: CallLinkage) -> Vec
         .map(|func| {
             let func = DefinedFunc(func);
             let code = compiler.compile_function(&mut scratch, module, &layout, func, linkage, None).unwrap();
-            let body = module.body(func);
-            check_record(&code, body.start as u32..body.end as u32);
+            check_record(&code, module, func);
             code
         })
         .collect()
@@ -59,8 +58,17 @@ fn compile_in_all_modes(text: &str) {
     }
 }
 
-/// What must hold of every record; `body` is where the function is in the module.
-fn check_record(code: &CompiledCode, body: std::ops::Range<u32>) {
+/// What must hold of every record.
+fn check_record(code: &CompiledCode, module: &Module, func: DefinedFunc) {
+    let body = |index: InlinedIndex| {
+        let callee = index.position().map(|position| module.defined_func(code.inlined[position].func).unwrap());
+        let body = module.body(callee.unwrap_or(func));
+        body.start as u32..body.end as u32
+    };
+    for (position, inlined) in code.inlined.iter().enumerate() {
+        assert!(inlined.caller.position().is_none_or(|caller| caller < position), "callers come first");
+        assert!(body(inlined.caller).contains(&inlined.wasm_offset), "{inlined:?}");
+    }
     let len = code.bytes.len() as u32;
     assert!(code.entry_offset <= code.body_offset && code.body_offset < len);
     assert!(code.alignment.is_power_of_two() && (code.alignment >= 32 || code.starts != 0), "entries are placed");
@@ -68,11 +76,11 @@ fn check_record(code: &CompiledCode, body: std::ops::Range<u32>) {
     assert!(code.call_sites.is_sorted_by_key(|site| site.return_offset));
     for site in &code.trap_sites {
         assert!((code.body_offset..len).contains(&site.offset));
-        assert!(body.contains(&site.wasm_offset), "trap at {:#x} in {body:x?}", site.wasm_offset);
+        assert!(body(site.inlined).contains(&site.wasm_offset), "{site:x?} in {:x?}", body(site.inlined));
     }
     for site in &code.call_sites {
         assert!(site.return_offset <= len);
-        assert!(body.contains(&site.wasm_offset), "call at {:#x} in {body:x?}", site.wasm_offset);
+        assert!(body(site.inlined).contains(&site.wasm_offset), "{site:x?} in {:x?}", body(site.inlined));
     }
     for relocation in &code.relocations {
         assert!(relocation.offset + 4 <= len);
@@ -391,10 +399,12 @@ fn constant_addresses_below_the_smallest_length_need_no_check() {
 
 #[test]
 fn calls_within_a_module_are_linked_as_asked() {
-    let module = module(
+    // Too large to be inlined.
+    let module = module(&format!(
         r#"(module (import "m" "f" (func $imported))
-            (func $first) (func $second call $first call $imported return_call $first))"#,
-    );
+            (func $first {}) (func $second call $first call $imported return_call $first))"#,
+        "call $imported ".repeat(20)
+    ));
     for (linkage, target) in [
         (CallLinkage::Direct, RelocationTarget::Function(DefinedFunc(0))),
         (CallLinkage::Slot, RelocationTarget::Slot(DefinedFunc(0))),

@@ -40,10 +40,9 @@ impl Translator<'_> {
         if self.options.budgets == Budgets::Off {
             return;
         }
-        let index = self.module.defined_func(self.func).expect("a function with a body");
         let (spent, next) = (self.b.create_block(), self.b.create_block());
         let budgets = self.vmctx_constant(types::I64, VMCTX_BUDGETS);
-        let offset = 4 * index.0 as i32;
+        let offset = 4 * self.func.0 as i32;
         let budget = self.b.ins().load(types::I32, MUTABLE, budgets, offset);
         let cost = self.b.ins().iconst(types::I32, 0);
         let rest = self.b.ins().isub(budget, cost);
@@ -53,7 +52,7 @@ impl Translator<'_> {
         self.b.ins().brif(is_spent, spent, &[], next, &[]);
         self.b.switch_to_block(spent);
         self.b.seal_block(spent);
-        let args = [self.index_const(index.0), self.index_const(site)];
+        let args = [self.index_const(self.func.0), self.index_const(site)];
         let entry = self.call_builtin_value(Builtin::budget_spent, &args);
         if site == NO_LOOP {
             self.b.ins().jump(next, &[]);

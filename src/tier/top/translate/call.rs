@@ -34,7 +34,7 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
 
 /// Whether the caller's frame stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
+pub(super) enum Call {
     /// It does.
     Nested,
     /// The callee takes its place.
@@ -96,10 +96,21 @@ impl Translator<'_> {
 
     fn call(&mut self, func: FuncIndex, call: Call) {
         let type_index = self.module.functions()[func.index()];
-        if func == self.func && call == Call::Nested {
+        let defined = self.module.defined_func(func);
+        if let Some(defined) = defined
+            && (call == Call::Nested || self.scope.is_inlined())
+            && self.is_worth_inlining(defined)
+        {
+            self.inline(defined, call);
+            if call == Call::Tail {
+                self.return_from_inlined();
+            }
+            return;
+        }
+        if defined == Some(self.func) && call == Call::Nested {
             self.note_call_of_itself();
         }
-        let callee = if self.module.defined_func(func).is_some() {
+        let callee = if defined.is_some() {
             self.count_call();
             Callee::Direct(self.declare_callee(func))
         } else {
@@ -155,6 +166,11 @@ impl Translator<'_> {
 
     /// Pops the arguments, calls, pushes the results.
     fn emit_call(&mut self, callee: Callee, type_index: TypeIndex, call: Call) {
+        if call == Call::Tail && self.scope.is_inlined() {
+            self.leave_inlined();
+            self.emit_call(callee, type_index, Call::Nested);
+            return self.return_from_inlined();
+        }
         self.calls = true;
         self.calls_seen += 1;
         let ty = &self.module.types()[type_index.index()];

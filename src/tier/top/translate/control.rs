@@ -16,10 +16,7 @@ use crate::types::ValType;
 pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
     match *op {
         Operator::Nop => {}
-        Operator::Unreachable => {
-            t.trap(TrapCode::Unreachable);
-            t.reach = Reach::Dead;
-        }
+        Operator::Unreachable => t.unreachable(),
         Operator::Block { blockty } => t.block(blockty),
         Operator::Loop { blockty } => t.loop_(blockty),
         Operator::If { blockty } => t.if_(blockty),
@@ -32,7 +29,7 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         Operator::BrIf { relative_depth } => t.branch_if(relative_depth),
         Operator::BrTable { ref targets } => t.branch_table(targets),
         Operator::Return => {
-            t.branch(t.buf.frames.len() as u32 - 1);
+            t.branch(t.depth_of_body());
             t.reach = Reach::Dead;
         }
         Operator::Drop => {
@@ -148,10 +145,23 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// Opens the frame of the function itself.
+    /// Opens the frame of the function itself, or of one that is inlined.
     pub(super) fn open_body(&mut self, type_index: u32) {
         let ty = BlockType::FuncType(type_index);
-        self.buf.frames.push(Frame { kind: FrameKind::Block, ty, outer_height: 0, height: 0, end: None });
+        let height = self.buf.stack.len();
+        self.buf.frames.push(Frame { kind: FrameKind::Block, ty, outer_height: height, height, end: None });
+    }
+
+    fn unreachable(&mut self) {
+        let block = self.b.current_block().expect("code is emitted into it");
+        if self.b.func.layout.entry_block().is_some_and(|entry| entry != block) {
+            self.b.set_cold_block(block);
+        }
+        // Of a block that does nothing but trap, Cranelift makes a conditional trap in the place of the branch to it: it
+        // would be at another operator then, perhaps in another function that is inlined. This emits nothing.
+        self.b.ins().nop();
+        self.trap(TrapCode::Unreachable);
+        self.reach = Reach::Dead;
     }
 
     fn block(&mut self, ty: BlockType) {
@@ -290,7 +300,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Jumps to the frame at this depth. The caller says what follows.
-    fn branch(&mut self, depth: u32) {
+    pub(super) fn branch(&mut self, depth: u32) {
         let (block, count) = self.target(depth);
         self.take_block_args(self.buf.stack.len() - count);
         let jump = self.b.ins().jump(block, &self.buf.block_args);

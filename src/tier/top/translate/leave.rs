@@ -12,7 +12,6 @@
 
 use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Value, types};
 
-use super::state::variable;
 use super::{Translator, osr};
 use crate::abi::call::RAW_VAL_SIZE;
 use crate::config::Osr;
@@ -127,7 +126,7 @@ impl Translator<'_> {
         let operands: Vec<usize> = self.live_operands().collect();
         let homes = self.homes(self.records.locals + operands.len());
         for local in 0..self.records.locals {
-            let value = self.b.use_var(variable(local as u32));
+            let value = self.b.use_var(self.variable(local as u32));
             self.b.ins().stack_store(types::I64, value, homes, (local * RAW_VAL_SIZE) as i32);
         }
         for (height, position) in operands.into_iter().enumerate() {
@@ -135,7 +134,7 @@ impl Translator<'_> {
             self.b.ins().stack_store(types::I64, self.buf.stack[position], homes, home as i32);
         }
         let homes = self.b.ins().stack_addr(types::I64, homes, 0);
-        let ty = self.module.func_type(self.func);
+        let ty = self.module.func_type(self.module.func_index(self.func));
         let signature = self.b.import_signature(osr::signature(ty));
         let mut args = vec![self.vmctx, self.vmctx];
         args.extend(self.result_pointer);

@@ -5,6 +5,7 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
+//!     inline = callees that are translated in place
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
@@ -16,6 +17,7 @@ mod env;
 mod fixed;
 mod fuel;
 mod index;
+mod inline;
 mod leave;
 mod loops;
 mod memory;
@@ -46,11 +48,13 @@ use crate::tier::compiled::{Loops, Resume};
 use crate::tier::counters::CounterLayout;
 use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
-use crate::types::{DefinedFunc, FuncIndex, ValType};
+use crate::types::{DefinedFunc, ValType};
+use inline::Scope;
 use state::Reach;
 
 pub(super) use call::signature;
 pub(super) use env::clif_trap;
+pub(super) use inline::Inlined;
 pub(super) use leave::mark_calls;
 pub(in crate::tier) use memory::{Check, Wrap, decide};
 pub(super) use state::Buffers;
@@ -92,7 +96,6 @@ pub(super) fn translate(
 ) -> Result<Summary, BinaryReaderError> {
     buf.clear();
     let range = job.module.body(job.func);
-    let body = FunctionBody::new(BinaryReader::new(&job.module.bytes()[range.clone()], range.start as u64));
     builder.set_srcloc(SourceLoc::new(range.start as u32));
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
@@ -118,46 +121,7 @@ pub(super) fn translate(
             }
         }
     }
-    for local in body.get_locals_reader()? {
-        let (count, ty) = local?;
-        let ty = val_type(ty);
-        if let Some(middle) = &mut middle {
-            middle.declare_locals(&mut t, ty, count);
-            continue;
-        }
-        let zero = t.zero(ty);
-        for _ in 0..count {
-            t.declare_local(ty, zero);
-        }
-        t.note_locals(count);
-    }
-    t.open_body(type_index.0);
-    t.begin_body_fuel();
-    t.offset = range.start as u64;
-    t.charge_entry();
-    let allocations = std::mem::take(&mut t.buf.reader);
-    let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
-    while !operators.eof() {
-        let offset = operators.original_position();
-        t.offset = offset as u64;
-        let operator = operators.read()?;
-        t.b.set_srcloc(SourceLoc::new(offset as u32));
-        if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
-            middle.meet_loop(&mut t, &operators);
-        }
-        if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
-            t.note_tail_call();
-        }
-        t.operator(&operator);
-        if let (Some(again), Some(middle)) = (t.again, &middle) {
-            operators = middle.begin_again(&mut t, again);
-        }
-    }
-    if let Some(middle) = middle {
-        middle.finish();
-    }
-    t.buf.reader = operators.into_allocations();
-    t.close_charge();
+    t.body(job.func, middle)?;
     let loops = t.take_loops();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops };
     finish(t.b);
@@ -186,9 +150,13 @@ struct Translator<'a> {
     calls: bool,
     /// As in [`Summary`].
     tail_stack: u32,
-    func: FuncIndex,
+    func: DefinedFunc,
     /// Where the operator is in the module.
     offset: u64,
+    /// The body that it belongs to.
+    scope: Scope,
+    /// Bytes of the bodies that were inlined.
+    growth: usize,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
     /// Where the function counts how it runs, if it does.
@@ -228,8 +196,11 @@ impl<'a> Translator<'a> {
             again: None,
             calls: false,
             tail_stack: 0,
-            func: module.func_index(job.func),
+            func: job.func,
             offset: 0,
+            scope: Scope::outermost(),
+            // Nothing is inlined in front of the loop at which a function is entered: that is not run.
+            growth: if job.resume.is_some() { usize::MAX } else { 0 },
             calls_seen: 0,
             work: 0,
             counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
@@ -269,7 +240,54 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
     }
 }
 
-impl Translator<'_> {
+impl<'a> Translator<'a> {
+    /// Translates the body of the function, or of one that is inlined. Its parameters are declared.
+    fn body(&mut self, func: DefinedFunc, mut middle: Option<osr::Entry<'a>>) -> Result<(), BinaryReaderError> {
+        let range = self.module.body(func);
+        let body = FunctionBody::new(BinaryReader::new(&self.module.bytes()[range.clone()], range.start as u64));
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            let ty = val_type(ty);
+            if let Some(middle) = &mut middle {
+                middle.declare_locals(self, ty, count);
+                continue;
+            }
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                self.declare_local(ty, zero);
+            }
+            self.note_locals(count);
+        }
+        self.open_body(self.module.functions()[self.module.func_index(func).index()].0);
+        self.begin_body_fuel();
+        self.offset = range.start as u64;
+        self.charge_entry();
+        let allocations = self.buf.readers.pop().unwrap_or_default();
+        let mut operators = OperatorsReader::new_with_allocs(body.get_binary_reader_for_operators()?, allocations);
+        while !operators.eof() {
+            let offset = operators.original_position();
+            self.offset = offset;
+            let operator = operators.read()?;
+            self.b.set_srcloc(self.scope.location(offset as u32));
+            if let (Some(middle), Operator::Loop { .. }) = (&mut middle, &operator) {
+                middle.meet_loop(self, &operators);
+            }
+            if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
+                self.note_tail_call();
+            }
+            self.operator(&operator);
+            if let (Some(again), Some(middle)) = (self.again, &middle) {
+                operators = middle.begin_again(self, again);
+            }
+        }
+        if let Some(middle) = middle {
+            middle.finish();
+        }
+        self.buf.readers.push(operators.into_allocations());
+        self.close_charge();
+        Ok(())
+    }
+
     fn operator(&mut self, op: &Operator<'_>) {
         self.number_indirect_call(op);
         if self.options.fuel == Metering::On {

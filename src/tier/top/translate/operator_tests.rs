@@ -24,7 +24,7 @@ use crate::module::fixed::TableWrites;
 use crate::module::{Features, ImportCounts, Module, names::Names};
 use crate::tier::Counts;
 use crate::tier::fuel::Metering;
-use crate::tier::top::{Bounds, Budgets, CallLinkage, Options, Signals};
+use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -341,6 +341,7 @@ fn all_options() -> Vec<Options> {
             interrupts: true,
             fuel: Metering::Off,
             budgets: Budgets::Off,
+            inlining: Inlining::On,
             counts: Counts::Off,
             osr: Osr::Off,
         })

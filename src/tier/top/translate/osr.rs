@@ -32,7 +32,7 @@ use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, Signature, Value, type
 use wasmparser::{BlockType, Operator, OperatorsReader};
 
 use super::env::{MUTABLE, clif_trap};
-use super::state::{FrameKind, Reach, variable};
+use super::state::{FrameKind, Reach};
 use super::{Translator, clif_type};
 use crate::tier::compiled::{Loops, Resume};
 use crate::trap::TrapCode;
@@ -115,6 +115,8 @@ impl<'a> Entry<'a> {
     /// Translates the `loop` operator of a loop that was open where the function is entered, and reads on behind it.
     pub(super) fn begin_again(&self, t: &mut Translator<'_>, again: Again) -> OperatorsReader<'a> {
         t.offset = again.start;
+        // The loop itself may grow as any function may.
+        t.growth = 0;
         t.operator(&Operator::Loop { blockty: again.ty });
         let reader = self.readers.iter().find(|(offset, _)| *offset == again.start);
         reader.expect("it was open where the function is entered").1.clone()
@@ -133,7 +135,8 @@ impl<'a> Entry<'a> {
         let home = |first: i32, position: usize| first + position as i32 * step;
         for (index, &ty) in self.locals.iter().enumerate() {
             let value = t.b.ins().load(clif_type(ty), MUTABLE, self.homes, home(locals, index));
-            t.b.def_var(variable(index as u32), value);
+            let variable = t.variable(index as u32);
+            t.b.def_var(variable, value);
         }
         let range = &self.resume.site().operands;
         let mut live = self.resume.loops.types[range.start as usize..range.end as usize].iter().enumerate();
@@ -180,6 +183,7 @@ impl Translator<'_> {
             }
         }
         self.work = 0;
+        self.growth = 0;
     }
 
     /// Fills a block to which nothing leads.

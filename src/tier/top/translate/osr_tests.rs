@@ -30,8 +30,7 @@ fn compile_all(module: &Module) -> Vec<(CompiledCode, usize)> {
         let top = TopCompiler::new(&config, bounds).unwrap();
         let (mut scratch, mut top_scratch) = (Scratch::new(), TopScratch::new());
         for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
-            let linkage = super::CallLinkage::Slot;
-            let code = compilers.compile(Tier::Baseline, &mut scratch, module, &layout, func, linkage, None).unwrap();
+            let code = compilers.compile(Tier::Baseline, &mut scratch, module, &layout, func, None).unwrap();
             let loops = code.loops.expect("every function here has a loop");
             for site in 0..loops.sites.len() as u32 {
                 let resume = Resume { loops: &loops, site };

@@ -15,7 +15,7 @@ use crate::types::DefinedFunc;
 
 impl Translator<'_> {
     fn own_index(&self) -> DefinedFunc {
-        self.module.defined_func(self.func).expect("a function with a body")
+        self.func
     }
 
     /// Counts the indirect calls that are met, those that cannot be reached included.

@@ -2,11 +2,12 @@
 //!
 //! All of it lives in [`Buffers`], which a thread reuses from function to function.
 
-use cranelift_codegen::entity::{EntityRef, packed_option::ReservedValue};
+use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, FuncRef, SigRef, Value};
 use cranelift_frontend::Variable;
 use wasmparser::{BlockType, OperatorsReaderAllocations};
 
+use super::inline::{Inlined, KINDS, Local};
 use super::loops::Loop;
 use crate::abi::builtin::{Builtin, Plain};
 
@@ -121,8 +122,14 @@ pub(in crate::tier::top) struct Buffers {
     pub(super) block_calls: Vec<BlockCall>,
     /// Arguments of the call that is being emitted.
     pub(super) arguments: Vec<Value>,
-    /// The reader's own stack of frames.
-    pub(super) reader: OperatorsReaderAllocations,
+    /// The readers' own stacks of frames, of those who do not read.
+    pub(super) readers: Vec<OperatorsReaderAllocations>,
+    /// Locals of the function and of the callees that are being inlined, outermost first.
+    pub(super) locals: Vec<Local>,
+    /// Variables of callees that have been inlined, by the kind of their type.
+    pub(super) unused: [Vec<Variable>; KINDS],
+    /// Callees that have been or are being inlined.
+    pub(super) inlined: Vec<Inlined>,
 }
 
 impl Buffers {
@@ -138,8 +145,16 @@ impl Buffers {
             signatures: SparseMap::new(),
             builtins: SparseMap::new(),
             arguments: Vec::new(),
-            reader: OperatorsReaderAllocations::default(),
+            readers: Vec::new(),
+            locals: Vec::new(),
+            unused: Default::default(),
+            inlined: Vec::new(),
         }
+    }
+
+    /// Callees that were inlined into the last function.
+    pub(in crate::tier::top) fn inlined(&self) -> &[Inlined] {
+        &self.inlined
     }
 
     /// Forgets the last function.
@@ -154,12 +169,10 @@ impl Buffers {
         self.signatures.clear();
         self.builtins.clear();
         self.arguments.clear();
+        self.locals.clear();
+        self.unused.iter_mut().for_each(Vec::clear);
+        self.inlined.clear();
     }
-}
-
-/// The variable of a local: they are declared in order.
-pub(super) fn variable(local: u32) -> Variable {
-    Variable::new(local as usize)
 }
 
 /// The key of a helper in [`Buffers::builtins`].

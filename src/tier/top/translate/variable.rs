@@ -4,7 +4,6 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
 
 use super::env::{CONSTANT, MUTABLE};
-use super::state::variable;
 use super::{Translator, clif_type};
 use crate::types::{GlobalIndex, ValType};
 
@@ -12,16 +11,19 @@ use crate::types::{GlobalIndex, ValType};
 pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
     match *op {
         Operator::LocalGet { local_index } => {
-            let value = t.b.use_var(variable(local_index));
+            let variable = t.variable(local_index);
+            let value = t.b.use_var(variable);
             t.push(value);
         }
         Operator::LocalSet { local_index } => {
             let value = t.pop();
-            t.b.def_var(variable(local_index), value);
+            let variable = t.variable(local_index);
+            t.b.def_var(variable, value);
         }
         Operator::LocalTee { local_index } => {
             let value = t.pop();
-            t.b.def_var(variable(local_index), value);
+            let variable = t.variable(local_index);
+            t.b.def_var(variable, value);
             t.push(value);
         }
         Operator::GlobalGet { global_index } => t.global_get(GlobalIndex(global_index)),
@@ -32,12 +34,6 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
 }
 
 impl Translator<'_> {
-    /// Declares the next local of this type with this value.
-    pub(super) fn declare_local(&mut self, ty: ValType, value: Value) {
-        let local = self.b.declare_var(clif_type(ty));
-        self.b.def_var(local, value);
-    }
-
     /// The value that locals of this type start with.
     pub(super) fn zero(&mut self, ty: ValType) -> Value {
         match ty {
