@@ -118,7 +118,7 @@ static void frames_of_traps(updraft_store_t *store) {
     CHECK(frame.module_name_len == 4 && memcmp(frame.module_name, "game", 4) == 0);
     /* One byte for the empty list of locals is before the instruction. */
     CHECK_EQ(frame.func_offset, 1);
-    CHECK_EQ(frame.tier, UPDRAFT_TIER_TOP);
+    CHECK_EQ(frame.tier, UPDRAFT_TIER_BASELINE);
     inner_offset = frame.module_offset;
     OK(updraft_error_frame(error, 1, &frame, E));
     CHECK_EQ(frame.func_index, 1);

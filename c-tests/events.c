@@ -94,7 +94,7 @@ static void a_life(void) {
     CHECK_EQ(drain(all, events), 2);
     CHECK_EQ(events[0].kind, UPDRAFT_EVENT_FUNCTION_TIERED);
     CHECK_EQ(events[0].func, 3);
-    CHECK(events[0].from_tier == 0 && events[0].to_tier == UPDRAFT_TIER_TOP);
+    CHECK(events[0].from_tier == 0 && events[0].to_tier == UPDRAFT_TIER_BASELINE);
     CHECK(events[0].began_ns > 0 && events[0].began_ns + events[0].duration_ns <= events[0].time_ns);
     CHECK(events[0].code_size > 0 && events[0].duration_ns > 0 && events[0].status == UPDRAFT_STATUS_OK);
     CHECK_EQ(events[0].worker, UPDRAFT_NO_WORKER);

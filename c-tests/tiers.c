@@ -11,6 +11,7 @@ static const char *const four =
 static updraft_config_t *tiered(void) {
     updraft_config_t *config = test_config();
     OK(updraft_config_set_tiers(config, UPDRAFT_TIERS_BOTH, E));
+    OK(updraft_config_set_tiering(config, UPDRAFT_TIERING_OFF, 0, E));
     OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, E));
     OK(updraft_config_set_workers(config, 0, E));
     return config;
@@ -145,8 +146,12 @@ static void waiting(void) {
 
 /* One tier only: the other one cannot be asked for, nor done without. */
 static void one_tier(void) {
-    updraft_engine_t *engine = test_engine();
-    updraft_module_t *module = test_module(engine, four);
+    updraft_config_t *config = test_config();
+    updraft_engine_t *engine;
+    updraft_module_t *module;
+    OK(updraft_config_set_tiers(config, UPDRAFT_TIERS_TOP, E));
+    engine = engine_of(config);
+    module = test_module(engine, four);
     OK(updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, 0, E));
     FAILS(MISUSE, "does not use tier 1", updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_BASELINE, 0, E));
     FAILS(MISUSE, "does not use tier 1", updraft_module_request_tier(module, NULL, 0, UPDRAFT_TIER_BASELINE, 0, NULL, E));

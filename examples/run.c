@@ -38,9 +38,9 @@ static const char usage_text[] =
     "                           background: all, while the program runs; lazy-top: each at its first call, and\n"
     "                           all again by the optimising compiler in the background\n"
     "  --lazy                   the same as --strategy lazy\n"
-    "  --compilers NAME         top (default), baseline, or both\n"
+    "  --compilers NAME         both (default), top, or baseline\n"
     "  --tiering NAME           with both compilers, when functions and loops move to the optimising one by\n"
-    "                           themselves: off (default), default, aggressive\n"
+    "                           themselves: default, aggressive, off\n"
     "  --load-profile FILE      what an earlier run of the same program has found out; --save-profile FILE: keep\n"
     "                           what this one finds out\n"
     "  --signals=off            no signal handlers: every check is an explicit branch\n"
@@ -184,8 +184,8 @@ static options_t parse(int argc, char **argv) {
     options_t options;
     memset(&options, 0, sizeof options);
     options.strategy = UPDRAFT_STRATEGY_EAGER;
-    options.compilers = UPDRAFT_TIERS_TOP;
-    options.tiering = UPDRAFT_TIERING_OFF;
+    options.compilers = UPDRAFT_TIERS_BOTH;
+    options.tiering = UPDRAFT_TIERING_DEFAULT;
     options.dirs = allocate((size_t)argc, sizeof *options.dirs);
     options.env = allocate((size_t)argc, sizeof *options.env);
     int i = 1;

@@ -2141,7 +2141,7 @@ updraft_status_t updraft_config_set_validation(struct updraft_config_t *config,
                                                struct updraft_error_t **error);
 
 /**
- * Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
+ * Which compilers are used: an `UPDRAFT_TIERS_` number. Default: BOTH.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -2881,8 +2881,8 @@ updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
 void updraft_job_delete(struct updraft_job_t *job);
 
 /**
- * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Of no effect unless the engine uses
- * both tiers (`updraft_config_set_tiers`).
+ * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Default: DEFAULT. Of no effect unless
+ * the engine uses both tiers (`updraft_config_set_tiers`), as it does by default.
  *
  * `budget` counts for CUSTOM only: how many bytes of WebAssembly a function may run in the baseline tier, each iteration
  * of a loop counted, before the top tier is asked for it; 1 to 2^31 - 1.

@@ -115,7 +115,7 @@ pub struct Tiering {
 
 impl Default for Tiering {
     fn default() -> Tiering {
-        Tiering { policy: TieringPolicy::Off, tier_up: TierUp::Background, osr: Osr::On, seed: None }
+        Tiering { policy: TieringPolicy::Default, tier_up: TierUp::Background, osr: Osr::On, seed: None }
     }
 }
 
@@ -233,7 +233,7 @@ impl Default for Config {
             strategy: Strategy::Eager,
             validation: Validation::Upfront,
             lazy_batch: None,
-            tiers: Tiers::Top,
+            tiers: Tiers::Both,
             baseline: BaselineChoice::Auto,
             tiering: Tiering::default(),
             memory_mode: MemoryMode::Auto,

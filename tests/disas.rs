@@ -19,7 +19,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use updraft::abi::vmctx::VmLayout;
-use updraft::config::Config;
+use updraft::config::{Config, Tiers};
 use updraft::error::Result;
 use updraft::module::{Features, decode};
 use updraft::tier::baseline::{self, BaselineCompiler};
@@ -57,7 +57,7 @@ enum Subject {
 impl Setup {
     /// Reads the `;;!` lines of a file.
     fn parse(text: &str) -> Setup {
-        let config = Config { avx: false, interrupts: false, ..Config::default() };
+        let config = Config { tiers: Tiers::Baseline, avx: false, interrupts: false, ..Config::default() };
         let mut setup = Setup {
             config,
             bounds: Bounds::Guarded,
@@ -72,6 +72,7 @@ impl Setup {
                 "signals off" => (setup.config.signals, setup.bounds) = (false, Bounds::Explicit),
                 "interrupts" => setup.config.interrupts = true,
                 "fuel" => setup.config.fuel = true,
+                "both tiers" => setup.config.tiers = Tiers::Both,
                 "baseline" => setup.subject = Subject::Baseline,
                 "trampolines" => setup.subject = Subject::Trampolines,
                 "calls stay" => setup.calls = Calls::Stay,

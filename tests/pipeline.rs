@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Rng, alone, call, compile, exported_func, footprint, proving};
-use updraft::config::{Config, LazyBatch, Strategy, Tiers, Workers};
+use updraft::config::{Config, LazyBatch, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use updraft::engine::{Cancel, CompiledModule, Denied, Engine, Job, JobState, ModuleOptions, Waited};
 use updraft::error::Error;
 use updraft::module::SharedBytes;
@@ -23,7 +23,9 @@ const STRATEGIES: [Strategy; 4] =
 const TIERS: [Tiers; 3] = [Tiers::Top, Tiers::Baseline, Tiers::Both];
 
 fn config(tiers: Tiers, strategy: Strategy) -> Config {
-    Config { tiers, strategy, code_reservation: 64 << 20, ..Config::default() }
+    // Nothing moves up but what a test asks for.
+    let tiering = Tiering { policy: TieringPolicy::Off, ..Tiering::default() };
+    Config { tiers, strategy, tiering, code_reservation: 64 << 20, ..Config::default() }
 }
 
 /// `f<i>` returns i + 1 after a few calls of others; all are in a table as well.

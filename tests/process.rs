@@ -12,15 +12,16 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
-use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiering, TieringPolicy, Tiers, Workers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use updraft::engine::{CompiledModule, Engine, Job, ModuleOptions, Waited};
 use updraft::module::SharedBytes;
 use updraft::runtime::func::{Caller, Func};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
+use updraft::tier::Tier;
 use updraft::trap::TrapCode;
-use updraft::types::FuncType;
+use updraft::types::{FuncIndex, FuncType};
 
 struct Scenario {
     name: &'static str,
@@ -48,6 +49,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "fork", run: fork_quiet, signal: None, stack: None },
     Scenario { name: "fork while threads compile", run: fork_busy, signal: None, stack: None },
     Scenario { name: "fork while loops wait for their code", run: fork_loops, signal: None, stack: None },
+    Scenario { name: "fork while functions are hot", run: fork_hot, signal: None, stack: None },
     Scenario { name: "fork with a job that nobody has begun", run: fork_job, signal: None, stack: None },
     Scenario {
         name: "fork while a thread compiles what the child waits for",
@@ -390,6 +392,38 @@ fn fork_busy() {
                 call_some(&mut fixture, round..round + 1);
             }
         });
+    }
+}
+
+/// In a child, a hot function moves up without the threads of its parent: on a stack of the engine, when it is run, or
+/// when the host runs jobs.
+fn fork_hot() {
+    let text = r#"(module (func (export "sum") (param i32) (result i32) (local i32)
+        (loop
+            (local.set 1 (i32.add (local.get 1) (local.get 0)))
+            (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1)))"#;
+    for baseline in [BaselineChoice::Native, BaselineChoice::Portable] {
+        for workers in [0, 2] {
+            let tiering = Tiering { policy: TieringPolicy::Custom(1000), osr: Osr::Off, ..Tiering::default() };
+            let (tiers, workers) = (Tiers::Both, Workers::Threads(workers));
+            let config = Config { tiers, baseline, tiering, workers, ..Mode::named("lazy").config() };
+            let engine = Engine::new(config).expect("an engine");
+            let mut fixture = Fixture::with_engine(&engine, text);
+            let mut run = |count: i32| {
+                let sum = (1..=count).sum::<i32>();
+                assert_eq!(fixture.call("sum", &[Val::I32(count)]).expect("a call"), [Val::I32(sum)]);
+                fixture.module.function_state(FuncIndex(0)).expect("a function").reached()
+            };
+            assert_eq!(run(10), Some(Tier::Baseline));
+            in_child(|| {
+                run(10_000);
+                engine.run_jobs(usize::MAX, None).expect("a stack");
+                assert_eq!(run(10), Some(Tier::Top));
+                in_child(|| assert_eq!(run(10_000), Some(Tier::Top)));
+            });
+            assert_eq!(run(10), Some(Tier::Baseline), "what a child does is its own");
+        }
     }
 }
 

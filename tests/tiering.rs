@@ -10,12 +10,15 @@ use common::{Rng, call, compile, exported_func};
 use updraft::config::{
     BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Workers,
 };
-use updraft::engine::{CompiledModule, Denied, Engine};
+use updraft::engine::{Cancel, CompiledModule, Denied, Engine};
+use updraft::error::Error;
+use updraft::runtime::func::Func;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
-use updraft::runtime::value::Val;
+use updraft::runtime::value::{Extern, Val};
 use updraft::tier::Tier;
-use updraft::types::FuncIndex;
+use updraft::trap::TrapCode;
+use updraft::types::{FuncIndex, FuncType};
 
 /// All modes: what they are called, and the configuration.
 fn modes() -> Vec<(String, Config)> {
@@ -213,4 +216,117 @@ fn several_threads_and_instances_share_the_budgets_of_a_module() {
             }
         }
     }
+}
+
+/// A loop that counts, and is not continued elsewhere, ends by an interrupt: before and after its function has moved up.
+#[test]
+fn a_loop_that_counts_is_interrupted() {
+    let text = r#"(module (import "" "started" (func $started))
+        (func (export "spin") (param i32)
+            (loop (br_if 0 (local.get 0)))
+            (call $started)
+            (loop (br 0))))"#;
+    for (name, config) in modes() {
+        for policy in [TieringPolicy::Default, TieringPolicy::Custom(300)] {
+            let tiering = Tiering { policy, ..config.tiering };
+            let engine = Engine::new(Config { tiering, ..config.clone() }).unwrap();
+            let module = compile(&engine, text);
+            let mut store = Store::new(&engine).unwrap();
+            let handle = store.interrupt_handle();
+            let started = Func::new(
+                &mut store,
+                FuncType::new([], []),
+                Box::new(move |_, _, _| {
+                    handle.interrupt();
+                    Ok(())
+                }),
+            )
+            .unwrap();
+            let instance = Instance::new(&mut store, &module, &[Extern::Func(started)]).unwrap();
+            let spin = exported_func(&mut store, instance, "spin");
+            for _ in 0..3 {
+                match call(&mut store, spin, &[Val::I32(0)]) {
+                    Err(Error::Trap(trap)) => assert_eq!(trap.code, TrapCode::Interrupt, "{name}"),
+                    other => panic!("{name}: {other:?}"),
+                }
+                engine.run_jobs(usize::MAX, None).unwrap();
+            }
+        }
+    }
+}
+
+/// A trap behind many detours has the frames that it has in any tier.
+#[test]
+fn traps_of_functions_that_move_up_have_the_same_frames() {
+    let text = r#"(module
+        (func $inner (param i32) (result i32) (i32.div_u (i32.const 1000) (local.get 0)))
+        (func (export "outer") (param i32) (result i32) (local i32)
+            (loop
+                (local.set 1 (i32.add (local.get 1) (call $inner (local.get 0))))
+                (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                (br 0))
+            (unreachable)))"#;
+    for (name, config) in modes() {
+        for config in [config.clone(), synchronous(config)] {
+            let engine = Engine::new(config).unwrap();
+            let module = compile(&engine, text);
+            let mut store = Store::new(&engine).unwrap();
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let outer = exported_func(&mut store, instance, "outer");
+            let mut frames = Vec::new();
+            for _ in 0..4 {
+                let Err(Error::Trap(trap)) = call(&mut store, outer, &[Val::I32(300)]) else {
+                    panic!("{name}: no trap")
+                };
+                assert_eq!(trap.code, TrapCode::IntegerDivideByZero, "{name}");
+                frames.push(trap.frames.iter().map(|frame| (frame.func, frame.func_offset)).collect::<Vec<_>>());
+                engine.run_jobs(usize::MAX, None).unwrap();
+            }
+            assert_eq!(frames[0].len(), 2, "{name}");
+            assert!(frames.iter().all(|other| *other == frames[0]), "{name}: {frames:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_once_the_work_of_the_module_is_cancelled() {
+    for (name, config) in modes() {
+        let mut world = World::new(config);
+        world.module.cancel(Cancel::Always);
+        for _ in 0..10 {
+            world.sum(10_000);
+        }
+        world.settle();
+        let state = world.module.function_state(SUM).unwrap();
+        assert_eq!((state.reached(), state.attempts()), (Some(Tier::Baseline), 0), "{name}");
+    }
+}
+
+/// Dropping the code of a module makes its functions start again, counts included.
+#[test]
+fn a_module_whose_code_was_dropped_counts_anew() {
+    for (name, config) in modes() {
+        let mut world = World::new(synchronous(config));
+        for _ in 0..2 {
+            world.sum(1000);
+            assert_eq!(world.tier(SUM), Some(Tier::Top), "{name}");
+            world.store = Store::new(&world.engine).unwrap();
+            world.module.clear().unwrap();
+            assert_eq!(world.tier(SUM), None, "{name}");
+            assert!(!world.module.function(SUM).unwrap().was_run, "{name}");
+            world.instance = Instance::new(&mut world.store, &world.module, &[]).unwrap();
+        }
+    }
+}
+
+/// The default of an engine: both tiers, the baseline before the first call, and what is hot moves up.
+#[test]
+fn by_default_a_hot_function_moves_up() {
+    let mut world = World::new(Config::default());
+    assert_eq!(world.tier(SUM), Some(Tier::Baseline), "before the first call");
+    for _ in 0..3 {
+        world.sum(2_000_000);
+    }
+    world.settle();
+    assert_eq!([world.tier(ONCE), world.tier(SUM)], [Some(Tier::Baseline), Some(Tier::Top)]);
 }

@@ -31,8 +31,8 @@ static void check(updraft_status_t status, const char *what) {
 
 static int has(const char *mode, const char *word) { return strstr(mode, word) != NULL; }
 
-// Modes: words of "eager", "lazy", "nopoll" (no interrupts), "baseline" (that tier alone), "tiered" (both tiers), joined
-// by '-'; no word leaves a default as it is.
+// Modes: words of "eager", "lazy", "nopoll" (no interrupts), "baseline" (that tier alone), "tiered" (both tiers; without
+// either, the top tier alone), joined by '-'; what no word is about is as by default.
 static void load(void *library, Options options) {
 #define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
   FUNCTIONS(FIND)
@@ -40,6 +40,7 @@ static void load(void *library, Options options) {
   check(config_new(&config, &error), "config_new");
   if (has(options.mode, "eager")) check(config_set_strategy(config, UPDRAFT_STRATEGY_EAGER, &error), "eager");
   if (has(options.mode, "lazy")) check(config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, &error), "lazy");
+  if (!has(options.mode, "tiered")) check(config_set_tiers(config, UPDRAFT_TIERS_TOP, &error), "top");
   if (has(options.mode, "baseline")) check(config_set_tiers(config, UPDRAFT_TIERS_BASELINE, &error), "baseline");
   if (has(options.mode, "tiered")) check(config_set_tiers(config, UPDRAFT_TIERS_BOTH, &error), "tiered");
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");

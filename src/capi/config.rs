@@ -247,7 +247,7 @@ pub(super) fn strategy_of(strategy: updraft_strategy_t) -> Result<Strategy, Fail
     }
 }
 
-/// Which compilers are used: an `UPDRAFT_TIERS_` number. Default: TOP.
+/// Which compilers are used: an `UPDRAFT_TIERS_` number. Default: BOTH.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

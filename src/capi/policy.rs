@@ -19,8 +19,8 @@ pub const UPDRAFT_TIERING_AGGRESSIVE: updraft_tiering_t = 2;
 /// After as much work as the host says.
 pub const UPDRAFT_TIERING_CUSTOM: updraft_tiering_t = 3;
 
-/// When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Of no effect unless the engine uses
-/// both tiers (`updraft_config_set_tiers`).
+/// When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Default: DEFAULT. Of no effect unless
+/// the engine uses both tiers (`updraft_config_set_tiers`), as it does by default.
 ///
 /// `budget` counts for CUSTOM only: how many bytes of WebAssembly a function may run in the baseline tier, each iteration
 /// of a loop counted, before the top tier is asked for it; 1 to 2^31 - 1.

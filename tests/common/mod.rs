@@ -27,9 +27,9 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// The engine's defaults with this mode's changes.
+    /// The engine's defaults, but for the top tier only, with this mode's changes.
     pub fn config(&self) -> Config {
-        let mut config = Config { code_reservation: 128 << 20, ..Config::default() };
+        let mut config = Config { tiers: Tiers::Top, code_reservation: 128 << 20, ..Config::default() };
         (self.adjust)(&mut config);
         config
     }
@@ -45,6 +45,7 @@ pub const MIXED: &str = "mixed";
 
 /// All modes.
 pub const MODES: &[Mode] = &[
+    Mode { name: "default", adjust: |config| config.tiers = Config::default().tiers },
     Mode { name: "eager", adjust: |config| config.memory_mode = MemoryMode::Guarded },
     Mode {
         name: "lazy",
@@ -149,6 +150,7 @@ pub const MODES: &[Mode] = &[
         adjust: |config| {
             baseline(config);
             config.tiers = Tiers::Both;
+            config.tiering.policy = TieringPolicy::Off;
         },
     },
     Mode {

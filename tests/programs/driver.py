@@ -119,8 +119,8 @@ def main():
             print(str(step)[:1000])
         return 0
     theirs = play(engines.NodeHost(find, options.node))
-    # With guard pages and with signals off: other machine code for every memory access. In both tiers.
-    for switches in ([], ["--signals=off"], ["--compilers=baseline"], ["--compilers=baseline", "--signals=off"]):
+    # With guard pages and with signals off: other machine code for every memory access. In two tiers, and in each alone.
+    for switches in ([], ["--compilers=top"], ["--compilers=top", "--signals=off"], ["--compilers=baseline"], ["--compilers=baseline", "--signals=off"]):
         ours = play(engines.UpdraftHost(find, options.run, options.library, switches))
         if ours != theirs:
             print(f"{options.name} differs {switches}: {first_difference(ours, theirs)}", file=sys.stderr)

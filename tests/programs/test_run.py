@@ -244,7 +244,7 @@ def what_leaves_the_baseline_tier_is_shown(run):
     traced = [event for event in events if event.get("cat") == "loop"]
     assert len(traced) == len(loops) and all(", loop at 0x" in event["name"] for event in traced)
     # Without tiering nothing moves.
-    done = run("--tiers", *both, "--invoke", "spin", file, "2000")
+    done = run("--tiers", *both, "--tiering", "off", "--invoke", "spin", file, "2000")
     assert "run: 0 functions and 0 loops left the baseline tier" in done.stderr, done.stderr
 
 

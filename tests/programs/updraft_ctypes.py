@@ -14,7 +14,7 @@ Size = ctypes.c_size_t
 I32, I64, F32, F64 = range(4)
 FUNC, MEMORY = 1, 3
 TRAP = 10
-BASELINE = 1
+TOP, BASELINE = 0, 1
 
 
 class Union(ctypes.Union):
@@ -107,8 +107,9 @@ class UpdraftModule(Module):
         self.library.config_new(ctypes.byref(config))
         if "--signals=off" in options:
             self.library.config_set_signals(config, ctypes.c_uint32(0))
-        if "--compilers=baseline" in options:
-            self.library.config_set_tiers(config, ctypes.c_uint32(BASELINE))
+        for name, tiers in (("top", TOP), ("baseline", BASELINE)):
+            if f"--compilers={name}" in options:
+                self.library.config_set_tiers(config, ctypes.c_uint32(tiers))
         self.library.engine_new(config, ctypes.byref(self.engine))
         self.library.dll.updraft_config_delete(config)
         with open(path, "rb") as file:

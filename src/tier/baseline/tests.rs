@@ -12,7 +12,7 @@ const MODES: [(Bounds, Signals); 3] =
     [(Bounds::Guarded, Signals::On), (Bounds::Explicit, Signals::On), (Bounds::Explicit, Signals::Off)];
 
 fn compiler((bounds, signals): (Bounds, Signals)) -> BaselineCompiler {
-    let config = Config { signals: signals == Signals::On, ..Config::default() };
+    let config = Config { tiers: Tiers::Baseline, signals: signals == Signals::On, ..Config::default() };
     BaselineCompiler::new(&config, bounds).unwrap()
 }
 
