@@ -222,7 +222,7 @@ impl<'a> Translator<'a> {
         self.reach = Reach::Live;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         match self.buf.frames.last().expect("validated: frames are balanced").kind {
             FrameKind::Dead => {
                 self.buf.frames.pop();
