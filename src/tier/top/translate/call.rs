@@ -98,6 +98,9 @@ impl Translator<'_> {
     pub(super) fn call(&mut self, func: FuncIndex, call: Call) {
         let type_index = self.module.functions()[func.index()];
         let defined = self.module.defined_func(func);
+        if let Some(defined) = defined {
+            self.note_call(defined);
+        }
         if let Some(defined) = defined
             && (call == Call::Nested || self.scope.is_inlined())
             && self.is_worth_inlining(defined)

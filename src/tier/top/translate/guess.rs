@@ -6,6 +6,9 @@
 //! The reference of an own function is part of the instance, so the comparison says all: it is not null, it has the
 //! type, the instance is the caller's. Nothing is loaded from it.
 //!
+//! What has not run is cold. But in code that goes on at a loop, which runs for the first time perhaps, nobody knows
+//! what follows.
+//!
 //! A profile is believed in nothing but how often things happen.
 //!
 //! Not here: what is inlined then (`inline.rs`), where profiles come from (`compile/profile.rs`).
@@ -13,9 +16,9 @@
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
 use wasmparser::BlockType;
 
-use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
+use super::{Job, Translator};
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -46,21 +49,24 @@ const USUAL: u64 = 4;
 pub(super) struct Known<'a> {
     profile: &'a FunctionProfile,
     most: u64,
+    /// What is said of what has not run.
+    not_yet: Runs,
 }
 
 impl<'a> Known<'a> {
     /// What a profile says, if it says something.
-    pub(super) fn of(profile: Option<&'a FunctionProfile>) -> Option<Known<'a>> {
-        let profile = profile?;
+    pub(super) fn of(job: &Job<'a>) -> Option<Known<'a>> {
+        let profile = job.profile?;
         let calls = profile.calls.iter().map(|call| call.count);
         let indirect = profile.indirect.iter().map(|site| site.total);
         let most = calls.chain(indirect).max()?;
-        (most >= SIGNIFICANT).then_some(Known { profile, most })
+        let not_yet = if job.resume.is_some() { Runs::Unknown } else { Runs::Never };
+        (most >= SIGNIFICANT).then_some(Known { profile, most, not_yet })
     }
 
     fn runs(&self, count: u64) -> Runs {
         match count {
-            0 => Runs::Never,
+            0 => self.not_yet,
             _ if count.saturating_mul(OFTEN) >= self.most => Runs::Often,
             _ => Runs::Sometimes,
         }
@@ -78,7 +84,22 @@ impl Translator<'_> {
             Some((_, count)) => known.runs(*count),
             // It may be one of those that have no place of their own.
             None if site.targets.iter().map(|(_, count)| count).sum::<u64>() < site.total => Runs::Sometimes,
-            None => Runs::Never,
+            None => known.not_yet,
+        }
+    }
+
+    /// Marks what is being translated as cold if a call in it, of this function, has never run.
+    pub(super) fn note_call(&mut self, func: DefinedFunc) {
+        if self.runs_of_call(func) == Runs::Never {
+            self.mark_cold();
+        }
+    }
+
+    /// What is being translated runs rarely, unless it is where the function begins.
+    pub(super) fn mark_cold(&mut self) {
+        let block = self.b.current_block().expect("code is emitted into it");
+        if self.b.func.layout.entry_block().is_some_and(|entry| entry != block) {
+            self.b.set_cold_block(block);
         }
     }
 
