@@ -122,6 +122,43 @@ static void policies(void) {
     }
 }
 
+/* A loop that is entered once goes on in the top tier: compiled by the thread that runs it, or in the background, in
+ * which case it has ended before the host compiles. Events, states and numbers tell of it. */
+static void running_loops(void) {
+    int synchronous;
+    for (synchronous = 0; synchronous < 2; synchronous++) {
+        updraft_config_t *config = tiering(UPDRAFT_TIERING_CUSTOM, 2000);
+        updraft_subscription_t *subscription = NULL;
+        updraft_event_t events[8];
+        updraft_module_stats_t stats;
+        size_t count = 0, i, told = 0;
+        struct world w;
+        OK(updraft_config_set_osr(config, 1, E));
+        OK(updraft_config_set_synchronous_tiering(config, (uint32_t)synchronous, E));
+        w = open_world(config);
+        OK(updraft_subscription_new(w.engine, 0, UINT32_C(1) << UPDRAFT_EVENT_LOOP_TIERED, 8, &subscription, E));
+        sum(&w, 1000000);
+        if (!synchronous) {
+            CHECK((state_of(&w, SUM).flags & UPDRAFT_FUNC_LOOPS_QUEUED) != 0);
+            OK(updraft_engine_run_jobs(w.engine, SIZE_MAX, UINT64_MAX, &count, E));
+        }
+        CHECK((state_of(&w, SUM).flags & UPDRAFT_FUNC_LOOPS_TOP) != 0);
+        CHECK((state_of(&w, SUM).flags & (UPDRAFT_FUNC_LOOPS_QUEUED | UPDRAFT_FUNC_LOOPS_REFUSED)) == 0);
+        stats.struct_size = sizeof stats;
+        OK(updraft_module_stats(w.module, &stats, E));
+        CHECK(stats.loops == 1 && stats.loops_entered == (uint64_t)synchronous && stats.units == 0);
+        OK(updraft_subscription_drain(subscription, events, 8, sizeof events[0], &count, E));
+        for (i = 0; i < count; i++) {
+            CHECK(events[i].kind == UPDRAFT_EVENT_LOOP_TIERED && events[i].func == SUM && events[i].status == 0);
+            CHECK(events[i].to_tier == UPDRAFT_TIER_TOP && events[i].code_size > 0 && events[i].count > 8);
+            told++;
+        }
+        CHECK_EQ(told, 1);
+        updraft_subscription_delete(subscription);
+        close_world(&w);
+    }
+}
+
 static void misuse(void) {
     updraft_config_t *config = test_config();
     FAILS(MISUSE, "policy has no value 4", updraft_config_set_tiering(config, 4, 0, E));
@@ -139,6 +176,7 @@ int main(void) {
     synchronously();
     pinned();
     policies();
+    running_loops();
     misuse();
     return test_end();
 }

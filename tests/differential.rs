@@ -333,6 +333,68 @@ fn programs_agree_with_the_reference() {
     assert!(count < PROGRAMS || kinds > 380, "{kinds} operators");
 }
 
+/// Loops of programs that are left for the top tier at whatever time their headers are reached: at their first, second,
+/// third or fifth time, in both baseline compilers, with and without signals. Every type of value is alive at them.
+#[test]
+fn loops_that_go_on_in_the_top_tier_agree_with_the_reference() {
+    let modes = ["osr", "osr-signals-off", "osr-portable"];
+    let configs = modes.iter().flat_map(|mode| [1, 2, 3, 5].map(|every| (mode, every)));
+    let ours: Vec<Engine> = configs
+        .map(|(mode, every)| {
+            let mut config = common::Mode::named(mode).config();
+            config.tiering.osr = updraft::config::Osr::At(every);
+            Engine::new(config).expect("an engine")
+        })
+        .collect();
+    let reference = reference();
+    let operators: Vec<_> = operators::operators().into_iter().filter(|op| op.values.is_none()).collect();
+    let start = env_number("UPDRAFT_SEED_START").unwrap_or(0);
+    let count = env_number("UPDRAFT_PROGRAMS").unwrap_or(if proving() { PROGRAMS_PROOF } else { PROGRAMS / 2 });
+    let (sites, entries) = (AtomicU64::new(0), AtomicU64::new(0));
+    let live = Mutex::new(std::collections::BTreeMap::<String, u64>::new());
+    let (_, errors) = in_parallel(start..start + count, |seed, _| {
+        let (text, cases) = programs::module(&operators, seed);
+        let wasm = parse(&text);
+        let mut entered = std::collections::BTreeSet::new();
+        for number in [seed as usize, seed as usize + 5] {
+            let engine = number % ours.len();
+            let kept = |error: Mismatch| keep(&format!("osr-{seed}-{engine}"), &wasm, &error.0);
+            let pair = Pair::new(&ours[engine], &reference, &wasm).map_err(kept)?;
+            let Ok(mut pair) = pair else { continue };
+            for case in &cases {
+                let (verdict, _) = pair.call(&case.export, &case.args, Nans::Exact).map_err(kept)?;
+                if verdict == Verdict::Inconclusive {
+                    return Err(keep(&format!("osr-{seed}-{engine}"), &wasm, "it ran out of resources"));
+                }
+            }
+            pair.compare_state().map_err(kept)?;
+            let counts = pair.module.osr_counts();
+            if counts.refused + counts.claimed != 0 {
+                return Err(keep(&format!("osr-{seed}-{engine}"), &wasm, &format!("{counts:?}")));
+            }
+            // Relaxed, here and below: read after the threads have ended.
+            entries.fetch_add(counts.entered, Ordering::Relaxed);
+            let module = pair.module.module();
+            for (func, site) in pair.module.osr_entered() {
+                if entered.insert((func, site)) {
+                    let mut live = live.lock().expect("no thread panics while it holds the lock");
+                    coverage::local_types(module, func).for_each(|ty| *live.entry(ty).or_default() += 1);
+                }
+            }
+        }
+        sites.fetch_add(entered.len() as u64, Ordering::Relaxed);
+        Ok(())
+    });
+    let (sites, entries) = (sites.into_inner(), entries.into_inner());
+    let live = live.into_inner().expect("no thread panicked");
+    println!("osr: {entries} entries at {sites} loops of {count} programs; alive at so many of them: {live:?}");
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    assert!(sites >= if proving() { 100_000 } else { count }, "{sites} loops");
+    for ty in ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"] {
+        assert_eq!(live.get(ty), Some(&sites), "loops with a live {ty}");
+    }
+}
+
 /// A NaN result has the one canonical bit pattern when the engine is told so.
 #[test]
 fn nans_are_canonical_on_request() {

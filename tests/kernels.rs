@@ -74,7 +74,8 @@ fn kernels_give_their_checksum_in_every_mode() {
         let in_full = proving() || *size <= SMALL;
         let size = if in_full { *size } else { *size / PART };
         let expected = if in_full { *expected } else { run(MODES[0], &wasm, size) };
-        let is_baseline = |mode: &&Mode| mode.name.starts_with("baseline") || mode.name == MIXED;
+        let is_baseline =
+            |mode: &&Mode| mode.name.starts_with("baseline") || mode.name.starts_with("osr") || mode.name == MIXED;
         let baseline: Vec<&Mode> = MODES.iter().filter(is_baseline).collect();
         let modes = if proving() { MODES.iter().collect() } else { vec![baseline[number % baseline.len()]] };
         for mode in modes {

@@ -5,21 +5,17 @@
 //! generated programs say of it stands in `tests/spec.rs` and `tests/differential.rs`, which have modes for it.
 
 mod common;
+#[path = "osr/lifecycle.rs"]
+mod lifecycle;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use common::{Fixture, call, compile, exported_func};
-use updraft::config::{
-    BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Workers,
-};
-use updraft::engine::{Cancel, CompiledModule, Engine, OsrCounts};
+use common::{Fixture, call, exported_func};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Tiering, TieringPolicy, Tiers};
+use updraft::engine::{CompiledModule, Engine, OsrCounts};
 use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func};
-use updraft::runtime::instance::Instance;
-use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
-use updraft::tier::Tier;
 use updraft::trap::{Trap, TrapCode};
 use updraft::types::{FuncIndex, FuncType, ValType};
 
@@ -395,6 +391,7 @@ fn where_there_is_no_stack_the_loop_stays() {
     }
 }
 
+/// Two loops, one behind the other.
 const TWO_LOOPS: &str = r#"(module
     (func $f (export "f") (param $n i32) (result i32) (local $i i32) (local $s i32)
       (loop $a
@@ -405,112 +402,24 @@ const TWO_LOOPS: &str = r#"(module
         (br_if $b (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
       (local.get $s)))"#;
 
-/// What cannot be compiled is not asked for again, and nothing else changes.
+/// What a program takes of its fuel does not depend on where its loops run, nor where it runs out.
 #[test]
-fn a_refusal_is_for_good() {
-    let expected = Fixture::with_config(references()[1].clone(), TWO_LOOPS).call("f", &[Val::I32(100)]).unwrap();
-    for (mode, config) in modes(forced(1)) {
-        let config = Config { fail_function: Some(0), fail_tiers: Tiers::Top, ..config };
-        let mut fixture = Fixture::with_config(config, TWO_LOOPS);
-        for _ in 0..3 {
-            assert_eq!(fixture.call("f", &[Val::I32(100)]).unwrap(), expected, "{mode}");
-        }
-        let counts = entered(&fixture.module);
-        assert_eq!(counts, OsrCounts { refused: 2, ..OsrCounts::default() }, "{mode}");
-        assert_eq!(fixture.module.progress().units, 0, "{mode}");
-    }
-}
-
-/// Code of a cleared module is gone; the loops ask again.
-#[test]
-fn clearing_a_module_drops_what_its_loops_had() {
-    for (mode, config) in modes(forced(1)) {
-        let engine = Engine::new(config).unwrap();
-        let module = compile(&engine, TWO_LOOPS);
-        let mut sizes = Vec::new();
-        for _ in 0..3 {
-            let mut store = Store::new(&engine).unwrap();
-            let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let func = exported_func(&mut store, instance, "f");
-            call(&mut store, func, &[Val::I32(100)]).unwrap();
-            let counts = entered(&module);
-            assert_eq!((counts.ready, counts.entered_sites, counts.claimed), (1, 1, 0), "{mode}: {counts:?}");
-            assert!(counts.code_size > 0);
-            sizes.push(module.progress().code_size);
-            drop(store);
-            module.clear().unwrap();
-            assert_eq!(entered(&module), OsrCounts::default(), "{mode}");
-        }
-        assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]), "{mode}: {sizes:?}");
-    }
-}
-
-/// As configured for use: budgets, a worker or none, and a loop that never comes back before it was moved.
-#[test]
-fn a_loop_that_runs_goes_on_in_the_top_tier() {
-    let text = r#"(module (import "" "more" (func $more (result i32)))
-        (func (export "f") (result i32) (local $i i32)
-          (loop $l
-            (local.set $i (i32.add (local.get $i) (i32.const 1)))
-            (br_if $l (call $more)))
-          (local.get $i)))"#;
-    for tier_up in [TierUp::Background, TierUp::Synchronous] {
-        let tiering = Tiering { policy: TieringPolicy::Custom(1000), tier_up, osr: Osr::On, seed: None };
-        for (mode, config) in modes(tiering) {
-            for workers in [0, 1] {
-                let config = Config { strategy: Strategy::Lazy, workers: Workers::Threads(workers), ..config.clone() };
-                let engine = Engine::new(config).unwrap();
-                let module = compile(&engine, text);
-                let mut store = Store::new(&engine).unwrap();
-                let calls = Arc::new(AtomicU32::new(0));
-                let (seen, counted) = (module.clone(), calls.clone());
-                let callback = Arc::new(move |_: &mut Caller<'_>, _: &[Val], results: &mut [Val]| {
-                    // The host compiles, where there is no worker.
-                    if counted.fetch_add(1, Relaxed) % 1000 == 0 {
-                        seen.engine().run_jobs(usize::MAX, None)?;
-                    }
-                    results[0] = Val::I32(i32::from(entered(&seen).entered == 0));
-                    Ok(())
-                });
-                let more = Func::new(&mut store, FuncType::new([], [ValType::I32]), callback).unwrap();
-                let instance = Instance::new(&mut store, &module, &[Extern::Func(more)]).unwrap();
-                let func = exported_func(&mut store, instance, "f");
-                let results = call(&mut store, func, &[]).unwrap();
-                assert_eq!(results, [Val::I32(calls.load(Relaxed) as i32)], "{mode}, {workers}");
-                let counts = entered(&module);
-                assert_eq!((counts.entered, counts.ready, counts.refused), (1, 1, 0), "{mode}, {workers}: {counts:?}");
-                let state = module.function(FuncIndex(1)).unwrap();
-                assert_eq!((state.osr, state.word.reached()), (counts, Some(Tier::Top)), "{mode}, {workers}");
+fn fuel_is_the_same() {
+    let run = |config: Config, fuel: u64| {
+        let mut fixture = Fixture::with_config(Config { fuel: true, ..config }, TWO_LOOPS);
+        fixture.store.set_fuel(fuel).unwrap();
+        let outcome = fixture.call("f", &[Val::I32(30)]);
+        (format!("{:?} {:?}", outcome.as_ref().map_err(described), fixture.store.fuel()), entered(&fixture.module))
+    };
+    for fuel in [100_000, 200, 150, 77, 10, 1] {
+        let [expected, top] = references().map(|config| run(config, fuel).0);
+        assert_eq!(expected, top, "{fuel}");
+        for every in [1, 2, 5] {
+            for (mode, config) in modes(forced(every)) {
+                let (found, counts) = run(config, fuel);
+                assert_eq!(found, expected, "{mode}: {fuel}");
+                assert!(counts.entered > 0 || fuel < 200, "{mode}: {fuel}: {counts:?}");
             }
         }
-    }
-}
-
-/// A cancelled module compiles nothing more for its loops; the counts end at zero.
-#[test]
-fn a_cancelled_module_gives_its_claims_back() {
-    let tiering = Tiering { policy: TieringPolicy::Custom(1), osr: Osr::On, ..Tiering::default() };
-    for (mode, config) in modes(tiering) {
-        let config = Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..config };
-        let mut fixture = Fixture::with_config(config, TWO_LOOPS);
-        fixture.call("f", &[Val::I32(10_000)]).unwrap();
-        let counts = entered(&fixture.module);
-        assert!(counts.claimed > 0 && counts.entered == 0, "{mode}: {counts:?}");
-        fixture.module.cancel(Cancel::Always);
-        let counts = entered(&fixture.module);
-        assert_eq!((counts, fixture.module.progress().units), (OsrCounts::default(), 0), "{mode}");
-        fixture.call("f", &[Val::I32(10_000)]).unwrap();
-        assert_eq!(entered(&fixture.module), OsrCounts::default(), "{mode}");
-    }
-}
-
-/// Off is off.
-#[test]
-fn loops_stay_where_it_is_off() {
-    for (mode, config) in modes(Tiering { policy: TieringPolicy::Custom(1), osr: Osr::Off, ..Tiering::default() }) {
-        let config = Config { tiering: Tiering { tier_up: TierUp::Synchronous, ..config.tiering }, ..config };
-        let mut fixture = Fixture::with_config(config, TWO_LOOPS);
-        fixture.call("f", &[Val::I32(10_000)]).unwrap();
-        assert_eq!(entered(&fixture.module), OsrCounts::default(), "{mode}");
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use common::{Fixture, MODES, Mode, compile, exported_func};
-use updraft::config::{Config, MemoryMode, Strategy, Workers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use updraft::engine::{CompiledModule, Engine, Job, ModuleOptions, Waited};
 use updraft::module::SharedBytes;
 use updraft::runtime::func::{Caller, Func};
@@ -47,6 +47,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a host's crash beneath wasm", run: crash_beneath, signal: Some(libc::SIGSEGV), stack: None },
     Scenario { name: "fork", run: fork_quiet, signal: None, stack: None },
     Scenario { name: "fork while threads compile", run: fork_busy, signal: None, stack: None },
+    Scenario { name: "fork while loops wait for their code", run: fork_loops, signal: None, stack: None },
     Scenario { name: "fork with a job that nobody has begun", run: fork_job, signal: None, stack: None },
     Scenario {
         name: "fork while a thread compiles what the child waits for",
@@ -322,6 +323,34 @@ fn fork_quiet() {
             });
         }
         call_some(&mut fixture, 0..FUNCTIONS);
+    }
+}
+
+/// A loop whose code was asked for in the parent, and nobody has compiled it: the child asks anew and gets it.
+fn fork_loops() {
+    let text = "(module (func (export \"f\") (param i32) (result i32) (local i32)
+        (loop (local.set 1 (i32.add (local.get 1) (local.get 0)))
+          (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1)))";
+    for baseline in [BaselineChoice::Native, BaselineChoice::Portable] {
+        let tiering = Tiering { policy: TieringPolicy::Custom(100), ..Tiering::default() };
+        let workers = Workers::Threads(0);
+        let config =
+            Config { tiers: Tiers::Both, strategy: Strategy::Lazy, baseline, tiering, workers, ..Config::default() };
+        let mut fixture = Fixture::with_config(config, text);
+        let mut run = || {
+            assert_eq!(fixture.call("f", &[Val::I32(10_000)]).expect("a call"), [Val::I32(50_005_000)]);
+            fixture.module.osr_counts()
+        };
+        let counts = run();
+        assert!(counts.claimed == 1 && counts.entered == 0, "{counts:?}");
+        in_child(|| {
+            let counts = run();
+            assert!(counts.claimed == 0 && counts.entered > 0, "{counts:?}");
+            in_child(|| assert_eq!(run().claimed, 0));
+        });
+        let counts = run();
+        assert!(counts.claimed == 1 && counts.entered == 0, "{counts:?}");
     }
 }
 

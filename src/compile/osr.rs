@@ -270,6 +270,17 @@ impl Compilation {
         Bodies::counts_of(self.osr_bodies().0.lock().functions.values().flatten())
     }
 
+    /// The loops that were continued in the top tier at least once: by function and number among its recorded loops.
+    pub fn osr_entered(&self) -> Vec<(DefinedFunc, u32)> {
+        let table = self.osr_bodies().0.lock();
+        let entered = |(func, bodies): (&u32, &Vec<Body>)| {
+            let func = DefinedFunc(*func);
+            let entered = bodies.iter().filter(|body| body.entered != 0).map(move |body| (func, body.site));
+            entered.collect::<Vec<_>>()
+        };
+        table.functions.iter().flat_map(entered).collect()
+    }
+
     /// Numbers of a function.
     pub fn osr_counts_of(&self, func: DefinedFunc) -> OsrCounts {
         Bodies::counts_of(self.osr_bodies().0.lock().functions.get(&func.0).into_iter().flatten())
@@ -326,7 +337,10 @@ impl OsrUnit {
         let (compilation, resume) = (&self.compilation, self.resume());
         let (module, layout) = (compilation.module(), compilation.layout());
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
-        let compile = AssertUnwindSafe(|| compilers.compile_osr(scratch, module, layout, self.func, resume, None));
+        let compile = AssertUnwindSafe(|| {
+            let profile = compilation.snapshot(self.func);
+            compilers.compile_osr(scratch, module, layout, self.func, resume, profile.as_ref())
+        });
         let failed = || Error::Compile { func: module.func_index(self.func), reason: "the compiler panicked".into() };
         let code = catch_unwind(compile).unwrap_or_else(|_| Err(failed()))?;
         let (frame_size, size) = (code.frame_size, code.bytes.len() as u32);

@@ -35,6 +35,15 @@ const PROPOSALS: &[&str] = &[
     "wide_arithmetic",
 ];
 
+/// The types of a function's locals, each once.
+pub fn local_types(module: &Module, func: DefinedFunc) -> impl Iterator<Item = String> {
+    let body = FunctionBody::new(BinaryReader::new(&module.bytes()[module.body(func)], 0));
+    let params = module.func_type(module.func_index(func)).params().iter().map(ToString::to_string);
+    let locals = body.get_locals_reader().expect("a validated body").into_iter();
+    let locals = locals.map(|local| local.expect("a validated body").1.to_string());
+    params.chain(locals).collect::<BTreeSet<String>>().into_iter()
+}
+
 /// How often each operator stood in a function that was executed.
 #[derive(Default)]
 pub struct Coverage(HashMap<&'static str, u64>);

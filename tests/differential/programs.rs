@@ -3,7 +3,8 @@
 //! Every operator of the table, its operands from locals, constants, memory, calls and other operators, the same
 //! local twice, a local that is set while it is still on the stack; many operands at a time, of all types, with
 //! operators, calls and branches above them; conditions of comparisons; blocks with parameters and results;
-//! branches that are taken and not; loops with and without calls; addresses whose upper half is not zero.
+//! branches that are taken and not; loops with and without calls, and above operands; addresses whose upper half is
+//! not zero; references that live through everything.
 //!
 //! Programs end: functions call those before them only, and loops count.
 
@@ -149,13 +150,17 @@ impl Writer<'_> {
         let _ = writeln!(self.text, "(func $f{number} (export \"f{number}\") {ty} {header} {}", list("local", &extra));
         self.put("(local $acc i64) (local $nan_f32 f32) (local $nan_f64 f64) (local $nan_v128 v128)");
         self.put("(local $n0 i32) (local $n1 i32) (local $n2 i32) (local $n3 i32)");
+        // References that are alive all the time.
+        self.put("(local $func funcref) (local $extern externref)");
+        self.put(&format!("i32.const {} table.get 0 local.set $func", number % 4));
         let locals = params.iter().chain(&extra).copied().collect();
         let budget = 60 + self.rng.below(200) as i32;
         let mut function = Function { locals, budget, loops: 0, counters: 0, calls: 0 };
         while function.budget > 0 {
             self.statement(&mut function, 3);
         }
-        self.put("global.get $sum local.get $acc i64.add global.set $sum");
+        self.put("local.get $func ref.is_null local.get $extern ref.is_null i32.const 1 i32.shl i32.or");
+        self.put("i64.extend_i32_u global.get $sum local.get $acc i64.add i64.add global.set $sum");
         function.budget = 30;
         for ty in &results {
             self.value(&mut function, *ty, 3);
@@ -246,10 +251,11 @@ impl Writer<'_> {
         }
         for _ in 0..self.rng.below(4) {
             function.budget -= 1;
-            match self.rng.below(5) {
+            match self.rng.below(6) {
                 0 => self.call(function),
                 1 => self.bulk(function),
                 2 => self.store(function),
+                3 => self.count(function, 1),
                 _ => {
                     let ty = *self.rng.pick(&TYPES);
                     self.value(function, ty, 2);

@@ -27,6 +27,8 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// How many directives were skipped, by reason.
     pub skipped: BTreeMap<String, usize>,
+    /// Loops that went on in the top tier while they ran.
+    pub moved_loops: usize,
 }
 
 /// Why a directive did not pass.
@@ -100,6 +102,7 @@ pub fn run_script(engine: &Engine, script: &Script) -> Outcome {
             Err(Miss::Needs(feature)) => *outcome.skipped.entry(format!("needs {feature}")).or_default() += 1,
         }
     }
+    outcome.moved_loops = runner.compiled.iter().map(|module| module.osr_counts().entered_sites).sum();
     outcome
 }
 
@@ -122,6 +125,8 @@ struct Runner<'a> {
     instances: HashMap<String, Made<Instance>>,
     current_module: Option<Made<CompiledModule>>,
     modules: HashMap<String, Made<CompiledModule>>,
+    /// All of them.
+    compiled: Vec<CompiledModule>,
     /// Names registered for instances that could not be made, with the feature.
     absent: HashMap<String, String>,
 }
@@ -140,6 +145,7 @@ impl Runner<'_> {
             instances: HashMap::new(),
             current_module: None,
             modules: HashMap::new(),
+            compiled: Vec::new(),
             absent: HashMap::new(),
         })
     }
@@ -186,6 +192,7 @@ impl Runner<'_> {
                 if self.engine.config().tiers == Tiers::Both && !self.engine.config().tiers_up() {
                     tier_up_some(&module, bytes.len() as u64);
                 }
+                self.compiled.push(module.clone());
                 Ok(Ok(module))
             }
             Err(error) => missing_feature(&error).map(Err).ok_or_else(|| Miss::Failed(error.to_string())),
