@@ -15,6 +15,8 @@ mod checks;
 mod common;
 #[path = "runtime/floats.rs"]
 mod floats;
+#[path = "runtime/guesses.rs"]
+mod guesses;
 #[path = "runtime/host.rs"]
 mod host;
 #[path = "runtime/inline.rs"]
