@@ -1,4 +1,5 @@
-/* What examples/run shows of compilation: a progress bar, a table of tiers, a trace for Chrome and Perfetto.
+/* What examples/run shows of compilation: a progress bar, a table of tiers, what moved up while the program ran, a trace
+ * for Chrome and Perfetto.
  *
  * Everything here comes from events (`updraft_subscription_t`) and from states of functions. Included by run.c only.
  */
@@ -17,17 +18,16 @@ enum { LIVE_QUEUE = 1 << 18, LIVE_BATCH = 256, LIVE_BAR = 40, LIVE_POLL_NS = 50 
 
 typedef struct {
     updraft_subscription_t *subscription;
-    /* Kept for the trace, in the order in which they came. */
+    /* In the order in which they came. */
     updraft_event_t *events;
     size_t count, capacity;
     /* Functions that reached a tier, those that were refused, and events that were lost. */
     uint64_t tiered, refused, lost;
-    bool keep, out_of_memory;
+    bool out_of_memory;
 } live_t;
 
-static updraft_status_t live_begin(live_t *live, const updraft_engine_t *engine, bool keep, updraft_error_t **error) {
+static updraft_status_t live_begin(live_t *live, const updraft_engine_t *engine, updraft_error_t **error) {
     memset(live, 0, sizeof *live);
-    live->keep = keep;
     return updraft_subscription_new(engine, 0, UPDRAFT_EVENT_MASK_ALL, LIVE_QUEUE, &live->subscription, error);
 }
 
@@ -38,7 +38,7 @@ static void live_end(live_t *live) {
 }
 
 static void live_keep(live_t *live, const updraft_event_t *event) {
-    if (!live->keep || live->out_of_memory) return;
+    if (live->out_of_memory) return;
     if (live->count == live->capacity) {
         size_t capacity = live->capacity ? live->capacity * 2 : 4096;
         updraft_event_t *events = realloc(live->events, capacity * sizeof *events);
@@ -163,6 +163,50 @@ static void live_table(const updraft_module_t *module) {
     fprintf(stderr, "run: %-8s %8" PRIu64 " functions\n", "no code", functions[0]);
 }
 
+/* What left the baseline tier, in the order in which it did: when, what the better code cost (time of a compiling thread,
+ * bytes), and what it gained: for how much of the run it was there. */
+static void live_moves(const live_t *live, const updraft_module_t *module, uint64_t start_ns, uint64_t end_ns) {
+    double total = (double)(end_ns - start_ns);
+    /* Bytes of the code of the baseline tier, by function. */
+    size_t count = 0;
+    updraft_module_func_count(module, &count, NULL);
+    uint32_t *baseline = calloc(count + 1, sizeof *baseline);
+    uint64_t functions = 0, loops = 0, refused = 0, time = 0, bytes = 0;
+    for (size_t i = 0; i < live->count; i++) {
+        const updraft_event_t *event = &live->events[i];
+        if (baseline != NULL && event->kind == UPDRAFT_EVENT_FUNCTION_TIERED &&
+            event->to_tier == UPDRAFT_TIER_BASELINE && event->func < count)
+            baseline[event->func] = event->code_size;
+        bool loop = event->kind == UPDRAFT_EVENT_LOOP_TIERED;
+        bool left = event->kind == UPDRAFT_EVENT_FUNCTION_TIERED && event->from_tier == UPDRAFT_TIER_BASELINE;
+        bool kept = event->kind == UPDRAFT_EVENT_FUNCTION_REFUSED && event->to_tier == UPDRAFT_TIER_TOP;
+        if (!loop && !left && !kept) continue;
+        kept = kept || (loop && event->status != UPDRAFT_STATUS_OK);
+        if (functions + loops + refused == 0)
+            fprintf(stderr, "%10s  %12s  %10s  %10s  %9s  %s\n", "at ms", "compile us", "baseline", "code bytes",
+                    "of run", "function or loop that left the baseline tier");
+        *(kept ? &refused : loop ? &loops : &functions) += 1;
+        time += event->duration_ns;
+        bytes += kept ? 0 : event->code_size;
+        double at = event->time_ns > start_ns ? (double)(event->time_ns - start_ns) : 0.0;
+        fprintf(stderr, "%10.3f  %12.1f  %10" PRIu32 "  %10" PRIu32 "  ", at / 1e6, (double)event->duration_ns / 1e3,
+                baseline != NULL && event->func < count ? baseline[event->func] : 0, kept ? 0 : event->code_size);
+        if (kept) {
+            fprintf(stderr, "%9s  ", "refused");
+        } else {
+            fprintf(stderr, "%8.1f%%  ", at < total ? 100.0 * (1.0 - at / total) : 0.0);
+        }
+        live_name(stderr, module, event->func);
+        if (loop) fprintf(stderr, ", loop at 0x%" PRIx32, event->count);
+        fputc('\n', stderr);
+    }
+    fprintf(stderr,
+            "run: %" PRIu64 " functions and %" PRIu64 " loops left the baseline tier, %" PRIu64
+            " could not: %.3f ms of compiling, %" PRIu64 " bytes of code\n",
+            functions, loops, refused, (double)time / 1e6, bytes);
+    free(baseline);
+}
+
 /* --- The trace ------------------------------------------------------------------------------------ */
 
 /* What this process did itself, beside what the events tell: times in nanoseconds of CLOCK_MONOTONIC. */
@@ -208,6 +252,15 @@ static void live_trace_event(FILE *file, const updraft_module_t *module, const u
                     ",\"top\":%" PRIu64 "}}",
                     at, reached[UPDRAFT_TIER_BASELINE], reached[UPDRAFT_TIER_TOP]);
         }
+    } else if (event->kind == UPDRAFT_EVENT_LOOP_TIERED) {
+        fputs(",\n{\"name\":\"", file);
+        live_name(file, module, event->func);
+        fprintf(file,
+                ", loop at 0x%" PRIx32 "\",\"cat\":\"loop\",\"ph\":\"X\",\"pid\":1,\"tid\":%" PRIu32
+                ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"function\":%" PRIu32 ",\"code bytes\":%" PRIu32
+                ",\"refused\":%s,\"published\":%.3f}}",
+                event->count, thread, (double)(event->began_ns - start) / 1e3, (double)event->duration_ns / 1e3,
+                event->func, event->code_size, event->status != UPDRAFT_STATUS_OK ? "true" : "false", at);
     } else if (event->kind == UPDRAFT_EVENT_COMPILATION_CHUNK) {
         fprintf(file,
                 ",\n{\"name\":\"published\",\"ph\":\"i\",\"s\":\"p\",\"pid\":1,\"tid\":%" PRIu32 ",\"ts\":%.3f,\"args\":{\"functions\":%" PRIu32

@@ -39,6 +39,10 @@ static const char usage_text[] =
     "                           all again by the optimising compiler in the background\n"
     "  --lazy                   the same as --strategy lazy\n"
     "  --compilers NAME         top (default), baseline, or both\n"
+    "  --tiering NAME           with both compilers, when functions and loops move to the optimising one by\n"
+    "                           themselves: off (default), default, aggressive\n"
+    "  --load-profile FILE      what an earlier run of the same program has found out; --save-profile FILE: keep\n"
+    "                           what this one finds out\n"
     "  --signals=off            no signal handlers: every check is an explicit branch\n"
     "  --explicit-bounds        check memory accesses by branches instead of guard pages\n"
     "  --timeout SECONDS        stop after this time (exit code 124)\n"
@@ -47,7 +51,8 @@ static const char usage_text[] =
     "\n"
     "What it shows, on standard error:\n"
     "\n"
-    "  --tiers                  a progress bar while compiling (on a terminal), a table of functions at the end\n"
+    "  --tiers                  a progress bar while compiling (on a terminal), a table of functions at the end, and\n"
+    "                           when each function and loop left the baseline tier\n"
     "  --trace FILE             write all compilation events to FILE, for Perfetto or chrome://tracing\n"
     "  -v, --stats              say how long each step took\n"
     "\n"
@@ -71,9 +76,10 @@ typedef struct {
     char **args;
     size_t arg_count;
     bool explicit_bounds, signals_off, stats, tiers;
-    const char *trace;
+    const char *trace, *load_profile, *save_profile;
     updraft_strategy_t strategy;
     updraft_tiers_t compilers;
+    updraft_tiering_t tiering;
     double timeout;
     uint64_t max_memory, max_stack;
 } options_t;
@@ -162,6 +168,9 @@ static const updraft_strategy_t strategies[] = {UPDRAFT_STRATEGY_EAGER, UPDRAFT_
 static const char *const compiler_names[] = {"top", "baseline", "both", NULL};
 static const updraft_tiers_t compilers[] = {UPDRAFT_TIERS_TOP, UPDRAFT_TIERS_BASELINE, UPDRAFT_TIERS_BOTH};
 
+static const char *const tiering_names[] = {"off", "default", "aggressive", NULL};
+static const updraft_tiering_t tierings[] = {UPDRAFT_TIERING_OFF, UPDRAFT_TIERING_DEFAULT, UPDRAFT_TIERING_AGGRESSIVE};
+
 static void add_dir(options_t *options, const char *text, bool writable) {
     const char *split = strstr(text, "::");
     size_t host_len = split ? (size_t)(split - text) : strlen(text);
@@ -176,6 +185,7 @@ static options_t parse(int argc, char **argv) {
     memset(&options, 0, sizeof options);
     options.strategy = UPDRAFT_STRATEGY_EAGER;
     options.compilers = UPDRAFT_TIERS_TOP;
+    options.tiering = UPDRAFT_TIERING_OFF;
     options.dirs = allocate((size_t)argc, sizeof *options.dirs);
     options.env = allocate((size_t)argc, sizeof *options.env);
     int i = 1;
@@ -203,6 +213,12 @@ static options_t parse(int argc, char **argv) {
             options.strategy = strategies[parse_choice(value, "--strategy", strategy_names)];
         } else if ((value = option_value(argc, argv, &i, "--compilers")) != NULL) {
             options.compilers = compilers[parse_choice(value, "--compilers", compiler_names)];
+        } else if ((value = option_value(argc, argv, &i, "--tiering")) != NULL) {
+            options.tiering = tierings[parse_choice(value, "--tiering", tiering_names)];
+        } else if ((value = option_value(argc, argv, &i, "--load-profile")) != NULL) {
+            options.load_profile = value;
+        } else if ((value = option_value(argc, argv, &i, "--save-profile")) != NULL) {
+            options.save_profile = value;
         } else if ((value = option_value(argc, argv, &i, "--trace")) != NULL) {
             options.trace = value;
         } else if ((value = option_value(argc, argv, &i, "--signals")) != NULL) {
@@ -309,6 +325,7 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
     updraft_status_t status = updraft_config_new(&config, error);
     if (!status) status = updraft_config_set_strategy(config, options->strategy, error);
     if (!status) status = updraft_config_set_tiers(config, options->compilers, error);
+    if (!status) status = updraft_config_set_tiering(config, options->tiering, 0, error);
     if (!status && options->signals_off) status = updraft_config_set_signals(config, 0, error);
     if (!status && options->explicit_bounds)
         status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);
@@ -317,6 +334,34 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
     if (!status) status = updraft_engine_new(config, &session->engine, error);
     updraft_config_delete(config);
     return status;
+}
+
+/* Tells the module what an earlier run has found out. A profile that does not fit is no reason not to run. */
+static void load_profile(session_t *session, const char *path) {
+    size_t len = 0;
+    uint8_t *bytes = read_file(path, &len);
+    updraft_error_t *error = NULL;
+    if (updraft_module_import_profile(session->module, bytes, len, UPDRAFT_PROFILE_USE_TIER_UP, &error))
+        fail(0, "%s: %s", path, updraft_error_message(error, NULL));
+    updraft_error_delete(error);
+    free(bytes);
+}
+
+static bool save_profile(session_t *session, const char *path) {
+    size_t len = 0, capacity = 0;
+    uint8_t *bytes = NULL;
+    /* It may grow between two calls. */
+    do {
+        capacity = len + len / 8;
+        free(bytes);
+        bytes = allocate(capacity, 1);
+        updraft_module_export_profile(session->module, bytes, capacity, &len, NULL);
+    } while (len > capacity);
+    FILE *file = fopen(path, "wb");
+    bool saved = file != NULL && fwrite(bytes, 1, len, file) == len;
+    if (file != NULL) saved = fclose(file) == 0 && saved;
+    free(bytes);
+    return saved;
 }
 
 static updraft_status_t make_store(session_t *session, const options_t *options) {
@@ -485,7 +530,7 @@ static int run(session_t *session, const options_t *options) {
     if (make_engine(session, options)) return free(bytes), report(session, "making an engine for");
     bool live = options->tiers || options->trace != NULL;
     updraft_status_t status = UPDRAFT_STATUS_OK;
-    if (live) status = live_begin(&session->live, session->engine, options->trace != NULL, &session->error);
+    if (live) status = live_begin(&session->live, session->engine, &session->error);
     if (!status && live) {
         status = live_load(&session->live, session->engine, bytes, len, &session->module, &session->error);
     } else if (!status) {
@@ -493,8 +538,7 @@ static int run(session_t *session, const options_t *options) {
     }
     free(bytes);
     if (status) return report(session, "cannot load");
-    /* The table needs no events. */
-    if (options->trace == NULL) live_end(&session->live);
+    if (options->load_profile != NULL) load_profile(session, options->load_profile);
     uint64_t compiled = now_ns();
 
     updraft_instance_t instance = 0;
@@ -518,10 +562,15 @@ static int run(session_t *session, const options_t *options) {
         fprintf(stderr, "run: %zu bytes of WebAssembly, %zu functions, %zu of them compiled to %zu bytes\n", len,
                 func_count, compiled_count, code_size);
     }
-    if (options->tiers) live_table(session->module);
+    if (live) live_drain(&session->live);
+    if (options->tiers) {
+        live_table(session->module);
+        live_moves(&session->live, session->module, start, end);
+    }
+    if (options->save_profile != NULL && !save_profile(session, options->save_profile))
+        return fail(EXIT_ERROR, "%s: %s", options->save_profile, strerror(errno));
     if (options->trace != NULL) {
         live_phase_t phases[] = {{"load", start, compiled}, {"instantiate", compiled, ready}, {"run", ready, end}};
-        live_drain(&session->live);
         if (!live_trace(&session->live, session->module, options->trace, start, phases, 3))
             return fail(EXIT_ERROR, "%s: %s", options->trace, errno ? strerror(errno) : "no memory for the events");
     }

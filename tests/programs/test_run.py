@@ -218,6 +218,50 @@ def tiers_are_shown_function_by_function(run):
         assert run(*wrong, "x", code=2).stderr.startswith("run: "), wrong
 
 
+LOOP = """(module (func (export "spin") (param i32) (result i32) (local i32 i32)
+  (loop $outer (local.set 1 (i32.const 0))
+    (loop $inner (local.set 2 (i32.add (i32.rotl (local.get 2) (i32.const 5)) (local.get 1)))
+      (br_if $inner (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 1000))))
+    (br_if $outer (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+  (local.get 2)))"""
+
+
+def what_leaves_the_baseline_tier_is_shown(run):
+    file = run.file("loop.wat", LOOP)
+    both = ["--compilers", "both", "--strategy", "lazy"]
+    expected = run("--invoke", "spin", file, "20000").stdout
+    done = run("--tiers", "--trace", "trace.json", *both, "--tiering", "aggressive", "--invoke", "spin", file, "20000")
+    assert done.stdout == expected
+    # One call, which goes on in the top tier while it runs.
+    rows = re.findall(r"^ +(\d+\.\d{3}) +(\d+\.\d) +(\d+) +(\d+) +(\d+\.\d)%  (.+)$", done.stderr, re.M)
+    loops = [row for row in rows if re.search(r", loop at 0x[0-9a-f]+$", row[5])]
+    assert loops and all(float(row[1]) > 0 and int(row[2]) > 0 and int(row[3]) > 0 for row in loops), done.stderr
+    functions, loop_count, refused = map(int, re.search(
+        r"^run: (\d+) functions and (\d+) loops left the baseline tier, (\d+) could not", done.stderr, re.M).groups())
+    assert (functions + loop_count, loop_count, refused) == (len(rows), len(loops), 0), done.stderr
+    with open(os.path.join(run.directory, "trace.json")) as file_:
+        events = json.load(file_)["traceEvents"]
+    traced = [event for event in events if event.get("cat") == "loop"]
+    assert len(traced) == len(loops) and all(", loop at 0x" in event["name"] for event in traced)
+    # Without tiering nothing moves.
+    done = run("--tiers", *both, "--invoke", "spin", file, "2000")
+    assert "run: 0 functions and 0 loops left the baseline tier" in done.stderr, done.stderr
+
+
+def profiles_are_kept_and_brought_back(run):
+    mode = ["--compilers", "both", "--strategy", "lazy", "--tiering", "aggressive"]
+    program = ["--dir", ".", RAYTRACER, *SMALL, "x.ppm"]
+    assert SMALL_CHECKSUM in run("--save-profile", "ray.profile", *mode, *program).stdout
+    done = run("--load-profile", "ray.profile", "--save-profile", "ray.profile", *mode, *program)
+    assert SMALL_CHECKSUM in done.stdout and done.stderr == ""
+    with open(os.path.join(run.directory, "ray.profile"), "r+b") as file:
+        assert file.read(7) == b"updprof"
+        file.truncate(30)
+    # One that does not fit is said to, and is no reason not to run.
+    done = run("--load-profile", "ray.profile", *mode, *program)
+    assert SMALL_CHECKSUM in done.stdout and "invalid profile: it ends too early" in done.stderr
+
+
 def traces_hold_every_compilation(run):
     for mode in STRATEGIES:
         run("--trace", "trace.json", *mode, "--dir", ".", RAYTRACER, *SMALL, "x.ppm")
@@ -268,7 +312,8 @@ def progress_is_drawn_on_a_terminal(run):
 TESTS = [command_line_is_explained_and_checked, all_missing_imports_are_named, picture_is_the_same_in_every_mode,
          files_outside_are_out_of_reach, traps_are_reported_with_names_and_offsets, time_and_memory_are_limited,
          results_are_typed, arguments_environment_and_status_pass_through, statistics_go_to_standard_error,
-         tiers_are_shown_function_by_function, traces_hold_every_compilation, progress_is_drawn_on_a_terminal]
+         tiers_are_shown_function_by_function, what_leaves_the_baseline_tier_is_shown, profiles_are_kept_and_brought_back,
+         traces_hold_every_compilation, progress_is_drawn_on_a_terminal]
 
 
 def main():
