@@ -720,7 +720,8 @@ typedef struct updraft_profile_site_t {
    */
   uint32_t target_count;
   /**
-   * How often it was run in the baseline tier; for a loop, how often its header was reached, as far as that was sampled.
+   * How often it was run in the baseline tier; for a loop, how often the budget of its function was spent there, which
+   * tells where its time goes.
    */
   uint64_t count;
   /**

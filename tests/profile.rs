@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::Fixture;
-use updraft::config::{BaselineChoice, Config, Strategy, Tiering, TieringPolicy, Tiers};
-use updraft::engine::FunctionRecord;
+use common::{Fixture, compile};
+use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Workers};
+use updraft::engine::{Engine, FunctionRecord};
+use updraft::runtime::instance::Instance;
 use updraft::runtime::value::Val;
 use updraft::types::DefinedFunc;
 
@@ -105,6 +106,51 @@ fn the_most_frequent_targets_are_known() {
         assert_eq!(targets(&fixture, RUN).0, 1137);
         assert_eq!(targets(&fixture, RUN).1[0].0, 3);
     }
+}
+
+/// A function of another module is counted, and not named.
+#[test]
+fn only_functions_of_the_module_are_targets() {
+    for baseline in BASELINES {
+        let engine = Engine::new(config(baseline)).unwrap();
+        let provider = compile(
+            &engine,
+            r#"(module (type $t (func (result i32))) (table (export "t") 2 2 funcref) (elem (i32.const 0) $a)
+                (func $a (type $t) (i32.const 7)))"#,
+        );
+        let mut fixture = Fixture::with_imports(
+            &engine,
+            r#"(module (type $t (func (result i32))) (import "p" "t" (table 2 2 funcref)) (elem (i32.const 1) $own)
+                (func $own (type $t) (i32.const 8))
+                (func (export "run") (param i32) (result i32) (call_indirect (type $t) (local.get 0))))"#,
+            |store| {
+                let instance = Instance::new(store, &provider, &[]).unwrap();
+                vec![instance.export(store, "t").unwrap().unwrap()]
+            },
+        );
+        for target in [0, 0, 1, 0] {
+            assert_eq!(fixture.call("run", &[Val::I32(target)]).unwrap(), [Val::I32(7 + target)]);
+        }
+        assert_eq!(targets(&fixture, DefinedFunc(1)), (4, vec![(0, 1)]));
+    }
+}
+
+/// Where a function spends its time is sampled when it spends its budget.
+#[test]
+fn loops_are_sampled() {
+    const TEXT: &str = r#"(module (func (export "run") (param i32) (result i32) (local i32)
+        (loop $cold (br_if $cold (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 3))))
+        (loop $hot (br_if $hot (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1)))"#;
+    let tiering = Tiering { policy: TieringPolicy::Custom(1000), osr: Osr::Off, ..Tiering::default() };
+    // Nobody compiles.
+    let config = Config { tiering, workers: Workers::Threads(0), ..config(BaselineChoice::Native) };
+    let mut fixture = Fixture::with_config(config, TEXT);
+    assert_eq!(fixture.call("run", &[Val::I32(100_000)]).unwrap(), [Val::I32(3)]);
+    let loops = record(&fixture, DefinedFunc(0)).loops;
+    let [hot] = &loops[..] else { panic!("one loop takes all the time: {loops:?}") };
+    assert_eq!(fixture.module.module().bytes()[hot.wasm_offset as usize], 0x03);
+    assert!(hot.trips > 100, "{hot:?}");
 }
 
 #[test]

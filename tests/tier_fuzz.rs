@@ -123,7 +123,7 @@ fn compare(ways: &[Way], name: &str, number: u64, program: &Program, counts: &mu
     let mut seen = Counts::default();
     for class in CLASSES {
         let way = way_of(ways, class, number);
-        let trace = match ways::run(way, program, profile.as_deref().filter(|_| class == Class::Profiled)) {
+        let trace = match ways::run(way, program, profile.as_deref().filter(|_| class == Class::Profiled), number) {
             Ok(trace) => trace,
             Err(Nothing::Exhausted) => return counts.inconclusive += 1,
             Err(Nothing::Refused(why)) => {

@@ -63,7 +63,8 @@ pub struct updraft_profile_site_t {
     pub module_offset: u32,
     /// How many of the targets are filled in, for an indirect call.
     pub target_count: u32,
-    /// How often it was run in the baseline tier; for a loop, how often its header was reached, as far as that was sampled.
+    /// How often it was run in the baseline tier; for a loop, how often the budget of its function was spent there, which
+    /// tells where its time goes.
     pub count: u64,
     /// Functions of the module that it called, the most frequent first, and how often each. What is missing to `count` are
     /// others.

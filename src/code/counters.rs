@@ -77,7 +77,7 @@ impl Shard<'_> {
         unsafe { AtomicU32::from_ptr(self.at(offset)).load(Ordering::Relaxed) }.into()
     }
 
-    /// Adds to a word of 32 bits. What is counted at the same time may be lost.
+    /// Adds to a word of 32 bits.
     pub fn add(&self, offset: i32, count: u32) {
         // SAFETY: as above.
         unsafe { AtomicU32::from_ptr(self.at(offset)).fetch_add(count, Ordering::Relaxed) };

@@ -64,6 +64,15 @@ impl ModuleProfile {
         self.counted.as_ref().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
     }
 
+    /// Notes that a budget was spent at the loop at this offset.
+    pub fn note_loop(&self, wasm_offset: u32) {
+        if let Some(Counted { layout, counters }) = &self.counted
+            && let Some(shard) = counters.shards().next()
+        {
+            shard.add(layout.cell(wasm_offset), 1);
+        }
+    }
+
     /// Adds what is known from elsewhere to what was brought in before. It was read for this module.
     pub fn import(&self, data: &ProfileData) {
         let mut imported = self.imported.lock();

@@ -94,6 +94,12 @@ pub(super) fn go_on(store: &StoreInner, module: &CompiledModule, trip: Trip) -> 
     Going::Elsewhere(entrance.entry)
 }
 
+/// Where in the module the loop is that spent the budget; `None` at an entry.
+pub(super) fn loop_offset(store: &StoreInner, trip: Trip) -> Option<u32> {
+    let asked = asked(store, trip)?;
+    Some(asked.loops.sites[asked.site as usize].wasm_offset)
+}
+
 /// Has the function itself compiled by the top tier.
 fn tier_up(module: &CompiledModule, func: DefinedFunc) {
     // Of an error, the function's state tells.

@@ -205,11 +205,15 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
         if subject.trips < u32::MAX / TRIP {
             subject.trips = 1 + budgets.mark(func).fetch_add(TRIP, Relaxed) / TRIP;
         }
+        let trip = Trip { func, site, trips: subject.trips };
+        if let Some(offset) = osr::loop_offset(store, trip) {
+            compilation.profile().note_loop(offset);
+        }
         let decision = tiering::spent(tiering, speed, subject);
         if let Some(priority) = decision.ask {
             ask(module, func, priority);
         }
-        let going = osr::go_on(store, module, Trip { func, site, trips: subject.trips });
+        let going = osr::go_on(store, module, trip);
         // A loop that may still go on elsewhere asks again soon, also when there is nothing to do for the function.
         let soon = going != Going::Forever && decision.budget == tiering::UNBOUNDED;
         (if soon { tiering::pending_budget(tiering, speed, subject) } else { decision.budget }, going)

@@ -43,12 +43,12 @@ pub struct IndirectCalls {
     pub targets: Vec<(DefinedFunc, u64)>,
 }
 
-/// A loop, and how often its header was reached, as far as that was sampled.
+/// A loop, and how often its function's budget was spent there: a sample of where it spends its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoopTrips {
     /// Offset of the `loop` operator from the first byte of the module.
     pub wasm_offset: u32,
-    /// How often, about.
+    /// How often.
     pub trips: u64,
 }
 
@@ -65,7 +65,7 @@ impl FunctionProfile {
         Some(&self.indirect[found])
     }
 
-    /// How often the header of the loop at this offset was reached, about; 0 if nothing is known of it.
+    /// How often the budget was spent at the loop at this offset; 0 if nothing is known of it.
     pub fn trips(&self, wasm_offset: u32) -> u64 {
         let found = self.loops.binary_search_by_key(&wasm_offset, |site| site.wasm_offset);
         found.map_or(0, |found| self.loops[found].trips)

@@ -15,7 +15,7 @@ use updraft::runtime::value::{Extern, Val};
 use updraft::tier::Tier;
 use updraft::types::{FuncIndex, ValType};
 
-use crate::common::{extern_handle, val_handle};
+use crate::common::{Rng, extern_handle, val_handle};
 use crate::engines::{Called, HostLog, Stop, our_import, plain, stop};
 use crate::smith;
 
@@ -139,6 +139,17 @@ pub enum Nothing {
     Refused(String),
 }
 
+/// Brings in profiles that say something else than what happened: damaged ones that are taken all the same.
+fn mislead(module: &CompiledModule, profile: &[u8], seed: u64) {
+    let mut rng = Rng::new(seed);
+    for _ in 0..100 {
+        let mut damaged = profile.to_vec();
+        let at = rng.below(damaged.len());
+        damaged[at] ^= 1 << rng.below(8);
+        let _ = module.import_profile(&damaged, Eagerness::Wait);
+    }
+}
+
 struct Run<'a> {
     program: &'a Program,
     store: Store,
@@ -148,11 +159,14 @@ struct Run<'a> {
 }
 
 /// Runs a program.
-pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>) -> Result<Trace, Nothing> {
+pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>, seed: u64) -> Result<Trace, Nothing> {
     let refused = |error: &dyn std::fmt::Display| Nothing::Refused(format!("{}: {error}", way.name));
     let module = CompiledModule::new(&way.engine, &program.wasm).map_err(|error| refused(&error))?;
     if let Some(profile) = profile {
         module.import_profile(profile, Eagerness::TierUp).map_err(|error| refused(&error))?;
+        if seed % 2 == 1 {
+            mislead(&module, profile, seed);
+        }
         let all: Vec<FuncIndex> = module.defined_functions().map(FuncIndex).collect();
         module.wait_tiers(&all, Tier::Top, None).map_err(|error| refused(&error))?;
     }
