@@ -415,6 +415,9 @@ static void call_everything(void) {
     FAILS(MISUSE, "module is NULL", updraft_module_func_states(NULL, 1, &structs.func_state, 1, sizeof structs.func_state, &out.size, E));
     FAILS(MISUSE, "states is NULL", updraft_module_func_states(module, 1, NULL, 1, sizeof structs.func_state, &out.size, E));
     FAILS(MISUSE, "count is NULL", updraft_module_func_states(module, 1, &structs.func_state, 1, sizeof structs.func_state, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_func_refusal(NULL, 1, 1, out.text, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_func_refusal(module, 1, 1, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_func_refusal(module, 1, 1, out.text, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_stats(NULL, &structs.module_stats, E));
     FAILS(MISUSE, "stats is NULL", updraft_module_stats(module, NULL, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_workers(NULL, 1, E));

@@ -200,7 +200,8 @@ static void refusals(void) {
     updraft_module_t *module;
     updraft_subscription_t *refused = NULL;
     updraft_event_t events[4];
-    size_t count = 99;
+    size_t count = 99, needed = 0;
+    char text[200];
     const uint32_t bad[] = {2};
     OK(updraft_config_set_fail_function(config, 1, E));
     engine = engine_of(config);
@@ -212,6 +213,16 @@ static void refusals(void) {
     FAILS(FAILED, "function 2 could not be compiled",
           updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_BASELINE, UINT64_MAX, E));
     CHECK_EQ(state_of(module, 2).flags, UPDRAFT_FUNC_TOP_REFUSED | UPDRAFT_FUNC_BASELINE_REFUSED);
+    OK(updraft_module_func_refusal(module, 2, UPDRAFT_TIER_TOP, text, sizeof text, &count, E));
+    CHECK(strstr(text, "function 2 could not be compiled: ") == text && strlen(text) == count && count > 34);
+    OK(updraft_module_func_refusal(module, 2, UPDRAFT_TIER_BASELINE, text, 9, &needed, E));
+    CHECK(strcmp(text, "function") == 0 && needed > 34);
+    FAILS(NOT_FOUND, "function 3 was not refused",
+          updraft_module_func_refusal(module, 3, UPDRAFT_TIER_TOP, text, sizeof text, &count, E));
+    FAILS(OUT_OF_BOUNDS, "no function 0",
+          updraft_module_func_refusal(module, 0, UPDRAFT_TIER_TOP, text, sizeof text, &count, E));
+    FAILS(MISUSE, "tier has no value 3",
+          updraft_module_func_refusal(module, 2, 3, text, sizeof text, &count, E));
     OK(updraft_module_wait_idle(module, UINT64_MAX, E));
     CHECK(stats_of(module).top_refused == 1 && stats_of(module).baseline_refused == 1);
     OK(updraft_subscription_drain(refused, events, 4, sizeof events[0], &count, E));

@@ -101,7 +101,7 @@
 #define UPDRAFT_FUNC_BASELINE_REFUSED 16
 
 /**
- * The top tier cannot compile it.
+ * The top tier cannot compile it (`updraft_module_func_refusal` says why).
  */
 #define UPDRAFT_FUNC_TOP_REFUSED 32
 
@@ -3100,6 +3100,22 @@ updraft_status_t updraft_module_func_states(const struct updraft_module_t *modul
                                             size_t state_size,
                                             size_t *count,
                                             struct updraft_error_t **error);
+
+/**
+ * Copies why a tier refused a function to `buffer`, which has room for `capacity` bytes: as much as fits, and a NUL. Writes
+ * the length of the whole text, without a NUL, to `needed`: if that is not less than `capacity`, the copy is cut off.
+ * `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
+ *
+ * Fails with NOT_FOUND (the tier has not refused it), OUT_OF_BOUNDS (the module defines no such function) and MISUSE. Any
+ * thread. Since 0.1.
+ */
+updraft_status_t updraft_module_func_refusal(const struct updraft_module_t *module,
+                                             uint32_t func,
+                                             updraft_tier_t tier,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
 
 /**
  * Fills in the numbers of a module's compilation.

@@ -3,11 +3,12 @@
 mod common;
 
 use common::{Fixture, compile};
-use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Workers};
-use updraft::engine::{Engine, FunctionRecord};
+use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
+use updraft::engine::{Eagerness, Engine, FunctionRecord};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::value::Val;
-use updraft::types::DefinedFunc;
+use updraft::tier::Tier;
+use updraft::types::{DefinedFunc, FuncIndex};
 
 const BASELINES: [BaselineChoice; 2] = [BaselineChoice::Native, BaselineChoice::Portable];
 
@@ -106,6 +107,26 @@ fn the_most_frequent_targets_are_known() {
         assert_eq!(targets(&fixture, RUN).0, 1137);
         assert_eq!(targets(&fixture, RUN).1[0].0, 3);
     }
+}
+
+/// Bodies that nobody has validated yet have no profile of their own, and can have one brought in.
+#[test]
+fn bodies_that_are_validated_later_are_no_obstacle() {
+    let mut fixture = Fixture::with_config(config(BaselineChoice::Native), TEXT);
+    run(&mut fixture, 2, 10);
+    let known = fixture.module.export_profile();
+    let deferred = Config { validation: Validation::Deferred, ..config(BaselineChoice::Native) };
+    let mut fixture = Fixture::with_config(deferred, TEXT);
+    assert_eq!(fixture.module.profile().functions, []);
+    fixture.module.import_profile(&known, Eagerness::TierUp).unwrap();
+    assert_eq!(targets(&fixture, RUN), (10, vec![(2, 10)]));
+    run(&mut fixture, 2, 10);
+    run(&mut fixture, 1, 5);
+    assert_eq!(record(&fixture, RUN).calls[0].count, 25);
+    let all: Vec<FuncIndex> = fixture.module.defined_functions().map(FuncIndex).collect();
+    fixture.module.wait_tiers(&all, Tier::Top, None).unwrap();
+    run(&mut fixture, 2, 10);
+    run(&mut fixture, 4, 10);
 }
 
 /// A function of another module is counted, and not named.

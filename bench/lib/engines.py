@@ -39,7 +39,7 @@ class Bench:
     """The engines that are here, and how to run jobs on them."""
 
     def __init__(self, families, library, log):
-        self.paths, self.missing = {}, {}
+        self.paths, self.missing, self.built = {}, {}, set()
         self.driver = CACHE / "driver"
         sources = sorted((BENCH / "driver").glob("*.[ch]"))
         if not self.driver.exists() or any(source.stat().st_mtime > self.driver.stat().st_mtime for source in sources):
@@ -76,7 +76,9 @@ class Bench:
         family, how, mode, _ = ENGINES[engine]
         args = [job, *map(str, args)]
         environment = dict(os.environ)
-        if family == "v8":
+        if job == "background":
+            command = [self.background(), *args[1:], "json"]
+        elif family == "v8":
             flags = ["--single-threaded"] if threads == 1 else []
             command = [self.paths[family], "--no-wasm-native-module-cache", *how, *flags, BENCH / "driver" / "node.mjs", *args]
             environment["BENCH_IMPORTS"] = json.dumps(imports or [])
@@ -92,6 +94,15 @@ class Bench:
             return json.loads(done.stdout)
         except json.JSONDecodeError:
             return {"error": f"status {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}"}
+
+    def background(self):
+        """The program that measures compilation in the background, linked with Updraft."""
+        source, program, library = BENCH / "background.c", CACHE / "background", self.paths["updraft"].resolve()
+        if program not in self.built:
+            build([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-I", ROOT / "include", source, library,
+                   "-lpthread", f"-Wl,-rpath,{library.parent}", "-o", program], "the program that compiles in the background")
+            self.built.add(program)
+        return program
 
     def stripped_size(self, family):
         """Bytes of the engine's library without symbols."""

@@ -166,6 +166,23 @@ def bars(table, result):
     return grid([f"updraft relative to {BASE}", "items", "ratio", "aim", ""], lines) if lines else ""
 
 
+def background(table):
+    """Compilation beside running code, as `background.c` measures it."""
+    items = table.items("background", "price")
+    if not items:
+        return ""
+    value = lambda metric: table.median("background", items[0], "updraft", ALL, metric)  # noqa: E731
+    rows = [
+        (f"compile throughput of {value('workers'):.0f} workers against one", "scaling", "{:.2f}x", ">= 1.85x of two on two processors"),
+        ("publication of one function, beyond its compilation", "publish_ns", "{:.0f} ns", "< 2000 ns"),
+        ("running code while another process compiles, against alone", "beside_process", "{:.3f}", ""),
+        ("running code while its engine compiles, against alone", "beside_engine", "{:.3f}", ""),
+        ("the second against the first: what publication costs it", "price", "{:.3f}", "<= 1.03 with a free processor"),
+        ("the same, 99.9th percentile", "price_tail", "{:.3f}", "does not grow"),
+    ]
+    return grid([f"compiling {items[0]} in the background", "", "aim"], [[label, number(value(key), form), aim] for label, key, form, aim in rows])
+
+
 def interruptible(table):
     """Both engines with loops that can be interrupted, and both without."""
     lines = []
@@ -202,6 +219,7 @@ def markdown(result):
         ("Memory added by compiling (PSS), one thread", ratios(table, "compile", "pss_kib", 1, "MiB", 1 / 1024)),
         ("From bytes to the first result of a call", ratios(table, "first", "first", ALL, "ms", 1e3)),
         ("Calls, instances, tiny modules", edges(table, result)),
+        ("Compilation in the background", background(table)),
         ("Stripped library", grid(["library", "MB"], [[name, f"{size / 1e6:.2f}"] for name, size in result["library_bytes"].items()])),
     ]
     for title, body in sections:

@@ -150,15 +150,27 @@ def edge_jobs(quick):
         yield Job("alive", "tiny", engine, ALL, ["alive", modules / "tiny.wasm", 1000 if quick else 10_000], {}, memory_numbers(), rounds=1)
 
 
+def background_jobs(modules, quick):
+    """Our own queue: one module with some hundreds of functions tells all."""
+    for module in modules:
+        if module.name == "oxipng":
+            yield Job("background", module.name, "updraft", ALL, ["background", module.path, 1 if quick else 5], {},
+                      {key: key for key in BACKGROUND}, rounds=1)
+
+
+# What `background.c` prints.
+BACKGROUND = ["workers", "scaling", "publish_ns", "beside_process", "beside_engine", "price", "price_tail"]
+
+
 def memory_numbers():
     return {f"memory.{key}": key for key in ("pss_kib", "virtual_kib", "mappings")}
 
 
-SETS = ["kernels", "whole", "compile", "first", "edges"]
+SETS = ["kernels", "whole", "compile", "first", "edges", "background"]
 
 
 def make_jobs(bench, sets, only, quick, log):
-    modules = corpus(only, quick, log) if {"compile", "first"} & set(sets) else []
+    modules = corpus(only, quick, log) if {"compile", "first", "background"} & set(sets) else []
     jobs = []
     for name in sets:
         match name:
@@ -167,5 +179,6 @@ def make_jobs(bench, sets, only, quick, log):
             case "compile": jobs += compile_jobs(modules, quick)
             case "first": jobs += first_jobs(modules, quick)
             case "edges": jobs += edge_jobs(quick) if not only else []
+            case "background": jobs += background_jobs(modules, quick)
     say(f"{len(modules)} modules of the corpus")
     return [job for job in jobs if bench.has(job.engine)], modules

@@ -273,7 +273,7 @@ pub unsafe extern "C" fn updraft_module_custom_section(
 
 /// Copies a text to a buffer, as far as there is room, ends it by a NUL if there is any, and writes to `needed` its
 /// whole length.
-fn copy_text(text: &str, buffer: &mut [u8], needed: Out<usize>) {
+pub(super) fn copy_text(text: &str, buffer: &mut [u8], needed: Out<usize>) {
     if let Some(room) = buffer.len().checked_sub(1) {
         let len = text.len().min(room);
         buffer[..len].copy_from_slice(&text.as_bytes()[..len]);

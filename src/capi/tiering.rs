@@ -1,10 +1,12 @@
 //! Tiers: how the functions of a module are compiled, watched and steered from outside.
 
+use std::ffi::c_char;
+
 use super::error::{Fail, updraft_error_t, updraft_tier_t};
 use super::events::{deadline, tier_number};
-use super::module::updraft_module_t;
+use super::module::{copy_text, updraft_module_t};
 use super::status::{self, updraft_status_t};
-use super::{Extensible, Record, array, enter, object, out, out_struct, write_records};
+use super::{Extensible, Record, array, array_mut, enter, object, out, out_struct, write_records};
 use crate::engine::{Cancel, CompiledModule, Denied, FunctionState, Waited};
 use crate::error::Error;
 use crate::types::{FuncIndex, Tier};
@@ -36,7 +38,7 @@ pub const UPDRAFT_FUNC_BASELINE_IN_FLIGHT: u32 = 4;
 pub const UPDRAFT_FUNC_TOP_IN_FLIGHT: u32 = 8;
 /// The baseline tier cannot compile it.
 pub const UPDRAFT_FUNC_BASELINE_REFUSED: u32 = 16;
-/// The top tier cannot compile it.
+/// The top tier cannot compile it (`updraft_module_func_refusal` says why).
 pub const UPDRAFT_FUNC_TOP_REFUSED: u32 = 32;
 /// The host keeps it from the top tier (`UPDRAFT_POLICY_NEVER_TOP`).
 pub const UPDRAFT_FUNC_NEVER_TOP: u32 = 64;
@@ -394,6 +396,35 @@ fn func_state_for_c(func: u32, state: Option<FunctionState>) -> updraft_func_sta
     record.top_compilations = word.attempts();
     record.priority = word.priority().into();
     record
+}
+
+/// Copies why a tier refused a function to `buffer`, which has room for `capacity` bytes: as much as fits, and a NUL. Writes
+/// the length of the whole text, without a NUL, to `needed`: if that is not less than `capacity`, the copy is cut off.
+/// `buffer` may be NULL if `capacity` is 0. `func` counts imported functions.
+///
+/// Fails with NOT_FOUND (the tier has not refused it), OUT_OF_BOUNDS (the module defines no such function) and MISUSE. Any
+/// thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_func_refusal(
+    module: *const updraft_module_t,
+    func: u32,
+    tier: updraft_tier_t,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
+        let (module, tier) = (&object(module, "module")?.module, tier_of(tier)?);
+        if !module.defined_functions().contains(&func) {
+            return Err(Fail::out_of_bounds(format!("the module defines no function {func}")));
+        }
+        let why = module.refusal(FuncIndex(func), tier);
+        let why = why.ok_or_else(|| Fail::not_found(format!("function {func} was not refused by that tier")))?;
+        copy_text(&why.to_string(), buffer, needed);
+        Ok(())
+    })
 }
 
 /// Fills in the numbers of a module's compilation.

@@ -463,12 +463,16 @@ impl Compilation {
         self.events.post(Event::new(EventKind::Closed));
     }
 
+    /// Why a tier refused a function; `None` if it has not.
+    pub fn refusal(&self, func: DefinedFunc, tier: Tier) -> Option<Error> {
+        self.failures.lock().get(&(func.0, tier)).map(Error::duplicate)
+    }
+
     /// Why a function has no code of this tier.
     pub(super) fn failure(&self, func: DefinedFunc, tier: Tier) -> Error {
-        let failure = self.failures.lock().get(&(func.0, tier)).map(Error::duplicate);
         let denied =
             || Error::Compile { func: self.module.func_index(func), reason: "it is kept from this tier".into() };
-        failure.unwrap_or_else(denied)
+        self.refusal(func, tier).unwrap_or_else(denied)
     }
 
     /// The error of the first attempt, if anything failed: that of the body that is not valid, else of the lowest

@@ -199,7 +199,7 @@ impl ModuleProfile {
                 if let Some(site) = layout.site(&self.module, func, indirect_index) {
                     let mut calls = IndirectCalls { wasm_offset, total: 0, targets: Vec::new() };
                     counters.shards().for_each(|shard| add_site(&mut calls, code, shard, site));
-                    calls.targets.retain(|(func, _)| has_type(&self.module, *func, ty));
+                    calls.targets.retain(|(func, _)| fits(&self.module, *func, ty));
                     data::sort_targets(&mut calls.targets);
                     if calls.total != 0 {
                         record.indirect.push(calls);
@@ -237,11 +237,7 @@ enum Site {
 /// The counted operators of a function, those that cannot be reached included, with their offsets in the module. Of a
 /// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
-    // Nothing has run, and been counted, that is not known to be valid.
-    if !module.is_valid(func) {
-        return;
-    }
-    let range = module.body(func);
+    let range = module.body_range(func);
     let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
     let Ok(mut operators) = body.get_operators_reader() else { return };
     while !operators.eof() {
@@ -262,9 +258,10 @@ fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)
     }
 }
 
-/// Whether a function has this type.
-fn has_type(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
-    module.types().get(ty.index()) == Some(module.func_type(module.func_index(func)))
+/// Whether a function can be what an indirect call of this type calls: it has a reference, and the type.
+fn fits(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
+    let index = module.func_index(func);
+    module.escaping_position(index).is_some() && module.types().get(ty.index()) == Some(module.func_type(index))
 }
 
 /// The function that the direct call at this offset calls.

@@ -59,6 +59,12 @@ impl CompiledModule {
         self.compilation().osr_entered()
     }
 
+    /// Why a tier refused a function; `None` if it has not, or the module does not define the function.
+    pub fn refusal(&self, func: FuncIndex, tier: Tier) -> Option<Error> {
+        let func = self.module().defined_func(func).filter(|func| func.index() < self.module().defined_func_count())?;
+        self.compilation().refusal(func, tier)
+    }
+
     fn tier_exists(&self, tier: Tier) -> Result<()> {
         if self.engine().config().tiers.contains(tier) {
             return Ok(());

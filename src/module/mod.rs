@@ -9,7 +9,7 @@ mod data;
 pub mod decode;
 mod encoding;
 pub(crate) mod fixed;
-pub(crate) mod leaf;
+pub(crate) mod integral;
 pub mod names;
 pub mod registry;
 pub mod text;

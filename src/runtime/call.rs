@@ -164,7 +164,7 @@ impl StoreInner {
             if object.trampoline == 0 {
                 object.trampoline = (*this).engine.entry_trampoline(&object.ty)?;
                 if let FuncOwner::Instance(owner) = object.owner
-                    && (*this).instances.at(owner).is_integer_leaf(object.funcref)
+                    && (*this).instances.at(owner).is_integral(object.funcref)
                 {
                     object.floats = Floats::None;
                 }

@@ -15,7 +15,7 @@ use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Place, VmFuncImport, VmFuncRef, VmGlobal, VmHeader, VmInstance, VmLayout};
 use crate::engine::{CompiledModule, Instantiated};
 use crate::error::{Error, Result};
-use crate::module::{ExportItem, leaf};
+use crate::module::{ExportItem, integral};
 use crate::types::{DefinedGlobal, FuncIndex, GlobalIndex, ValType};
 
 /// An instance of a store.
@@ -131,13 +131,13 @@ impl InstanceObject {
         self.block.at::<VmFuncRef>(layout.funcref(position))
     }
 
-    /// Whether an own function, given by its reference, is a leaf that computes with integers.
-    pub(super) fn is_integer_leaf(&self, funcref: *const VmFuncRef) -> bool {
+    /// Whether an own function, given by its reference, computes with integers, and all it calls does.
+    pub(super) fn is_integral(&self, funcref: *const VmFuncRef) -> bool {
         let (module, layout) = (self.module.module(), self.module.layout());
         let first = self.block.vmctx().addr() + layout.funcref(0) as usize;
         let position = funcref.addr().wrapping_sub(first) / size_of::<VmFuncRef>();
         let func = module.escaping().get(position).and_then(|func| module.defined_func(*func));
-        func.is_some_and(|func| leaf::is_integer_leaf(module, func))
+        func.is_some_and(|func| integral::is_integral(module, func))
     }
 
     /// The cell of a global.

@@ -17,7 +17,7 @@
 //! site's type. What is wrong is refused with its offset in the bytes.
 
 use super::data::{FunctionRecord, ProfileData, TARGETS, Top};
-use super::{Site, each_site, has_type};
+use super::{Site, each_site, fits};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::tier::profile::{CallCount, IndirectCalls, LoopTrips};
@@ -40,7 +40,7 @@ pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
         put(&mut bytes, u64::from(func.0 - next));
         next = func.0 + 1;
         put(&mut bytes, if record.top == Top::Reached { REACHED_TOP } else { 0 });
-        let start = module.body(*func).start as u32;
+        let start = module.body_range(*func).start as u32;
         let mut before = start;
         let mut offset = |bytes: &mut Vec<u8>, at: u32, first: bool| {
             put(bytes, u64::from(at - if first { start } else { before }));
@@ -222,7 +222,7 @@ fn function(reader: &mut Reader<'_>, module: &Module, func: DefinedFunc) -> Resu
         }
         Site::Loop => loops.push(offset),
     });
-    let start = module.body(func).start as u32;
+    let start = module.body_range(func).start as u32;
     Ok(FunctionRecord {
         top,
         calls: sites(reader, start, &calls, |reader, i| {
@@ -242,7 +242,7 @@ fn function(reader: &mut Reader<'_>, module: &Module, func: DefinedFunc) -> Resu
                 let target = reader.number()?;
                 let target = u32::try_from(target).ok().map(DefinedFunc);
                 let target = target.filter(|func| func.index() < module.defined_func_count());
-                let target = target.filter(|func| has_type(module, *func, types[i]));
+                let target = target.filter(|func| fits(module, *func, types[i]));
                 let target = target.ok_or_else(|| refused(at, "no function that can be called there"))?;
                 let at = reader.at;
                 let count = reader.count()?;
