@@ -10,9 +10,13 @@ mod addresses;
 mod arguments;
 #[path = "runtime/bulk.rs"]
 mod bulk;
+#[path = "runtime/checks.rs"]
+mod checks;
 mod common;
 #[path = "runtime/floats.rs"]
 mod floats;
+#[path = "runtime/guesses.rs"]
+mod guesses;
 #[path = "runtime/host.rs"]
 mod host;
 #[path = "runtime/inline.rs"]
