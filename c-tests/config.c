@@ -236,6 +236,8 @@ static void stack_and_frames(void) {
     updraft_instance_t instance;
     int32_t small, large;
     size_t frames;
+    /* Frames of one size. */
+    OK(updraft_config_set_tiers(config, UPDRAFT_TIERS_TOP, E));
     OK(updraft_config_set_max_stack(config, 128 << 10, E));
     small = depth(config);
     OK(updraft_config_set_max_stack(config, 512 << 10, E));

@@ -8,6 +8,8 @@ static updraft_engine_t *lazy_engine(void) {
     updraft_config_t *config = test_config();
     updraft_engine_t *engine = NULL;
     OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, E));
+    /* One tier, so that a depth is reached again. */
+    OK(updraft_config_set_tiers(config, UPDRAFT_TIERS_TOP, E));
     OK(updraft_engine_new(config, &engine, E));
     updraft_config_delete(config);
     return engine;

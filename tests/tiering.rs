@@ -236,7 +236,7 @@ fn a_loop_that_counts_is_interrupted() {
             let started = Func::new(
                 &mut store,
                 FuncType::new([], []),
-                Box::new(move |_, _, _| {
+                Arc::new(move |_, _, _| {
                     handle.interrupt();
                     Ok(())
                 }),

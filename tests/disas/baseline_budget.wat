@@ -7,3 +7,71 @@
       (local.set 1 (i32.add (local.get 1) (local.get 0)))
       (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
     (local.get 1)))
+
+;; function 0:
+;;   frame 48, aligned to 32
+;; entry:
+;;     push rbp
+;;     mov rbp, rsp
+;;     push r14
+;;     sub rsp, 0x28
+;;     mov r14, rdi
+;;     mov esi, edx
+;;     mov esi, esi
+;;     xor edi, edi
+;;     mov r11, [r14+0x48]
+;;     sub dword ptr [r11], 0x64
+;;     js L3
+;; L0:
+;;     mov dword ptr [rbp-0x10], 0x320
+;; L1:
+;;     sub dword ptr [rbp-0x10], 0x11
+;;     js L4
+;; L2:
+;;     add edi, esi
+;;     sub esi, 1
+;;     test esi, esi
+;;     jne L1
+;;     mov eax, edi
+;;     mov r14, [rbp-8]
+;;     leave
+;;     ret
+;; L3:
+;;     push 0xFFFFFFFFFFFFFFFF
+;;     push 0
+;;     mov r11, [r14+8]
+;;     call qword ptr [r11+0x80]
+;;     add rsp, 0x10
+;;     jmp L0
+;; L4:
+;;     mov dword ptr [rbp-0x10], 0x320
+;;     mov r11, [r14]
+;;     cmp qword ptr [r11], 0xFFFFFFFFFFFFFFFF
+;;     jne L5
+;;     push rdi
+;;     push rdi
+;;     mov rdi, r14
+;;     mov r11, [r14+8]
+;;     call qword ptr [r11+0x70]
+;;     pop rdi
+;;     pop rdi
+;; L5:
+;;     mov r11, [r14+0x48]
+;;     sub dword ptr [r11], 0x320
+;;     jns L2
+;;     push 0
+;;     push 0
+;;     mov r11, [r14+8]
+;;     call qword ptr [r11+0x80]
+;;     add rsp, 0x10
+;;     test r11, r11
+;;     je L2
+;;     mov [rbp-0x18], esi
+;;     mov [rbp-0x20], edi
+;;     mov rdi, r14
+;;     mov rsi, r14
+;;     mov rdx, rbp
+;;     call r11
+;;     mov r14, [rbp-8]
+;;     leave
+;;     ret
