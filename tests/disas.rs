@@ -24,6 +24,7 @@ use updraft::error::Result;
 use updraft::module::{Features, decode};
 use updraft::tier::baseline::{self, BaselineCompiler};
 use updraft::tier::compiled::CompiledCode;
+use updraft::tier::profile::{CallCount, FunctionProfile, IndirectCalls};
 use updraft::tier::top::{Bounds, CallLinkage, HostKind, Scratch, TopCompiler};
 use updraft::types::DefinedFunc;
 
@@ -33,6 +34,8 @@ struct Setup {
     bounds: Bounds,
     linkage: CallLinkage,
     calls: Calls,
+    /// The target of all indirect calls, as a profile has it.
+    usual: Option<u32>,
     subject: Subject,
 }
 
@@ -63,6 +66,7 @@ impl Setup {
             bounds: Bounds::Guarded,
             linkage: CallLinkage::Direct,
             calls: Calls::Go,
+            usual: None,
             subject: Subject::Functions,
         };
         let words = text.lines().filter_map(|line| line.strip_prefix(";;!")).flat_map(|line| line.split(','));
@@ -76,11 +80,36 @@ impl Setup {
                 "trampolines" => setup.subject = Subject::Trampolines,
                 "calls stay" => setup.calls = Calls::Stay,
                 "lazy" => setup.linkage = CallLinkage::Slot,
+                other if let Some(func) = other.strip_prefix("usual target ") => {
+                    setup.usual = Some(func.parse().expect("a number"));
+                }
                 other => panic!("unknown setting: {other}"),
             }
         }
         setup
     }
+}
+
+/// A profile in which every call ran as often, and the indirect ones called this function almost always.
+fn profile(wasm: &[u8], func: DefinedFunc) -> FunctionProfile {
+    let mut profile = FunctionProfile::default();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("a valid module") else { continue };
+        let mut operators = body.get_operators_reader().expect("a valid body");
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset().expect("a valid body");
+            let wasm_offset = offset as u32;
+            match operator {
+                wasmparser::Operator::Call { .. } => profile.calls.push(CallCount { wasm_offset, count: 1000 }),
+                wasmparser::Operator::CallIndirect { .. } | wasmparser::Operator::ReturnCallIndirect { .. } => {
+                    let targets = vec![(func, 990)];
+                    profile.indirect.push(IndirectCalls { wasm_offset, total: 1000, targets });
+                }
+                _ => {}
+            }
+        }
+    }
+    profile
 }
 
 /// The code that a file is about.
@@ -98,8 +127,10 @@ fn compile(name: &str, source: &str, setup: &Setup) -> String {
     match setup.subject {
         Subject::Functions => {
             let layout = VmLayout::new(&module);
+            let profile = setup.usual.map(|func| profile(&wasm, DefinedFunc(func)));
             for func in (0..module.defined_func_count() as u32).map(DefinedFunc) {
-                let code = compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage, None);
+                let code =
+                    compiler.compile_function(&mut scratch, &module, &layout, func, setup.linkage, profile.as_ref());
                 list(format!("function {}", module.func_index(func).0), code);
             }
         }

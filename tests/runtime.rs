@@ -13,6 +13,8 @@ mod bulk;
 mod common;
 #[path = "runtime/floats.rs"]
 mod floats;
+#[path = "runtime/guesses.rs"]
+mod guesses;
 #[path = "runtime/host.rs"]
 mod host;
 #[path = "runtime/inline.rs"]

@@ -19,12 +19,12 @@ use updraft::types::DefinedFunc;
 use crate::common::{Fixture, MODES, Mode, Rng, env_number};
 
 /// A frame: the function, its name, and where it is in the module and in the function.
-type Place = (u32, Option<String>, u32, u32);
+pub(crate) type Place = (u32, Option<String>, u32, u32);
 
 /// What a call gave: results, or a trap and where it was.
-type Outcome = Result<String, (TrapCode, Vec<Place>)>;
+pub(crate) type Outcome = Result<String, (TrapCode, Vec<Place>)>;
 
-fn outcome(result: Result<Vec<Val>, Error>) -> Outcome {
+pub(crate) fn outcome(result: Result<Vec<Val>, Error>) -> Outcome {
     match result {
         // As text: NaNs are equal to themselves.
         Ok(values) => Ok(format!("{values:?}")),

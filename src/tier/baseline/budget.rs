@@ -1,77 +1,170 @@
 //! Budgets: what a function counts down, so that the runtime learns which ones are hot.
 //!
-//! At the entry and at each loop header:
+//! At the entry:                                  At a loop header:
 //!
-//!     mov r11, [vmctx + VMCTX_BUDGETS]
-//!     sub dword [r11 + 4 * func], cost
+//!     mov r11, [vmctx + VMCTX_BUDGETS]               sub dword [rbp - chunk], cost
+//!     sub dword [r11 + 4 * func], cost               js  detour
 //!     js  detour
+//!     mov dword [rbp - chunk], CHUNK   ; if there are loops
 //!
-//! The cost is the bytes of WebAssembly that follow: of the entry, those outside of all loops; of a loop, those of an
-//! iteration, loops within it not counted, which pay for themselves. It is known at the end, and filled in then. The
-//! counter is no place for threads to agree: decrements that are lost do not matter.
+//! Loops use up a chunk that each activation gets for nothing, and take the next one from the function's budget in
+//! their detour. So they touch their frame only, by one instruction, and threads do not meet. (Entries have no frame
+//! that lasts.) The entry pays for the whole body, and more where there are loops, which makes up for the first chunk. The detour also
+//! polls for interrupts, so that the loop need not: a chunk is a fraction of a microsecond, and nobody else counts it.
 //!
-//! The detour asks the runtime, which fills the budget up, and goes on where it came from, or elsewhere (`osr.rs`). Every register but r11 is
-//! preserved, and at a loop header all operands are at home, or constants.
+//! A cost is the bytes of WebAssembly that follow, of a loop without the loops within it, which pay for themselves; of
+//! large bodies a part, since they branch. That of a loop is known at its end, and filled in then. The budget is no
+//! place for threads to agree: decrements that are lost do not matter.
+//!
+//! The detour asks the runtime, which fills the budget up, and goes on where it came from, or elsewhere (`osr.rs`).
+//! Every register but r11 is preserved, and at a loop header all operands are at home, or constants.
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
 
+use super::Emit;
 use super::trap::{Detour, DetourKind};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
-use super::{Budgets, Emit};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{VMCTX_BUDGETS, VMCTX_BUILTINS};
-use crate::config::Osr;
+use crate::config::{Config, Osr, TieringPolicy};
 use crate::tier::compiled::NO_LOOP;
 
-/// A cost that is not known yet.
+/// Work that a loop does before it looks at the budget, at least, and how often it may run through the whole body.
+const CHUNK: i32 = 512;
+const BODIES: i32 = 32;
+
+/// What an entry pays of a body with loops, in bodies: between one that skips them and the chunk that is free.
+const LOOPING: i32 = 4;
+
+/// Bytes of a body that are run as a rule.
+const WHOLE: usize = 1024;
+
+/// Of those beyond, one in so many.
+const BRANCHY: usize = 4;
+
+/// Whether functions count what they do, and in which steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budgets {
+    Off,
+    /// Loops look at the budget after a chunk.
+    On,
+    /// They do after so much work.
+    After(i32),
+}
+
+impl Budgets {
+    pub(crate) fn of(config: &Config) -> Budgets {
+        if !config.tiers_up() {
+            return Budgets::Off;
+        }
+        match (config.tiering.osr, config.tiering.policy) {
+            // A test counts iterations.
+            (Osr::At(_), _) => Budgets::After(0),
+            (_, TieringPolicy::Custom(budget)) if budget < SMALL => Budgets::After((budget / 8) as i32),
+            _ => Budgets::On,
+        }
+    }
+}
+
+/// A budget that chunks would be too large for.
+const SMALL: u32 = 1 << 16;
+
+/// The cost of a loop that is not known yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge {
     /// Where it is to be written.
     field: u32,
-    /// Where the loop, or the function, starts in the body.
+    /// Where the loop starts in the body.
     start: usize,
     /// Bytes of the loops within it.
     inner: usize,
 }
 
+/// What is left, and why somebody asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// The loop's index among the recorded ones.
+    site: u32,
+    /// Where its cost is written; `None`: at the entry.
+    field: Option<u32>,
+    /// Where to go on.
+    back: u32,
+}
+
+/// What so many bytes cost.
+fn cost_of(bytes: usize) -> i32 {
+    let cost = bytes.min(WHOLE) + bytes.saturating_sub(WHOLE) / BRANCHY;
+    (cost as i32).max(1)
+}
+
 impl Emit<'_> {
     /// Charges for an entry: all locals are where they live.
     pub(crate) fn charge_entry(&mut self) {
-        self.charge(NO_LOOP);
+        let Some(chunk) = self.chunk() else { return };
+        let bodies = if self.frame.chunk_mem().is_some() { LOOPING } else { 1 };
+        let entry_cost = bodies * cost_of(self.code.len());
+        self.asm.reserve(64);
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
+        self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), entry_cost);
+        self.branch_if_spent(NO_LOOP, None);
+        if let Some(rest) = self.frame.chunk_mem() {
+            self.asm.store_imm(Width::W32, rest, chunk);
+        }
     }
 
     /// Charges for an iteration, at the header of a loop with this index among the recorded ones.
     pub(crate) fn charge_loop(&mut self, site: u32) {
-        self.charge(site);
+        if let Some(rest) = self.frame.chunk_mem() {
+            self.asm.reserve(32);
+            let field = self.asm.alu_mem_field(Alu::Sub, Width::W32, rest);
+            self.branch_if_spent(site, Some(field));
+            self.charges.push(Charge { field, start: self.pc, inner: 0 });
+        }
     }
 
-    fn charge(&mut self, site: u32) {
-        if self.options.budgets == Budgets::Off {
-            return;
+    /// Work that loops do before they look at the budget.
+    fn chunk(&self) -> Option<i32> {
+        match self.options.budgets {
+            Budgets::Off => None,
+            Budgets::On => Some(CHUNK.max(BODIES * cost_of(self.code.len()))),
+            Budgets::After(chunk) => Some(chunk),
         }
-        self.asm.reserve(64);
-        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-        let field = self.asm.alu_mem_field(Alu::Sub, Width::W32, Mem::base(SCRATCH, 4 * self.func.0 as i32));
+    }
+
+    /// The budget of the function, whose array is in the scratch register.
+    fn budget(&self) -> Mem {
+        Mem::base(SCRATCH, 4 * self.func.0 as i32)
+    }
+
+    fn branch_if_spent(&mut self, site: u32, field: Option<u32>) {
         let mut from = Label::default();
         self.asm.jcc(Cond::Sign, &mut from);
-        let kind = DetourKind::BudgetSpent { site, back: self.asm.offset() };
+        let kind = DetourKind::BudgetSpent(Spent { site, field, back: self.asm.offset() });
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
-        self.charges.push(Charge { field, start: self.pc, inner: 0 });
     }
 
-    /// Fills in the cost of the innermost open loop, or of the function, whose `end` was read.
+    /// Fills in the cost of the innermost open loop, whose `end` was read.
     pub(crate) fn close_charge(&mut self) {
         let Some(Charge { field, start, inner }) = self.charges.pop() else { return };
         let bytes = self.pc - start;
-        self.asm.set_field(field, (bytes - inner).max(1) as u32);
+        self.asm.set_field(field, cost_of(bytes - inner) as u32);
         if let Some(outer) = self.charges.last_mut() {
             outer.inner += bytes;
         }
     }
 
     /// The detour: see the header, and `Builtin::budget_spent_keeping`.
-    pub(crate) fn budget_spent(&mut self, site: u32, back: u32) {
+    pub(crate) fn budget_spent(&mut self, Spent { site, field, back }: Spent) {
+        if let (Some(field), Some(rest), Some(chunk)) = (field, self.frame.chunk_mem(), self.chunk()) {
+            let cost = self.asm.field(field) as i32;
+            self.asm.reserve(128);
+            self.asm.store_imm(Width::W32, rest, chunk);
+            self.poll_here();
+            self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
+            self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), chunk.max(cost));
+            self.asm.jcc_back(Cond::NotSign, back);
+        }
         self.asm.push_imm(site as i32);
         self.asm.push_imm(self.func.0 as i32);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUILTINS));

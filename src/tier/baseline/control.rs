@@ -274,7 +274,6 @@ impl<'a> Emit<'a> {
     }
 
     fn end_function(&mut self) {
-        self.close_charge();
         let returns = self.control[0].end;
         if self.reachable {
             self.pass_operands(self.destination(0));

@@ -4,6 +4,7 @@
 //!     [rbp + 8]       return address
 //!     [rbp]           caller's rbp
 //!     [rbp - 8 * n]   saved registers
+//!     ...             what loops count down, if they do
 //!     ...             homes of the locals
 //!     ...             home of the result pointer, if there is one
 //!     ...             homes of the operands, by height
@@ -14,6 +15,7 @@
 //!
 //! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
 
+use super::budget::Budgets;
 use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
 use super::stack::{Entry, Kind, NO_PIN, Upper, in_xmm, width};
@@ -47,6 +49,8 @@ pub(crate) struct Frame {
     shift: u32,
     /// The home of the result pointer.
     result_pointer: Option<i32>,
+    /// The home of what loops count down (`budget.rs`).
+    chunk: Option<i32>,
     /// Registers that the prologue saves, by number; the first is nearest to rbp.
     saved: [u8; 6],
     saved_count: u8,
@@ -74,6 +78,11 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn local_mem(&self, index: u32) -> Mem {
         Mem::base(Gpr::RBP, self.locals - ((index as i32) << self.shift))
+    }
+
+    /// What loops count down, if they do.
+    pub(crate) fn chunk_mem(&self) -> Option<Mem> {
+        self.chunk.map(|disp| Mem::base(Gpr::RBP, disp))
     }
 
     /// The home of the result pointer.
@@ -214,8 +223,13 @@ impl<'a> Emit<'a> {
         frame.shift = if self.analysis.flags.contains(BodyFlags::SIMD) { 4 } else { 3 };
         let home = 1u32 << frame.shift;
         let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
-        frame.locals = -((saved + home) as i32);
-        let mut used = saved + home * self.analysis.local_count;
+        let mut used = saved;
+        if self.options.budgets != Budgets::Off && self.analysis.flags.contains(BodyFlags::LOOPS) {
+            used += home;
+            frame.chunk = Some(-(used as i32));
+        }
+        frame.locals = -((used + home) as i32);
+        used += home * self.analysis.local_count;
         if Results::of(ty.results()) == Results::Memory {
             used += home;
             frame.result_pointer = Some(-(used as i32));

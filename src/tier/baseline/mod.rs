@@ -71,6 +71,7 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
 use crate::types::{DefinedFunc, ValType};
+use budget::Budgets;
 use control::Control;
 use frame::Frame;
 use stack::Entry;
@@ -101,13 +102,6 @@ struct Options {
 /// Whether loops are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LoopRecords {
-    Off,
-    On,
-}
-
-/// Whether functions count what they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Budgets {
     Off,
     On,
 }
@@ -219,7 +213,7 @@ impl BaselineCompiler {
                 canonicalize_nans: config.canonicalize_nans,
                 loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
                 counts: Counts::of(config),
-                budgets: if config.tiers_up() { Budgets::On } else { Budgets::Off },
+                budgets: Budgets::of(config),
                 osr: config.tiering.osr,
                 cpu,
                 max_code: MAX_CODE,
@@ -358,7 +352,7 @@ pub(crate) struct Emit<'a> {
     open_loop: Option<u32>,
     /// Code to be written behind the function.
     detours: Vec<Detour>,
-    /// Of the function and of its open loops: what an entry and an iteration cost.
+    /// Of the open loops: what an iteration costs.
     charges: Vec<budget::Charge>,
     /// Depths of a `br_table` that need code of their own.
     table_depths: Vec<u32>,

@@ -4,6 +4,7 @@
 //! call of the helper that raises.
 
 use super::Emit;
+use super::budget::Spent;
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
@@ -33,10 +34,7 @@ pub(crate) enum DetourKind {
         back: u32,
     },
     /// The budget is spent, at a loop or at the entry; goes on at this offset.
-    BudgetSpent {
-        site: u32,
-        back: u32,
-    },
+    BudgetSpent(Spent),
 }
 
 impl Emit<'_> {
@@ -92,17 +90,41 @@ impl Emit<'_> {
     }
 
     /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned. No operand is in a
-    /// register.
+    /// register. Where loops count, they ask when they look at the budget.
     pub(crate) fn poll(&mut self) {
-        if !self.options.interrupts {
+        if !self.options.interrupts || self.frame.chunk_mem().is_some() {
             return;
         }
-        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
-        self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT)), -1);
+        self.compare_limit();
         let mut from = Label::default();
         self.asm.jcc(Cond::Equal, &mut from);
         let kind = DetourKind::Attend { back: self.asm.offset() };
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
+    }
+
+    /// Compares the stack limit with that of an interrupt.
+    fn compare_limit(&mut self) {
+        self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
+        self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT)), -1);
+    }
+
+    /// The same as [`Emit::poll`], where it is not run often.
+    pub(crate) fn poll_here(&mut self) {
+        if self.options.interrupts {
+            self.compare_limit();
+            let calm = self.asm.jcc_short(Cond::NotEqual);
+            self.attend();
+            self.asm.land(calm);
+        }
+    }
+
+    /// Asks for attention. The helper preserves everything; rdi may be a pinned local's.
+    fn attend(&mut self) {
+        self.asm.push(Gpr::RDI);
+        self.asm.push(Gpr::RDI);
+        self.call_builtin_with(Builtin::interrupt);
+        self.asm.pop(Gpr::RDI);
+        self.asm.pop(Gpr::RDI);
     }
 
     /// Writes what the function jumps to from within.
@@ -115,16 +137,11 @@ impl Emit<'_> {
             match kind {
                 DetourKind::Trap(code) => self.trap(code),
                 DetourKind::Attend { back } => {
-                    // The helper preserves everything; rdi may be a pinned local's.
-                    self.asm.push(Gpr::RDI);
-                    self.asm.push(Gpr::RDI);
-                    self.call_builtin_with(Builtin::interrupt);
-                    self.asm.pop(Gpr::RDI);
-                    self.asm.pop(Gpr::RDI);
+                    self.attend();
                     self.asm.jmp_back(back);
                 }
                 DetourKind::OtherTarget { site, back } => self.other_target(site, back),
-                DetourKind::BudgetSpent { site, back } => self.budget_spent(site, back),
+                DetourKind::BudgetSpent(spent) => self.budget_spent(spent),
             }
         }
         self.detours = detours;

@@ -94,9 +94,13 @@ impl Translator<'_> {
         declared
     }
 
-    fn call(&mut self, func: FuncIndex, call: Call) {
+    /// Calls a function: pops the arguments, pushes the results.
+    pub(super) fn call(&mut self, func: FuncIndex, call: Call) {
         let type_index = self.module.functions()[func.index()];
         let defined = self.module.defined_func(func);
+        if let Some(defined) = defined {
+            self.note_call(defined);
+        }
         if let Some(defined) = defined
             && (call == Call::Nested || self.scope.is_inlined())
             && self.is_worth_inlining(defined)
@@ -134,8 +138,10 @@ impl Translator<'_> {
         }
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let funcref = self.b.ins().load(types::I64, element.flags, element.addr, 0);
-        let callee = self.checked_funcref(funcref, type_index);
-        self.emit_call(callee, type_index, call);
+        self.call_guessed(funcref, type_index, call, |t| {
+            let callee = t.checked_funcref(funcref, type_index);
+            t.emit_call(callee, type_index, call);
+        });
     }
 
     /// Checks that a reference is not null and that its function has this type.

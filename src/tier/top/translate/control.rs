@@ -153,10 +153,7 @@ impl<'a> Translator<'a> {
     }
 
     fn unreachable(&mut self) {
-        let block = self.b.current_block().expect("code is emitted into it");
-        if self.b.func.layout.entry_block().is_some_and(|entry| entry != block) {
-            self.b.set_cold_block(block);
-        }
+        self.mark_cold();
         // Of a block that does nothing but trap, Cranelift makes a conditional trap in the place of the branch to it: it
         // would be at another operator then, perhaps in another function that is inlined. This emits nothing.
         self.b.ins().nop();
@@ -222,7 +219,7 @@ impl<'a> Translator<'a> {
         self.reach = Reach::Live;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         match self.buf.frames.last().expect("validated: frames are balanced").kind {
             FrameKind::Dead => {
                 self.buf.frames.pop();

@@ -5,8 +5,8 @@
 //! # Which callees
 //! By size, in bytes of their bodies, where a call runs often as far as that can be seen: in loops, and in functions
 //! that call themselves. Elsewhere only where a call is hardly smaller than what it calls. The size halves with each
-//! callee around it, and a function grows by a share of its own size. All of this depends on the module alone, so that
-//! equal modules give equal code.
+//! callee around it, and a function grows by a share of its own size. What a profile calls frequent may be larger. All
+//! of this depends on the module and the profile alone, so that equal ones give equal code.
 //!
 //! # Locations
 //! Backtraces are the same with and without inlining. Cranelift carries one number of 32 bits per instruction: it is
@@ -25,6 +25,7 @@ use cranelift_frontend::Variable;
 use wasmparser::{BinaryReader, FunctionBody};
 
 use super::call::Call;
+use super::guess::Runs;
 use super::state::Reach;
 use super::{Translator, clif_type};
 use crate::module::Module;
@@ -117,8 +118,14 @@ const MOST_IN_LOOPS: usize = 48;
 /// Bytes of a function at most that is inlined in itself.
 const MOST_IN_ITSELF: usize = 160;
 
+/// Bytes of a callee at most, if the profile says that the call runs often.
+const MOST_OFTEN: usize = 240;
+
 /// Bytes that any function may grow by. Larger ones may double.
 const MOST_GROWTH: usize = 600;
+
+/// The same for calls that run often. Larger ones may grow to four times their size.
+const MOST_GROWTH_OFTEN: usize = 2400;
 
 impl Translator<'_> {
     /// Whether a call of this function, whose arguments are on the stack, is replaced by its body.
@@ -128,13 +135,17 @@ impl Translator<'_> {
         }
         let size = self.module.body_range(func).len();
         let around = self.depth_of(func);
-        let most = match () {
-            () if around > MOST_RECURSION => return false,
-            () if around > 0 => MOST_IN_ITSELF,
-            () if !self.buf.loops.is_empty() => MOST_IN_LOOPS,
-            () => MOST_ANYWHERE,
+        let runs = self.runs_of_call(func);
+        let most = match runs {
+            _ if around > MOST_RECURSION => return false,
+            Runs::Often => MOST_OFTEN,
+            Runs::Never => MOST_ANYWHERE,
+            Runs::Unknown | Runs::Sometimes if around > 0 => MOST_IN_ITSELF,
+            Runs::Unknown | Runs::Sometimes if !self.buf.loops.is_empty() => MOST_IN_LOOPS,
+            Runs::Unknown | Runs::Sometimes => MOST_ANYWHERE,
         };
-        let most_growth = MOST_GROWTH.max(self.module.body(self.func).len());
+        let own = self.module.body_range(self.func).len();
+        let most_growth = if runs == Runs::Often { MOST_GROWTH_OFTEN.max(3 * own) } else { MOST_GROWTH.max(own) };
         size <= most >> self.scope.depth
             && self.growth.saturating_add(size) <= most_growth
             && self.buf.inlined.len() < MOST_INLINED

@@ -5,7 +5,7 @@
 //! operator is one of its own.
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
-//!     inline = callees that are translated in place
+//!     inline = callees that are translated in place    guess = what a profile is good for
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
@@ -16,6 +16,7 @@ mod control;
 mod env;
 mod fixed;
 mod fuel;
+mod guess;
 mod index;
 mod inline;
 mod leave;
@@ -70,7 +71,6 @@ pub(super) struct Job<'a> {
     /// The loop at which the function is entered, if not at its start.
     pub(super) resume: Option<Resume<'a>>,
     /// How the function has run, if that is known.
-    #[expect(dead_code, reason = "inlining reads it")]
     pub(super) profile: Option<&'a FunctionProfile>,
 }
 
@@ -157,6 +157,8 @@ struct Translator<'a> {
     scope: Scope,
     /// Bytes of the bodies that were inlined.
     growth: usize,
+    /// What the profile says.
+    known: Option<guess::Known<'a>>,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
     /// Where the function counts how it runs, if it does.
@@ -201,6 +203,7 @@ impl<'a> Translator<'a> {
             scope: Scope::outermost(),
             // Nothing is inlined in front of the loop at which a function is entered: that is not run.
             growth: if job.resume.is_some() { usize::MAX } else { 0 },
+            known: guess::Known::of(&job),
             calls_seen: 0,
             work: 0,
             counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
