@@ -62,6 +62,7 @@ static updraft_engine_t *make_engine(uint32_t workers, updraft_strategy_t strate
     check(updraft_config_new(&config, NULL), "config");
     check(updraft_config_set_workers(config, workers, NULL), "workers");
     check(updraft_config_set_strategy(config, strategy, NULL), "strategy");
+    check(updraft_config_set_tiers(config, UPDRAFT_TIERS_TOP, NULL), "tiers");
     check(updraft_engine_new(config, &engine, NULL), "engine");
     updraft_config_delete(config);
     return engine;
