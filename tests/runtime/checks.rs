@@ -165,7 +165,7 @@ fn accesses_that_share_a_check_trap_where_each_would() {
             .replace("( (memory.size))", "(memory.size)")
             .replace("( (local.get $at))", "(local.get $at)");
             let mask = if ty == "i32" { u64::from(u32::MAX) } else { u64::MAX };
-            let ends = [0, 8, 60_000, 65_528, 65_535, 2 * 65_536 - 9, u64::MAX - 7 & mask, 1 << 31];
+            let ends = [0, 8, 60_000, 65_528, 65_535, 2 * 65_536 - 9, (u64::MAX - 7) & mask, 1 << 31];
             let pairs: [[u64; 2]; 4] = std::array::from_fn(|_| [0, 0].map(|_: u64| ends[rng.below(ends.len())]));
             for mode in MODES {
                 let mut fixture = Fixture::new(*mode, &module);
