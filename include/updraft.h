@@ -2226,8 +2226,9 @@ updraft_status_t updraft_config_set_max_stack(struct updraft_config_t *config,
                                               struct updraft_error_t **error);
 
 /**
- * Threads that validate and compile a module while its maker waits, the calling one included. 0, the default: as many as
- * the process may use. With 1, calling threads alone compile, unless `updraft_config_set_workers` says otherwise.
+ * Threads that validate and compile a module while its maker waits, the calling one included; the others are workers
+ * that are free. 0, the default: as many as the process may use. With 1, calling threads alone compile, unless
+ * `updraft_config_set_workers` says otherwise.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */

@@ -198,7 +198,7 @@ pub struct Config {
     pub memory_moves: bool,
     /// Bytes of stack that one outermost call may use.
     pub max_stack: usize,
-    /// Threads that validate and compile a module while its maker waits, the calling one included; 0 = as many
+    /// Threads that validate and compile a module while its maker waits, the calling one and workers; 0 = as many
     /// as the process may use when the engine is made. With 1, nothing but calling threads compiles.
     pub compile_threads: usize,
     /// Threads that compile in the background.

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Fixture, compile};
+use common::{Fixture, call, compile, exported_func};
 use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
 use updraft::engine::{Eagerness, Engine, FunctionRecord};
 use updraft::runtime::instance::Instance;
+use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
 use updraft::types::{DefinedFunc, FuncIndex};
@@ -153,6 +154,31 @@ fn only_functions_of_the_module_are_targets() {
             assert_eq!(fixture.call("run", &[Val::I32(target)]).unwrap(), [Val::I32(7 + target)]);
         }
         assert_eq!(targets(&fixture, DefinedFunc(1)), (4, vec![(0, 1)]));
+    }
+}
+
+/// What several instances have counted, on threads that have counters of their own, is added up.
+#[test]
+fn instances_and_threads_add_up() {
+    for baseline in BASELINES {
+        let engine = Engine::new(config(baseline)).unwrap();
+        let module = compile(&engine, TEXT);
+        // One after the other: threads that count at once may lose counts.
+        for times in 1..=20 {
+            let (engine, module) = (&engine, &module);
+            let body = || {
+                let mut store = Store::new(engine).unwrap();
+                let instance = Instance::new(&mut store, module, &[]).unwrap();
+                let func = exported_func(&mut store, instance, "run");
+                call(&mut store, func, &[Val::I32(times % 2), Val::I32(times)]).unwrap();
+            };
+            std::thread::scope(|scope| _ = scope.spawn(body).join());
+        }
+        let data = module.profile();
+        let record = data.function(RUN).unwrap();
+        assert_eq!(record.calls[0].count, 210);
+        assert_eq!(record.indirect[0].total, 210);
+        assert_eq!(record.indirect[0].targets, [(DefinedFunc(0), 110), (DefinedFunc(1), 100)]);
     }
 }
 

@@ -10,6 +10,8 @@ mod addresses;
 mod arguments;
 #[path = "runtime/bulk.rs"]
 mod bulk;
+#[path = "runtime/checks.rs"]
+mod checks;
 mod common;
 #[path = "runtime/floats.rs"]
 mod floats;

@@ -340,3 +340,60 @@ fn compilers_refuse_bodies_that_nobody_has_validated() {
         }
     }
 }
+
+/// 400 functions of 2 kB each, of which some are not valid.
+fn large(invalid: &[usize]) -> Vec<u8> {
+    use wasm_encoder::{CodeSection, FunctionSection, Module, TypeSection};
+    let (mut types, mut functions, mut code) = (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([], []);
+    for index in 0..400 {
+        functions.function(0);
+        // No locals; i32.const 1, drop; and perhaps one drop too many.
+        let mut body = vec![0];
+        body.extend([0x41, 1, 0x1a].repeat(700));
+        body.extend(invalid.contains(&index).then_some(0x1a));
+        body.push(0x0b);
+        code.raw(&body);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&code);
+    module.finish()
+}
+
+/// The workers validate what its maker has not got to yet, and the error is that of the lowest invalid body all the same.
+#[test]
+fn makers_of_modules_are_helped_by_workers() {
+    let mut rng = Rng::new(3);
+    for round in 0..if proving() { 300 } else { 10 } {
+        let engine = engine_with(Config {
+            tiers: Tiers::Baseline,
+            strategy: Strategy::Lazy,
+            workers: Workers::Threads(round % 4),
+            compile_threads: 1 + round % 5,
+            ..Config::default()
+        });
+        let invalid: Vec<usize> = (0..rng.below(4)).map(|_| rng.below(400)).collect();
+        let bytes = large(&invalid);
+        let expected = upfront(&bytes).err().map(|error| error.to_string());
+        assert_eq!(expected.is_some(), !invalid.is_empty());
+        std::thread::scope(|scope| {
+            for way in 0..3 {
+                let (engine, bytes, expected) = (&engine, &bytes, &expected);
+                scope.spawn(move || {
+                    let made = match way {
+                        0 => CompiledModule::new(engine, bytes).map(drop),
+                        1 => CompiledModule::validate(engine, bytes),
+                        _ => {
+                            let job = Job::start(engine, Arc::new(bytes.clone()), ModuleOptions::default());
+                            job.wait(None).expect("no deadline").map(drop)
+                        }
+                    };
+                    assert_eq!(made.err().map(|error| error.to_string()), *expected);
+                });
+            }
+        });
+        assert!(engine.shutdown(None), "nobody is at it any more");
+        // Without workers its maker does all of it.
+        assert_eq!(CompiledModule::validate(&engine, &bytes).err().map(|error| error.to_string()), expected);
+    }
+}

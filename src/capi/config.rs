@@ -404,8 +404,9 @@ pub unsafe extern "C" fn updraft_config_set_max_stack(
     })
 }
 
-/// Threads that validate and compile a module while its maker waits, the calling one included. 0, the default: as many as
-/// the process may use. With 1, calling threads alone compile, unless `updraft_config_set_workers` says otherwise.
+/// Threads that validate and compile a module while its maker waits, the calling one included; the others are workers
+/// that are free. 0, the default: as many as the process may use. With 1, calling threads alone compile, unless
+/// `updraft_config_set_workers` says otherwise.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]

@@ -372,3 +372,58 @@ impl Pipeline {
         self.with_scratch(unit.size(), |scratch| unit.run(self.compilers(), scratch, NO_WORKER))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const ENTRANCE: Entrance = Entrance { entry: 64, frame_size: 16 };
+
+    #[test]
+    fn a_loop_is_claimed_once_and_a_function_two_at_a_time() {
+        let mut table = Table::default();
+        assert!(matches!(table.claim(1, 0), Claim::Won));
+        assert!(matches!(table.claim(1, 0), Claim::Taken));
+        assert!(matches!(table.claim(1, 5), Claim::Won));
+        assert!(matches!(table.claim(1, 7), Claim::Taken), "two are under way");
+        assert!(matches!(table.claim(2, 7), Claim::Won), "of another function");
+        table.body(1, 0).state = State::Ready(ENTRANCE);
+        assert!(matches!(table.claim(1, 0), Claim::Ready(ENTRANCE)));
+        assert!(matches!(table.claim(1, 7), Claim::Won));
+        table.body(1, 5).state = State::Refused;
+        assert!(matches!(table.claim(1, 5), Claim::Refused), "for good");
+        table.body(1, 7).state = State::Idle;
+        assert!(matches!(table.claim(1, 7), Claim::Won), "what was given back may be claimed again");
+    }
+
+    #[test]
+    fn a_function_has_so_many_bodies() {
+        let mut table = Table::default();
+        for site in 0..MOST_BODIES as u32 {
+            assert!(matches!(table.claim(3, site), Claim::Won));
+            table.body(3, site).state = State::Ready(ENTRANCE);
+        }
+        assert!(matches!(table.claim(3, 99), Claim::Refused));
+        assert!(matches!(table.claim(3, 0), Claim::Ready(_)), "those that it has go on");
+        assert!(matches!(table.claim(4, 99), Claim::Won));
+    }
+
+    #[test]
+    fn claims_of_another_process_do_not_count() {
+        let mut table = Table::default();
+        for site in 0..3 {
+            table.body(1, site).state = State::Claimed(generation() + 1);
+        }
+        assert!(matches!(table.claim(1, 0), Claim::Won));
+        assert!(matches!(table.claim(1, 0), Claim::Taken));
+    }
+
+    #[test]
+    fn where_work_has_stopped_only_what_is_there_is_used() {
+        let mut table = Table::default();
+        assert!(matches!(table.find(1, 0), Claim::Refused));
+        assert_eq!(table.body(1, 0).state, State::Idle, "nothing was claimed");
+        table.body(1, 0).state = State::Ready(ENTRANCE);
+        assert!(matches!(table.find(1, 0), Claim::Ready(_)));
+    }
+}

@@ -176,9 +176,8 @@ impl Job {
             }
         };
         let Source { events, bytes, options } = *source;
-        let begun = CompiledModule::begin(&self.0.engine, events, &options, |features, when| {
-            decode::load_shared(&bytes, features, when)
-        });
+        let begun =
+            CompiledModule::begin(&self.0.engine, events, &options, |features| decode::decode_shared(&bytes, features));
         match begun {
             Ok(module) => {
                 let late = {

@@ -18,7 +18,7 @@ use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
-use crate::module::decode::When;
+use crate::module::decode::Decoded;
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
@@ -81,9 +81,8 @@ impl CompiledModule {
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
-            let module = CompiledModule::begin(engine, events, options, |features, when| {
-                decode::load_when(bytes, features, when)
-            })?;
+            let module =
+                CompiledModule::begin(engine, events, options, |features| decode::decode_copy(bytes, features))?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -96,15 +95,20 @@ impl CompiledModule {
         engine: &Engine,
         events: ModuleEvents,
         options: &ModuleOptions,
-        load: impl FnOnce(Features, When) -> Result<Module>,
+        decode: impl FnOnce(Features) -> Result<Decoded>,
     ) -> Result<CompiledModule> {
         let validation = options.validation.unwrap_or(engine.config().validation);
-        let when = match validation {
-            Validation::Upfront => When::Now(engine.compile_threads()),
-            Validation::Deferred | Validation::Background => When::Later,
+        let load = || {
+            let decoded = decode(engine.config().features)?;
+            let module = match validation {
+                Validation::Upfront => {
+                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads())?
+                }
+                Validation::Deferred | Validation::Background => decoded.deferred(),
+            };
+            Ok((plan(engine, &module, options)?, Arc::new(module)))
         };
-        let prepared = load(engine.config().features, when)
-            .and_then(|module| Ok((plan(engine, &module, options)?, Arc::new(module))));
+        let prepared: Result<_> = load();
         let (plan, module) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
         })?;
@@ -195,7 +199,10 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        on_compile_stack(engine, || decode::load(bytes, engine.config().features, engine.compile_threads()).map(drop))
+        on_compile_stack(engine, || {
+            let decoded = decode::decode_copy(bytes, engine.config().features)?;
+            engine.pipeline().validate_now(0, decoded, engine.compile_threads()).map(drop)
+        })
     }
 
     /// The decoded module.

@@ -19,7 +19,7 @@ use crate::module::data::plain_segments;
 use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
 use crate::module::unsupported;
-use crate::module::validate::{self, Bodies};
+use crate::module::validate::{self, Bodies, Validated};
 use crate::module::validity::{Deferred, Validity};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
@@ -54,32 +54,45 @@ pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> 
 
 /// Text or bytes to a module.
 pub fn load_when(bytes: &[u8], features: Features, when: When) -> Result<Module> {
-    finish(decode(own(bytes)?, features)?, when)
+    let decoded = decode_copy(bytes, features)?;
+    match when {
+        When::Now(threads) => {
+            let validated = validate::validate_all(&decoded.bodies, &decoded.module, threads)?;
+            Ok(decoded.validated(validated))
+        }
+        When::Later => Ok(decoded.deferred()),
+    }
 }
 
-/// As [`load_when`], from bytes that are kept, not copied, unless they are text.
-pub fn load_shared(bytes: &SharedBytes, features: Features, when: When) -> Result<Module> {
+/// Decodes text or bytes, which may change or go as soon as this returns.
+pub fn decode_copy(bytes: &[u8], features: Features) -> Result<Decoded> {
+    decode(own(bytes)?, features)
+}
+
+/// As [`decode_copy`], from bytes that are kept, not copied, unless they are text.
+pub fn decode_shared(bytes: &SharedBytes, features: Features) -> Result<Decoded> {
     let wire = match text::to_binary((**bytes).as_ref())? {
         Cow::Borrowed(_) => bytes.clone().into(),
         Cow::Owned(binary) => binary.into(),
     };
-    finish(decode(wire, features)?, when)
+    decode(wire, features)
 }
 
-fn finish(decoded: Decoded, when: When) -> Result<Module> {
-    let Decoded { mut module, bodies } = decoded;
-    match when {
-        When::Now(threads) => {
-            let validated = validate::validate_all(&bodies, &module, threads)?;
-            module.features = validated.features;
-            module.indirect_sites = validated.indirect_sites;
-            module.table_writes = validated.table_writes;
-        }
-        When::Later if module.bodies.is_empty() => {}
-        // What all bodies together would tell stays unknown.
-        When::Later => module.validity = Validity::Deferred(Box::new(Deferred::new(&module, bodies))),
+impl Decoded {
+    /// The module, whose bodies have been validated with this outcome.
+    pub fn validated(self, validated: Validated) -> Module {
+        let Validated { features, indirect_sites, table_writes } = validated;
+        Module { features, indirect_sites, table_writes, ..self.module }
     }
-    Ok(module)
+
+    /// The module, whose bodies are validated later. What all of them together would tell stays unknown.
+    pub fn deferred(self) -> Module {
+        let Decoded { mut module, bodies } = self;
+        if !module.bodies.is_empty() {
+            module.validity = Validity::Deferred(Box::new(Deferred::new(&module, bodies)));
+        }
+        module
+    }
 }
 
 /// Text or bytes to a module whose bodies nobody has looked at: not to be compiled.

@@ -308,3 +308,14 @@ fn features_are_found_without_knowing_operators() {
         assert_eq!(validate::features_by_reference(&bodies, &module, func, &mut scratch), known, "{func:?}");
     }
 }
+
+/// Bodies that were taken by a thread which did not come back do not count as valid.
+#[test]
+fn validation_that_leaves_bodies_out_fails() {
+    let Decoded { module, bodies } = decode(wasm("(module (func) (func))").into(), Features::ALL).unwrap();
+    let outcome = validate::Progress::new(&module).finish(&bodies, &module);
+    assert!(matches!(outcome, Err(Error::Bug { .. })));
+    let progress = validate::Progress::new(&module);
+    progress.work(&bodies, &module);
+    assert!(progress.finish(&bodies, &module).is_ok());
+}

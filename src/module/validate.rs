@@ -12,7 +12,7 @@ use wasmparser::{
     BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
 };
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::module::body::{self, AnalysisScratch, BodyFlags};
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, IndirectSites, Module, unsupported};
@@ -76,15 +76,108 @@ pub struct Validated {
     pub(super) table_writes: TableWrites,
 }
 
-/// Validates all bodies on up to `threads` threads, the calling one included.
+/// Validates all bodies on up to `threads` threads, the calling one included. (An engine has threads for that, and uses
+/// [`Progress`].)
 pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
-    let bytes: usize = module.bodies.iter().map(|body| body.len()).sum();
-    let threads = threads.min(bytes / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1);
-    validate_on(bodies, module, threads)
+    let progress = Progress::new(module);
+    std::thread::scope(|scope| {
+        for _ in 1..worthwhile_threads(module, threads) {
+            // Without the thread the others do its share.
+            let work = || progress.work(bodies, module);
+            let _ = without_host_signals(|| std::thread::Builder::new().spawn_scoped(scope, work));
+        }
+        progress.work(bodies, module);
+    });
+    progress.finish(bodies, module)
+}
+
+/// How many of `threads` threads are worth their start.
+pub fn worthwhile_threads(module: &Module, threads: usize) -> usize {
+    threads.min(module.code_bytes() / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1)
+}
+
+/// Bodies that several threads validate, and what they have found.
+pub struct Progress {
+    next: AtomicUsize,
+    /// Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it have been
+    /// taken by somebody, who finishes them: the final value is the lowest of all.
+    invalid: AtomicUsize,
+    outcome: Mutex<Outcome>,
+}
+
+impl Progress {
+    /// Nobody has looked at any body.
+    pub fn new(module: &Module) -> Progress {
+        let (used, table_writes) = (module.features, TableWrites::None);
+        let outcome = Outcome { checked: 0, error: None, used, indirect: Vec::new(), table_writes };
+        Progress { next: AtomicUsize::new(0), invalid: AtomicUsize::new(usize::MAX), outcome: Mutex::new(outcome) }
+    }
+
+    /// Validates bodies that nobody has taken until there are none.
+    pub fn work(&self, bodies: &Bodies, module: &Module) {
+        let mut scratch = Scratch::default();
+        let mut used = Features::default();
+        let mut indirect = Vec::new();
+        let mut table_writes = TableWrites::None;
+        let mut checked = 0;
+        loop {
+            // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
+            let start = self.next.fetch_add(CHUNK, Ordering::Relaxed);
+            let end = module.bodies.len().min(start + CHUNK);
+            if start >= end || start > self.invalid.load(Ordering::Relaxed) {
+                break;
+            }
+            for index in start..end {
+                let func = DefinedFunc(index as u32);
+                match check(bodies, module, func, &mut scratch) {
+                    Ok(verdict) => {
+                        checked += 1;
+                        used = used | verdict.features;
+                        table_writes = table_writes.max(verdict.table_writes);
+                        if verdict.indirect_calls != 0 {
+                            indirect.push((func, verdict.indirect_calls));
+                        }
+                    }
+                    Err(error) => {
+                        self.invalid.fetch_min(index, Ordering::Relaxed);
+                        let mut outcome = self.outcome.lock().unwrap();
+                        if outcome.error.as_ref().is_none_or(|(lowest, _)| index < *lowest) {
+                            outcome.error = Some((index, error));
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+        let mut outcome = self.outcome.lock().unwrap();
+        outcome.checked += checked;
+        outcome.used = outcome.used | used;
+        outcome.indirect.append(&mut indirect);
+        outcome.table_writes = outcome.table_writes.max(table_writes);
+    }
+
+    /// What was found, after the last `work` has returned, of which there was one at least.
+    pub fn finish(self, bodies: &Bodies, module: &Module) -> Result<Validated> {
+        let outcome = self.outcome.into_inner().unwrap();
+        match outcome.error {
+            Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
+            // A thread that panicked on the way has left bodies behind that nobody has looked at.
+            None if outcome.checked != module.bodies.len() => {
+                Err(Error::Bug { reason: "the validation of a body panicked".into() })
+            }
+            None => Ok(Validated {
+                features: outcome.used,
+                indirect_sites: IndirectSites::new(outcome.indirect),
+                table_writes: outcome.table_writes,
+            }),
+        }
+    }
 }
 
 /// The first invalid body so far, and what the others use.
 struct Outcome {
+    /// Bodies that are valid.
+    checked: usize,
     error: Option<(usize, wasmparser::Error)>,
     used: Features,
     /// Functions with indirect calls, and how many.
@@ -97,69 +190,6 @@ struct Verdict {
     features: Features,
     indirect_calls: u32,
     table_writes: TableWrites,
-}
-
-fn validate_on(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
-    let next = AtomicUsize::new(0);
-    // Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it
-    // have been taken by somebody, who finishes them: the final value is the lowest of all.
-    let invalid = AtomicUsize::new(usize::MAX);
-    let table_writes = TableWrites::None;
-    let outcome = Mutex::new(Outcome { error: None, used: module.features, indirect: Vec::new(), table_writes });
-    let work = || {
-        let mut scratch = Scratch::default();
-        let mut used = Features::default();
-        let mut indirect = Vec::new();
-        let mut table_writes = TableWrites::None;
-        loop {
-            // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
-            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-            let end = module.bodies.len().min(start + CHUNK);
-            if start >= end || start > invalid.load(Ordering::Relaxed) {
-                break;
-            }
-            for index in start..end {
-                let func = DefinedFunc(index as u32);
-                match check(bodies, module, func, &mut scratch) {
-                    Ok(verdict) => {
-                        used = used | verdict.features;
-                        table_writes = table_writes.max(verdict.table_writes);
-                        if verdict.indirect_calls != 0 {
-                            indirect.push((func, verdict.indirect_calls));
-                        }
-                    }
-                    Err(error) => {
-                        invalid.fetch_min(index, Ordering::Relaxed);
-                        let mut outcome = outcome.lock().unwrap();
-                        if outcome.error.as_ref().is_none_or(|(lowest, _)| index < *lowest) {
-                            outcome.error = Some((index, error));
-                        }
-                        return;
-                    }
-                }
-            }
-        }
-        let mut outcome = outcome.lock().unwrap();
-        outcome.used = outcome.used | used;
-        outcome.indirect.append(&mut indirect);
-        outcome.table_writes = outcome.table_writes.max(table_writes);
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            // Without the thread the others do its share.
-            let _ = without_host_signals(|| std::thread::Builder::new().spawn_scoped(scope, work));
-        }
-        work();
-    });
-    let outcome = outcome.into_inner().unwrap();
-    match outcome.error {
-        None => Ok(Validated {
-            features: outcome.used,
-            indirect_sites: IndirectSites::new(outcome.indirect),
-            table_writes: outcome.table_writes,
-        }),
-        Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
-    }
 }
 
 fn check(

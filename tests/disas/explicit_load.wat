@@ -13,14 +13,14 @@
 ;;     push rbp
 ;;     mov rbp, rsp
 ;;     mov r8, [rdi+0x58]
-;;     mov r11, [rdi+0x50]
-;;     mov eax, edx
+;;     mov r10d, edx
 ;;     sub r8, 0xC
-;;     xor rcx, rcx
-;;     lea r10, [r11+rax+8]
-;;     cmp rax, r8
-;;     cmova r10, rcx
-;;     mov eax, [r10]  ; trap: out of bounds memory access
+;;     xor r11, r11
+;;     mov r9, r10
+;;     add r9, [rdi+0x50]
+;;     cmp r10, r8
+;;     cmova r9, r11
+;;     mov eax, [r9+8]  ; trap: out of bounds memory access
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret

@@ -10,17 +10,17 @@
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
-;;     mov rax, [rdi+0x58]
-;;     mov ecx, edx
-;;     sub rax, 0xC
-;;     cmp rcx, rax
+;;     mov r11, [rdi+0x58]
+;;     mov eax, edx
+;;     sub r11, 0xC
+;;     cmp rax, r11
 ;;     ja L0
-;;     mov rsi, [rdi+0x50]
-;;     xor rdx, rdx
-;;     lea rsi, [rsi+rcx+8]
-;;     cmp rcx, rax
-;;     cmova rsi, rdx
-;;     mov eax, [rsi]
+;;     xor rcx, rcx
+;;     mov rdx, rax
+;;     add rdx, [rdi+0x50]
+;;     cmp rax, r11
+;;     cmova rdx, rcx
+;;     mov eax, [rdx+8]
 ;;     mov rsp, rbp
 ;;     pop rbp
 ;;     ret

@@ -99,6 +99,9 @@ pub fn ways() -> Vec<Way> {
     all
 }
 
+/// How often a profile is brought in: small counts say nothing.
+const HOT: usize = 300;
+
 /// A module, and what is called in it.
 pub struct Program {
     pub wasm: Vec<u8>,
@@ -163,7 +166,10 @@ pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>, seed: u64) -> R
     let refused = |error: &dyn std::fmt::Display| Nothing::Refused(format!("{}: {error}", way.name));
     let module = CompiledModule::new(&way.engine, &program.wasm).map_err(|error| refused(&error))?;
     if let Some(profile) = profile {
-        module.import_profile(profile, Eagerness::TierUp).map_err(|error| refused(&error))?;
+        // So often that what has run looks hot.
+        for _ in 0..HOT {
+            module.import_profile(profile, Eagerness::Wait).map_err(|error| refused(&error))?;
+        }
         if seed % 2 == 1 {
             mislead(&module, profile, seed);
         }

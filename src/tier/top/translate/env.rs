@@ -110,6 +110,7 @@ impl Translator<'_> {
                 self.b.ins().trapnz(condition, clif_trap(code));
             }
             Signals::Off => {
+                let before = self.b.current_block();
                 let raise = self.b.create_block();
                 let next = self.b.create_block();
                 self.b.set_cold_block(raise);
@@ -119,6 +120,7 @@ impl Translator<'_> {
                 self.trap(code);
                 self.b.switch_to_block(next);
                 self.b.seal_block(next);
+                self.keep_checked(before, next);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Linear memories: addresses, loads, stores, sizes.
 
 use cranelift_codegen::ir::{
-    Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, condcodes::IntCC, types,
+    Block, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, condcodes::IntCC, types,
 };
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
@@ -92,6 +92,24 @@ pub(super) struct Access {
     pub(super) offset: i32,
     /// Flags for the instruction that makes the access.
     pub(super) flags: MemFlagsData,
+}
+
+/// How far the page at address 0 reaches, which is never mapped.
+const NULL_PAGE: u64 = 4096;
+
+/// A check that was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checked {
+    memory: MemoryIndex,
+    /// The operand of the memory's index type.
+    index: Value,
+    /// How many bytes from the index on are in bounds, if the address is not null.
+    end: u64,
+    /// The address of the index, or null.
+    addr: Value,
+    /// Where it holds: in the rest of this block, as long as nothing is called.
+    block: Block,
+    calls_before: u32,
 }
 
 /// What keeps an access in bounds.
@@ -209,6 +227,7 @@ impl Translator<'_> {
             IndexType::I64 => value as u64,
         });
         let check = decide(&ty, self.options.bounds, known, offset, u64::from(size));
+        let operand = index;
         let index = self.widen(ty.index, index);
         let flags = MemFlagsData::new().with_endianness(Endianness::Little);
         let faulting = flags.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds)));
@@ -216,6 +235,13 @@ impl Translator<'_> {
             Signals::On => faulting,
             Signals::Off => flags.with_notrap(),
         };
+        // What the index must be followed by; checks that were made before may say so.
+        let near = offset.checked_add(u64::from(size)).filter(|end| *end <= NULL_PAGE);
+        if let Some(addr) = near.and_then(|end| self.checked_before(memory, operand, end))
+            && !matches!(check, Check::InBounds | Check::Guarded)
+        {
+            return Access { addr, offset: offset as i32, flags: checked };
+        }
         let outside = match check {
             Check::InBounds | Check::Guarded => {
                 let base = self.memory_base(memory);
@@ -251,11 +277,43 @@ impl Translator<'_> {
         }
         let base = self.memory_base(memory);
         let addr = self.b.ins().iadd(base, index);
-        let addr = self.b.ins().iadd_imm_s(addr, offset as i64);
-        // An access out of bounds faults in the null page, mispredicted branches included.
+        // An access out of bounds faults in the null page, mispredicted branches included. Small offsets stay in it.
+        let (addr, rest) = match near {
+            Some(_) => (addr, offset as i32),
+            None => (self.b.ins().iadd_imm_s(addr, offset as i64), 0),
+        };
         let null = self.b.ins().iconst(types::I64, 0);
         let addr = self.b.ins().select_spectre_guard(outside, null, addr);
-        Access { addr, offset: 0, flags: checked }
+        if let Some(end) = near {
+            self.note_checked(memory, operand, end, addr);
+        }
+        Access { addr, offset: rest, flags: checked }
+    }
+
+    /// The address of `index`, or null if it is not followed by `end` bytes, as a check in this block found out. Memories
+    /// do not shrink, and do not move without a call; a shared one may grow, but does not move.
+    fn checked_before(&self, memory: MemoryIndex, index: Value, end: u64) -> Option<Value> {
+        let here = (self.b.current_block()?, self.calls_seen);
+        let index = self.b.func.dfg.resolve_aliases(index);
+        let known = self.buf.checked.iter().flatten();
+        let mut known = known.filter(|known| (known.block, known.calls_before) == here && known.memory == memory);
+        known.find(|known| known.index == index && known.end >= end).map(|known| known.addr)
+    }
+
+    fn note_checked(&mut self, memory: MemoryIndex, index: Value, end: u64, addr: Value) {
+        let Some(block) = self.b.current_block() else { return };
+        let index = self.b.func.dfg.resolve_aliases(index);
+        let new = Checked { memory, index, end, addr, block, calls_before: self.calls_seen };
+        // The oldest one goes.
+        self.buf.checked.rotate_right(1);
+        self.buf.checked[0] = Some(new);
+    }
+
+    /// What was found out in a block holds in another one, which only follows it.
+    pub(super) fn keep_checked(&mut self, before: Option<Block>, block: Block) {
+        for known in self.buf.checked.iter_mut().flatten().filter(|known| Some(known.block) == before) {
+            known.block = block;
+        }
     }
 
     fn fold_offset(&mut self, base: Value, index: Value, offset: u64) -> (Value, i32) {

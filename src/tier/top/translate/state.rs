@@ -9,6 +9,7 @@ use wasmparser::{BlockType, OperatorsReaderAllocations};
 
 use super::inline::{Inlined, KINDS, Local};
 use super::loops::Loop;
+use super::memory::Checked;
 use crate::abi::builtin::{Builtin, Plain};
 
 /// Whether the operators that follow can be reached.
@@ -120,6 +121,8 @@ pub(in crate::tier::top) struct Buffers {
     pub(super) block_args: Vec<BlockArg>,
     /// Targets of the `br_table` that is being emitted.
     pub(super) block_calls: Vec<BlockCall>,
+    /// Checks of indices that may still hold.
+    pub(super) checked: [Option<Checked>; 4],
     /// Arguments of the call that is being emitted.
     pub(super) arguments: Vec<Value>,
     /// The readers' own stacks of frames, of those who do not read.
@@ -144,6 +147,7 @@ impl Buffers {
             callees: SparseMap::new(),
             signatures: SparseMap::new(),
             builtins: SparseMap::new(),
+            checked: [None; 4],
             arguments: Vec::new(),
             readers: Vec::new(),
             locals: Vec::new(),
@@ -168,6 +172,7 @@ impl Buffers {
         self.callees.clear();
         self.signatures.clear();
         self.builtins.clear();
+        self.checked = [None; 4];
         self.arguments.clear();
         self.locals.clear();
         self.unused.iter_mut().for_each(Vec::clear);
