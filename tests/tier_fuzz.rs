@@ -14,6 +14,8 @@
 
 #[path = "differential/atomics.rs"]
 mod atomics;
+#[path = "tier_fuzz/calls.rs"]
+mod calls;
 mod common;
 #[path = "differential/coverage.rs"]
 mod coverage;
@@ -57,6 +59,8 @@ const SLICE: u64 = 400;
 const PROOF: u64 = 1_000_000;
 const PROGRAMS: u64 = 30;
 const PROGRAMS_PROOF: u64 = 20_000;
+const CALLERS: u64 = 60;
+const CALLERS_PROOF: u64 = 50_000;
 
 /// Errors after which there is enough to look at.
 const ENOUGH: usize = 10;
@@ -266,6 +270,22 @@ fn random_modules_do_the_same_in_all_tiers() {
         assert!(counts.coverage.contains_key(&class), "nothing ran in {class:?}");
         assert!(count < PROOF || missing.is_empty(), "{class:?} never executed {missing:?}");
     }
+}
+
+/// Programs that call, so that profiles are worth something.
+#[test]
+fn programs_that_call_do_the_same_in_all_tiers() {
+    let ways = ways();
+    let start = env_number("UPDRAFT_SEED_START").unwrap_or(0);
+    let count = env_number("UPDRAFT_CASES").unwrap_or(if proving() { CALLERS_PROOF } else { CALLERS });
+    let counts = in_parallel(start..start + count, |seed, counts| {
+        compare(&ways, &format!("calls-{seed}"), seed, &calls::program(seed), counts);
+    });
+    print("programs that call", &counts);
+    assert!(counts.errors.is_empty(), "{}", counts.errors.join("\n"));
+    assert_eq!(counts.compared, count, "every program ends, and fits");
+    assert_eq!(counts.profiles, count, "every program calls");
+    assert!(count < CALLERS || counts.traps > 0 && counts.osr_sites >= count);
 }
 
 /// Every operator is executed in each tier.

@@ -510,3 +510,30 @@ fn deeply_nested_code_compiles() {
     let operands = "local.get 0 ".repeat(depth);
     one(MODES[0], &format!("(param i32) (result i32) {operands} {}", "i32.sub ".repeat(depth - 1)));
 }
+
+/// Equal profiles give equal code, and a profile that says something gives other code than none.
+#[test]
+fn a_profile_is_an_input_like_any_other() {
+    use crate::tier::profile::IndirectCalls;
+    let module = module(
+        r#"(module (type $t (func (param i32) (result i32))) (table (export "t") 2 4 funcref) (elem (i32.const 0) $a $b)
+            (func $a (type $t) (i32.add (local.get 0) (i32.const 1))) (func $b (type $t) (local.get 0))
+            (func (export "f") (param i32 i32) (result i32)
+                (call_indirect (type $t) (local.get 0) (local.get 1))))"#,
+    );
+    let layout = VmLayout::new(&module);
+    let compiler = compiler_with(MODES[0], |_| {});
+    let body = module.body(DefinedFunc(2));
+    let at = module.bytes()[body.clone()].iter().position(|byte| *byte == 0x11).unwrap();
+    let targets = vec![(DefinedFunc(0), 990), (DefinedFunc(1), 10)];
+    let site = IndirectCalls { wasm_offset: (body.start + at) as u32, total: 1000, targets };
+    let profile = FunctionProfile { indirect: vec![site], ..FunctionProfile::default() };
+    let mut scratch = Scratch::new();
+    let mut compile = |profile: Option<&FunctionProfile>| {
+        compiler.compile_function(&mut scratch, &module, &layout, DefinedFunc(2), CallLinkage::Slot, profile).unwrap()
+    };
+    let (with, without) = (compile(Some(&profile)), compile(None));
+    assert_eq!(with, compile(Some(&profile.clone())));
+    assert_eq!(without, compile(None));
+    assert_ne!(with, without);
+}
