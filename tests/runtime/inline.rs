@@ -100,6 +100,35 @@ fn callees_in_callees_keep_their_frames() {
     assert!(got[1].is_ok());
 }
 
+/// However many calls there are: a function at most doubles, and is at most three deep in itself.
+#[test]
+fn functions_grow_within_bounds() {
+    let calls = "(call $f (local.get 0))".repeat(3_000);
+    let text = format!(
+        "(module (import \"\" \"\" (func $import)) (memory 1) (func $f (param i32) (call $import))
+           (func $many (param i32) (loop {calls}))
+           (func $tree (param i32) (result i32) (if (result i32) (local.get 0)
+             (then (i32.add (call $tree (i32.sub (local.get 0) (i32.const 1))) (call $tree (i32.load (local.get 0)))))
+             (else (i32.const 1)))))"
+    );
+    let codes = compiled(&text);
+    let wasm = wat::parse_str(&text).expect("valid text");
+    let module = decode::load(&wasm, Features::ALL, 1).expect("a valid module");
+    let size = |func: u32| module.body(DefinedFunc(func)).len();
+    let copies = codes[1].inlined.len();
+    assert!(copies > 100 && copies * size(0) <= size(1).max(600), "{copies} copies of {} in {}", size(0), size(1));
+    let tree = &codes[2].inlined;
+    let depth = |mut index: usize| {
+        let mut depth = 1;
+        while let Some(caller) = tree[index].caller.position() {
+            (index, depth) = (caller, depth + 1);
+        }
+        depth
+    };
+    assert_eq!((0..tree.len()).map(depth).max(), Some(3));
+    assert!(tree.len() * size(2) <= 600, "{} copies of {}", tree.len(), size(2));
+}
+
 /// The frames of a function in itself, as deep as it may be inlined, and deeper.
 #[test]
 fn recursion_in_itself_keeps_its_frames() {

@@ -6,8 +6,8 @@
 //! The reference of an own function is part of the instance, so the comparison says all: it is not null, it has the
 //! type, the instance is the caller's. Nothing is loaded from it.
 //!
-//! What has not run is cold. But in code that goes on at a loop, which runs for the first time perhaps, nobody knows
-//! what follows.
+//! What has not run is cold, if something behind it in its body has: otherwise the function may be in its first call,
+//! and not have come that far.
 //!
 //! A profile is believed in nothing but how often things happen.
 //!
@@ -16,9 +16,9 @@
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC};
 use wasmparser::BlockType;
 
+use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
-use super::{Job, Translator};
 use crate::tier::profile::FunctionProfile;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -49,24 +49,32 @@ const USUAL: u64 = 4;
 pub(super) struct Known<'a> {
     profile: &'a FunctionProfile,
     most: u64,
-    /// What is said of what has not run.
-    not_yet: Runs,
 }
 
 impl<'a> Known<'a> {
     /// What a profile says, if it says something.
-    pub(super) fn of(job: &Job<'a>) -> Option<Known<'a>> {
-        let profile = job.profile?;
+    pub(super) fn of(profile: Option<&'a FunctionProfile>) -> Option<Known<'a>> {
+        let profile = profile?;
         let calls = profile.calls.iter().map(|call| call.count);
         let indirect = profile.indirect.iter().map(|site| site.total);
         let most = calls.chain(indirect).max()?;
-        let not_yet = if job.resume.is_some() { Runs::Unknown } else { Runs::Never };
-        (most >= SIGNIFICANT).then_some(Known { profile, most, not_yet })
+        (most >= SIGNIFICANT).then_some(Known { profile, most })
     }
 
-    fn runs(&self, count: u64) -> Runs {
+    /// Whether something has run between two offsets, the first of them not counted.
+    fn has_run(&self, offset: u32, end: u32) -> bool {
+        let FunctionProfile { calls, indirect, loops } = self.profile;
+        let next = [
+            calls.get(calls.partition_point(|call| call.wasm_offset <= offset)).map(|call| call.wasm_offset),
+            indirect.get(indirect.partition_point(|site| site.wasm_offset <= offset)).map(|site| site.wasm_offset),
+            loops.get(loops.partition_point(|site| site.wasm_offset <= offset)).map(|site| site.wasm_offset),
+        ];
+        next.into_iter().flatten().any(|next| next < end)
+    }
+
+    fn runs(&self, count: u64, not_yet: Runs) -> Runs {
         match count {
-            0 => self.not_yet,
+            0 => not_yet,
             _ if count.saturating_mul(OFTEN) >= self.most => Runs::Often,
             _ => Runs::Sometimes,
         }
@@ -77,14 +85,16 @@ impl Translator<'_> {
     /// How often the call that is being translated goes to this function.
     pub(super) fn runs_of_call(&self, func: DefinedFunc) -> Runs {
         let Some(known) = self.known else { return Runs::Unknown };
-        let Some(site) = known.profile.indirect(self.offset as u32) else {
-            return known.runs(known.profile.calls(self.offset as u32));
+        let (offset, end) = (self.offset as u32, self.module.body_range(self.current_func()).end as u32);
+        let not_yet = if known.has_run(offset, end) { Runs::Never } else { Runs::Unknown };
+        let Some(site) = known.profile.indirect(offset) else {
+            return known.runs(known.profile.calls(offset), not_yet);
         };
         match site.targets.iter().find(|(target, _)| *target == func) {
-            Some((_, count)) => known.runs(*count),
+            Some((_, count)) => known.runs(*count, not_yet),
             // It may be one of those that have no place of their own.
             None if site.targets.iter().map(|(_, count)| count).sum::<u64>() < site.total => Runs::Sometimes,
-            None => known.not_yet,
+            None => Runs::Never,
         }
     }
 
@@ -172,4 +182,36 @@ impl Translator<'_> {
 enum Others {
     Few,
     Many,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tier::profile::{CallCount, IndirectCalls, LoopTrips};
+
+    #[test]
+    fn what_has_not_run_is_known_only_in_front_of_what_has() {
+        let profile = FunctionProfile {
+            calls: vec![CallCount { wasm_offset: 10, count: 1000 }, CallCount { wasm_offset: 20, count: 3 }],
+            indirect: vec![IndirectCalls { wasm_offset: 30, total: 9, targets: Vec::new() }],
+            loops: vec![LoopTrips { wasm_offset: 40, trips: 6 }],
+        };
+        let known = Known::of(Some(&profile)).expect("it says something");
+        for (offset, end, expected) in [
+            (0, 10, false),
+            (0, 11, true),
+            (10, 20, false),
+            (15, 21, true),
+            (20, 31, true),
+            (30, 50, true),
+            (40, 50, false),
+        ] {
+            assert_eq!(known.has_run(offset, end), expected, "{offset} to {end}");
+        }
+        let runs = [1000, 8, 7, 0].map(|count| known.runs(count, Runs::Never));
+        assert_eq!(runs, [Runs::Often, Runs::Often, Runs::Sometimes, Runs::Never]);
+        let calls = vec![CallCount { wasm_offset: 10, count: SIGNIFICANT - 1 }];
+        assert!(Known::of(Some(&FunctionProfile { calls, ..FunctionProfile::default() })).is_none());
+        assert!(Known::of(None).is_none());
+    }
 }

@@ -127,13 +127,17 @@ const MOST_GROWTH: usize = 600;
 /// The same for calls that run often. Larger ones may grow to four times their size.
 const MOST_GROWTH_OFTEN: usize = 2400;
 
+/// Functions of more bytes grow no further than one of this size: compilers take more than twice the time for twice
+/// the code.
+const LARGE: usize = 20_000;
+
 impl Translator<'_> {
     /// Whether a call of this function, whose arguments are on the stack, is replaced by its body.
     pub(super) fn is_worth_inlining(&self, func: DefinedFunc) -> bool {
-        if self.options.inlining == Inlining::Off {
+        let size = self.module.body_range(func).len();
+        if self.options.inlining == Inlining::Off || size > MOST_OFTEN {
             return false;
         }
-        let size = self.module.body_range(func).len();
         let around = self.depth_of(func);
         let runs = self.runs_of_call(func);
         let most = match runs {
@@ -144,7 +148,7 @@ impl Translator<'_> {
             Runs::Unknown | Runs::Sometimes if !self.buf.loops.is_empty() => MOST_IN_LOOPS,
             Runs::Unknown | Runs::Sometimes => MOST_ANYWHERE,
         };
-        let own = self.module.body_range(self.func).len();
+        let own = self.module.body_range(self.func).len().min(LARGE);
         let most_growth = if runs == Runs::Often { MOST_GROWTH_OFTEN.max(3 * own) } else { MOST_GROWTH.max(own) };
         size <= most >> self.scope.depth
             && self.growth.saturating_add(size) <= most_growth
@@ -164,6 +168,11 @@ impl Translator<'_> {
             next = inlined.parent;
         }
         count
+    }
+
+    /// Whose body is being translated.
+    pub(super) fn current_func(&self) -> DefinedFunc {
+        self.scope.inlined.map_or(self.func, |inlined| self.buf.inlined[usize::from(inlined)].func)
     }
 
     /// The first location that no body has.

@@ -203,7 +203,7 @@ impl<'a> Translator<'a> {
             scope: Scope::outermost(),
             // Nothing is inlined in front of the loop at which a function is entered: that is not run.
             growth: if job.resume.is_some() { usize::MAX } else { 0 },
-            known: guess::Known::of(&job),
+            known: guess::Known::of(job.profile),
             calls_seen: 0,
             work: 0,
             counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
