@@ -8,7 +8,7 @@
 
 #define FUNCTIONS(X)                                                                                                 \
   X(error_message) X(config_new) X(config_set_strategy) X(config_set_interrupts) X(config_set_compile_threads)    \
-  X(config_set_tiers)                                                                                                \
+  X(config_set_tiers) X(config_set_tiering)                                                                          \
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
   X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
@@ -42,7 +42,10 @@ static void load(void *library, Options options) {
   if (has(options.mode, "lazy")) check(config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, &error), "lazy");
   if (!has(options.mode, "tiered")) check(config_set_tiers(config, UPDRAFT_TIERS_TOP, &error), "top");
   if (has(options.mode, "baseline")) check(config_set_tiers(config, UPDRAFT_TIERS_BASELINE, &error), "baseline");
-  if (has(options.mode, "tiered")) check(config_set_tiers(config, UPDRAFT_TIERS_BOTH, &error), "tiered");
+  if (has(options.mode, "tiered")) {
+    check(config_set_tiers(config, UPDRAFT_TIERS_BOTH, &error), "tiered");
+    check(config_set_tiering(config, UPDRAFT_TIERING_DEFAULT, 0, &error), "tiering");
+  }
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
   if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
   check(engine_new(config, &engine, &error), "engine_new");

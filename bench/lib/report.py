@@ -186,7 +186,8 @@ def background(table):
 def interruptible(table):
     """Both engines with loops that can be interrupted, and both without."""
     lines = []
-    for label, ours, theirs in [("neither interrupts loops", "updraft-nopoll", "wasmtime"), ("both do", "updraft", "wasmtime-epoch")]:
+    for label, ours, theirs in [("neither interrupts loops", "updraft-nopoll", "wasmtime"), ("both do", "updraft", "wasmtime-epoch"),
+                                ("both do, ours in two tiers", "updraft-tiered", "wasmtime-epoch")]:
         ratio, count = table.mean_ratio("kernels", ours, ALL, "steady", theirs)
         if ratio:
             lines.append([label, f"{ours} / {theirs}", count, f"{ratio:.3f}"])
