@@ -16,6 +16,7 @@ pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use crate::sys::clock::now_ns;
 pub(crate) use crate::sys::event_fd::EventFd;
+pub(crate) use crate::sys::float_env::WasmFloats;
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
 pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;

@@ -44,6 +44,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/module/wire.rs", "sys::bytes", "the bytes of a module are the largest thing that is copied"),
     ("src/sync.rs", "sys::clock", "events and statistics of every stage carry a time"),
     ("src/sync.rs", "sys::event_fd", "hosts poll for events of the stage that compiles"),
+    ("src/sync.rs", "sys::float_env", "compilers fold constants as WebAssembly computes"),
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
     ("src/sync.rs", "sys::threads::lower_priority", "threads of the top tier give way to others"),

@@ -40,7 +40,7 @@ use crate::abi::vmctx::VmLayout;
 use crate::code::ModuleCode;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::sync::{AtomicU32, Ordering, generation, now_ns};
+use crate::sync::{AtomicU32, Ordering, WasmFloats, generation, now_ns};
 use crate::tier::compiled::CompiledCode;
 use crate::tier::profile::FunctionProfile;
 use crate::tier::{Compilers, Counts, Scratch, Tier};
@@ -308,6 +308,7 @@ impl Compilation {
         let compile = AssertUnwindSafe(|| {
             #[cfg(test)]
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
+            let _floats = WasmFloats::enter();
             self.ensure_valid(func, &mut scratch.validation)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
             compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())

@@ -35,7 +35,7 @@ use super::lock::Lock;
 use super::pipeline::Pipeline;
 use super::pool::Runner;
 use crate::error::{Error, Result};
-use crate::sync::{generation, now_ns};
+use crate::sync::{WasmFloats, generation, now_ns};
 use crate::tier::compiled::{Loops, Resume, TailCalls};
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
@@ -338,6 +338,7 @@ impl OsrUnit {
         let (module, layout) = (compilation.module(), compilation.layout());
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
+            let _floats = WasmFloats::enter();
             let profile = compilation.snapshot(self.func);
             compilers.compile_osr(scratch, module, layout, self.func, resume, profile.as_ref())
         });

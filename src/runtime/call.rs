@@ -8,13 +8,13 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use super::enter::{enter_wasm, stack_pointer};
-use super::float_env;
 use super::func::{Floats, Func, FuncObject, FuncOwner};
 use super::store::{Store, StoreInner};
 use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Activation, VmFuncRef};
 use crate::error::{Error, Result};
 use crate::limits::STACK_HEADROOM;
+use crate::sys::float_env;
 use crate::sys::threads::{self, StackBounds};
 use crate::trap::TrapCode;
 use crate::types::FuncType;

@@ -20,7 +20,6 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::cells::Scratch;
-use super::float_env;
 use super::func::{Floats, Func, FuncObject, FuncOwner};
 use super::handle::Kind;
 use super::instance::Instance;
@@ -32,6 +31,7 @@ use crate::abi::vmctx::{CALLER_KIND, CodeSlot, VmCaller, VmFuncRef, VmHeader, Vm
 use crate::compile::trampoline::{HostKind, TypeEntry};
 use crate::error::{Error, Result};
 use crate::sync::AtomicUsize;
+use crate::sys::float_env;
 use crate::trap::TrapCode;
 use crate::types::FuncType;
 

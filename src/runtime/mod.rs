@@ -13,7 +13,6 @@ mod cells;
 mod enter;
 pub mod extern_ref;
 pub(crate) mod fault;
-mod float_env;
 mod fuel;
 pub mod func;
 pub mod global;

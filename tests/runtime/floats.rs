@@ -31,6 +31,33 @@ fn set_environment(value: u32) {
     unsafe { asm!("ldmxcsr [{}]", in(reg) &value, options(nostack)) };
 }
 
+/// What compilers compute ahead, they compute as WebAssembly does, whatever the environment of the host's thread that
+/// they run on.
+#[test]
+fn constants_are_folded_in_the_environment_of_wasm() {
+    let text = r#"(module (func (export "run") (result f32 f32 f32 f64)
+        (f32.mul (f32.const 0x1p-126) (f32.const 0.5))
+        (f32.add (f32.const 1) (f32.const 0x1p-30))
+        (f32.div (f32.const 1) (f32.const 0))
+        (f64.sub (f64.const 1) (f64.const 0x1p-60))))"#;
+    for mode in MODES {
+        let engine = Engine::new(mode.config()).unwrap();
+        set_environment(UNUSUAL);
+        let mut fixture = Fixture::with_imports(&engine, text, |_| Vec::new());
+        let kept = environment();
+        set_environment(0x1f80);
+        assert_eq!(kept, UNUSUAL, "{}", mode.name);
+        let results = fixture.call("run", &[]).unwrap();
+        let expected = [
+            Val::F32(0x0040_0000),
+            Val::F32(1f32.to_bits()),
+            Val::F32(f32::INFINITY.to_bits()),
+            Val::F64(1f64.to_bits()),
+        ];
+        assert_eq!(results, expected, "{}", mode.name);
+    }
+}
+
 /// Subnormals, rounding and divisions by zero are as specified; the host, and host functions, keep theirs.
 #[test]
 fn the_host_keeps_its_floating_point_environment_and_wasm_its_own() {

@@ -3,8 +3,7 @@
 //! A host may flush subnormals to zero (audio code, `-ffast-math`), round differently, or unmask exceptions.
 //! WebAssembly runs with the default of the processor; a host function finds the host's again, and leaves it so: its
 //! control bits belong to the caller, says the calling convention, so that nothing is read after a host function.
-//!
-//! x86-64 only, as `enter.rs`.
+//! What a compiler computes ahead, it must compute in WebAssembly's environment, too ([`WasmFloats`]).
 
 use std::arch::asm;
 use std::mem::MaybeUninit;
@@ -30,19 +29,19 @@ fn write(value: u32) {
 }
 
 /// Switches to WebAssembly's environment.
-pub(super) fn set_default() {
+pub fn set_default() {
     write(DEFAULT);
 }
 
 /// Whether the host's environment is WebAssembly's.
 #[inline(always)]
-pub(super) fn is_default() -> bool {
+pub fn is_default() -> bool {
     read() & CONTROL == DEFAULT
 }
 
 /// Switches to WebAssembly's environment. What to [`restore`] afterwards.
 #[inline]
-pub(super) fn enter() -> u32 {
+pub fn enter() -> u32 {
     let host = read();
     if host & CONTROL == DEFAULT {
         return 0;
@@ -53,8 +52,27 @@ pub(super) fn enter() -> u32 {
 
 /// Switches back to what [`enter`] found.
 #[inline]
-pub(super) fn restore(host: u32) {
+pub fn restore(host: u32) {
     if host != 0 {
         write(host);
+    }
+}
+
+/// WebAssembly's environment, on this thread, until this is dropped.
+#[must_use = "the host's environment is back as soon as this is dropped"]
+pub struct WasmFloats {
+    host: u32,
+}
+
+impl WasmFloats {
+    /// Switches to it.
+    pub fn enter() -> WasmFloats {
+        WasmFloats { host: enter() }
+    }
+}
+
+impl Drop for WasmFloats {
+    fn drop(&mut self) {
+        restore(self.host);
     }
 }
