@@ -66,7 +66,7 @@ use super::fuel::Metering;
 use super::top::{Bounds, Signals};
 use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
-use crate::config::{Config, Osr, Tiers};
+use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
@@ -104,6 +104,13 @@ struct Options {
 enum LoopRecords {
     Off,
     On,
+}
+
+impl LoopRecords {
+    /// Where something could go on in a loop.
+    fn of(config: &Config) -> LoopRecords {
+        if config.tiers_up() && config.tiering.osr != Osr::Off { LoopRecords::On } else { LoopRecords::Off }
+    }
 }
 
 /// What the processor has beyond x86-64-v2.
@@ -211,7 +218,7 @@ impl BaselineCompiler {
                 interrupts: config.interrupts,
                 fuel: Metering::of(config),
                 canonicalize_nans: config.canonicalize_nans,
-                loops: if config.tiers == Tiers::Both { LoopRecords::On } else { LoopRecords::Off },
+                loops: LoopRecords::of(config),
                 counts: Counts::of(config),
                 budgets: Budgets::of(config),
                 osr: config.tiering.osr,

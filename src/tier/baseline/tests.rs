@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::config::{Tiering, Tiers};
 use crate::module::{Features, decode};
 
 /// Every way to compile.
@@ -106,7 +107,7 @@ fn emission_is_repeatable() {
     assert_eq!(first, compile_with(&compiler, &mut Scratch::default(), &module));
 }
 
-/// Only where a second tier could use them; with the types of what lies below each loop.
+/// Only where something could go on in them; with the types of what lies below each loop.
 #[test]
 fn loops_are_recorded_where_both_tiers_are_used() {
     let text = "(module (func (param i32 f64) (result i32)
@@ -117,6 +118,10 @@ fn loops_are_recorded_where_both_tiers_are_used() {
         (i32.add (local.get 0))))";
     let module = module(text);
     assert_eq!(compile_with(&compiler(MODES[0]), &mut Scratch::default(), &module)[0].loops, None);
+    let tiering = Tiering { osr: Osr::Off, ..Tiering::default() };
+    let config = Config { tiers: Tiers::Both, tiering, ..Config::default() };
+    let without = BaselineCompiler::new(&config, Bounds::Guarded).unwrap();
+    assert_eq!(compile_with(&without, &mut Scratch::default(), &module)[0].loops, None);
     let config = Config { tiers: Tiers::Both, ..Config::default() };
     let compiler = BaselineCompiler::new(&config, Bounds::Guarded).unwrap();
     let code = &compile_with(&compiler, &mut Scratch::default(), &module)[0];
