@@ -1,6 +1,6 @@
 //! The counters of baseline code, and what happens when one runs out.
 //!
-//! A module has up to [`SHARDS`] arrays of counters, so that threads that run it at the same time do not fight for
+//! A module has up to [`MOST_SHARDS`] arrays of counters, so that threads that run it at the same time do not fight for
 //! cache lines; an instance uses the array of the thread that makes it. All of them are zero pages at first: a function
 //! costs memory once it has run. The first check of a function in a shard finds 0, and comes here, which gives it its
 //! first budget and remembers that it was run ([`Budgets::was_run`]).
@@ -21,29 +21,19 @@ use super::lazy::on_compile_stack;
 use super::osr::{self, Going, Trip};
 use super::store::StoreInner;
 use crate::abi::vmctx::{STORE_EXIT_FP, VMCTX_STORE, VmHeader, VmInstance};
+use crate::code::counters::{APART, Cells, MOST_SHARDS, shard_count, shard_of_this_thread};
 use crate::compile::tiering::{self, Stopped, Subject};
 use crate::config::{Osr, TierUp};
 use crate::engine::CompiledModule;
 use crate::error::Result;
-use crate::sys::mmap::{Mapping, page_size};
-use crate::sys::threads::{thread_token, usable_cores};
 use crate::types::{DefinedFunc, Tier};
 
-/// Arrays of counters, at most: a bit each in the mark of a function.
-const SHARDS: usize = 16;
-
-/// Bytes between what different threads count.
-const APART: usize = 128;
-
-/// Bytes up to which the counters come from the heap, where they are zeroed by hand.
-const FROM_HEAP: usize = 16 << 10;
-
 /// What is known of a function besides its counters: bits 0..16 the shards that it was run in, above them its trips.
-const TRIP: u32 = 1 << SHARDS;
+const TRIP: u32 = 1 << MOST_SHARDS;
 
 /// The counters of a module.
 pub(crate) struct Budgets {
-    memory: Memory,
+    cells: Cells,
     functions: usize,
     shards: usize,
     /// Bytes of a shard, and of the marks in front of them.
@@ -52,35 +42,18 @@ pub(crate) struct Budgets {
     module_bytes: usize,
 }
 
-enum Memory {
-    Heap(Box<[u64]>),
-    Pages(Mapping),
-}
-
 impl Budgets {
     /// Counters for this many functions with so many bytes of bodies.
     pub(crate) fn new(functions: usize, module_bytes: usize) -> Result<Budgets> {
-        let shards = usable_shards();
+        let shards = shard_count();
         let stride = (functions * 4).next_multiple_of(APART);
-        let bytes = stride * (1 + shards) + APART;
-        let memory = if bytes <= FROM_HEAP {
-            Memory::Heap(vec![0; bytes / 8].into_boxed_slice())
-        } else {
-            Memory::Pages(Mapping::anonymous(bytes.next_multiple_of(page_size()))?)
-        };
-        Ok(Budgets { memory, functions, shards, stride, module_bytes })
+        let cells = Cells::new(stride * (1 + shards))?;
+        Ok(Budgets { cells, functions, shards, stride, module_bytes })
     }
 
     /// The marks, which the shards follow.
     fn base(&self) -> *mut u8 {
-        match &self.memory {
-            Memory::Heap(words) => {
-                let start = words.as_ptr().cast::<u8>().cast_mut();
-                // Room for this was left at the end.
-                start.wrapping_add(start.align_offset(APART))
-            }
-            Memory::Pages(pages) => pages.base(),
-        }
+        self.cells.base()
     }
 
     fn mark(&self, func: DefinedFunc) -> &AtomicU32 {
@@ -99,9 +72,7 @@ impl Budgets {
 
     /// What an instance that this thread makes counts in.
     pub(super) fn of_this_thread(&self) -> *mut i32 {
-        // The token is the address of the thread's control block.
-        let hash = (thread_token() as u64 >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        self.base().wrapping_add(self.stride * (1 + hash as usize % self.shards)).cast()
+        self.base().wrapping_add(self.stride * (1 + shard_of_this_thread())).cast()
     }
 
     /// Whether baseline code of a function has been run.
@@ -120,16 +91,8 @@ impl Budgets {
 
     /// Bytes that it may take.
     pub(crate) fn memory_use(&self) -> usize {
-        match &self.memory {
-            Memory::Heap(words) => size_of_val(&**words),
-            Memory::Pages(pages) => pages.len(),
-        }
+        self.cells.memory_use()
     }
-}
-
-fn usable_shards() -> usize {
-    static CORES: once_cell::sync::OnceCell<usize> = once_cell::sync::OnceCell::new();
-    (*CORES.get_or_init(usable_cores)).clamp(1, SHARDS)
 }
 
 /// Shim of [`budget_spent`] for the native baseline tier: see `Builtin::budget_spent_keeping`.
