@@ -7,7 +7,7 @@
 #include "wasm_h.h"
 
 #define FUNCTIONS(X)                                                                                                 \
-  X(error_message) X(config_new) X(config_set_strategy) X(config_set_interrupts) X(config_set_compile_threads)    \
+  X(error_message) X(config_new) X(config_set_strategy) X(config_set_validation) X(config_set_interrupts) X(config_set_compile_threads)    \
   X(config_set_tiers) X(config_set_tiering)                                                                          \
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
@@ -32,7 +32,7 @@ static void check(updraft_status_t status, const char *what) {
 static int has(const char *mode, const char *word) { return strstr(mode, word) != NULL; }
 
 // Modes: words of "eager", "lazy", "nopoll" (no interrupts), "baseline" (that tier alone), "tiered" (both tiers; without
-// either, the top tier alone), joined by '-'; what no word is about is as by default.
+// either, the top tier alone), "deferred" (validation), joined by '-'; what no word is about is as by default.
 static void load(void *library, Options options) {
 #define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
   FUNCTIONS(FIND)
@@ -46,6 +46,7 @@ static void load(void *library, Options options) {
     check(config_set_tiers(config, UPDRAFT_TIERS_BOTH, &error), "tiered");
     check(config_set_tiering(config, UPDRAFT_TIERING_DEFAULT, 0, &error), "tiering");
   }
+  if (has(options.mode, "deferred")) check(config_set_validation(config, UPDRAFT_VALIDATION_DEFERRED, &error), "deferred");
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
   if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
   check(engine_new(config, &engine, &error), "engine_new");

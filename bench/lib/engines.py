@@ -12,11 +12,12 @@ JOB_SECONDS = 900
 
 # Name -> (family, driver backend or node flags, mode, what it is).
 ENGINES = {
-    "updraft": ("updraft", "updraft", "eager", "Updraft, default settings: optimising tier, interruptible loops"),
-    "updraft-nopoll": ("updraft", "updraft", "eager-nopoll", "Updraft without interrupts, as wasmtime's default is"),
-    "updraft-lazy": ("updraft", "updraft", "lazy", "Updraft, functions compiled when first called"),
-    "updraft-tiered": ("updraft", "updraft", "tiered-eager", "Updraft with both tiers: baseline at once, what is hot optimised in the background"),
+    "updraft": ("updraft", "updraft", "eager", "Updraft's optimising tier alone, interruptible loops"),
+    "updraft-nopoll": ("updraft", "updraft", "eager-nopoll", "the same without interrupts, as wasmtime's default is"),
+    "updraft-lazy": ("updraft", "updraft", "lazy", "the same, functions compiled when first called"),
+    "updraft-tiered": ("updraft", "updraft", "tiered-eager", "Updraft, default settings: baseline at once, what is hot optimised in the background"),
     "updraft-tiered-lazy": ("updraft", "updraft", "tiered-lazy", "the same, functions compiled when first called"),
+    "updraft-deferred": ("updraft", "updraft", "tiered-lazy-deferred", "the same, bodies validated when first called, too"),
     "updraft-baseline": ("updraft", "updraft", "baseline-eager", "Updraft's baseline tier alone"),
     "updraft-wasm.h": ("updraft", "wasm_h", "default", "Updraft through the standard interface"),
     "wasmtime": ("wasmtime", "wasmtime", "cranelift", "wasmtime, default settings: Cranelift"),
@@ -28,6 +29,7 @@ ENGINES = {
     "wasmi": ("wasmi", "wasm_h", "eager", "wasmi, an interpreter, translated eagerly"),
     "wasmi-lazy": ("wasmi", "wasm_h", "lazy-translation", "wasmi, validated eagerly, translated when first called"),
     "v8": ("v8", [], None, "V8 as it comes: lazy Liftoff, then TurboFan"),
+    "v8-deferred": ("v8", ["--wasm-lazy-validation"], None, "the same, bodies validated when first called"),
     "v8-liftoff": ("v8", ["--liftoff-only", "--no-wasm-lazy-compilation"], None, "V8's baseline compiler, eager"),
     "v8-turbofan": ("v8", ["--no-liftoff", "--no-wasm-lazy-compilation"], None, "V8's optimising compiler, eager"),
 }

@@ -8,6 +8,9 @@ from .sets import ALL
 
 WIDE = 0.15  # of the median: beyond this, the spread is pointed out
 
+# Kernels whose time goes into calls: recursion, small functions, calls through tables.
+CALL_HEAVY = ["ackermann", "bintrees", "fib", "queens", "vcall"]
+
 # The engines of a table, as far as they were measured, in this order.
 ORDER = list(ENGINES)
 
@@ -166,6 +169,39 @@ def bars(table, result):
     return grid([f"updraft relative to {BASE}", "items", "ratio", "aim", ""], lines) if lines else ""
 
 
+def tier_bars(table, result):
+    """What the tiers promise, each against the engine that does the like."""
+    largest = sorted(result["modules"], key=lambda name: result["modules"][name]["code_size"])[-5:]
+    rows = [
+        ("compiling, baseline, one thread", "compile", "updraft-baseline", 1, "compile", "v8-liftoff", None, 1 / 1.8),
+        ("compiling, baseline, all cores", "compile", "updraft-baseline", ALL, "compile", "v8-liftoff", None, 1 / 1.8),
+        ("steady state, baseline", "kernels", "updraft-baseline", ALL, "steady", "updraft", None, 1.4),
+        ("the same", "kernels", "updraft-baseline", ALL, "steady", "v8-liftoff", None, 1.0),
+        ("the same", "kernels", "updraft-baseline", ALL, "steady", "winch", None, 1.0),
+        ("first result, five largest modules, lazy", "first", "updraft-tiered-lazy", ALL, "first", "v8", largest, 0.8),
+        ("the same, validation deferred", "first", "updraft-deferred", ALL, "first", "v8-deferred", largest, 0.5),
+        ("the same, eager baseline", "first", "updraft-baseline", ALL, "first", "v8-liftoff", largest, 0.6),
+        ("steady state after moving up", "kernels", "updraft-tiered", ALL, "steady", "wasmtime-epoch", None, 0.9),
+        ("optimising tier, no interrupts", "kernels", "updraft-nopoll", ALL, "steady", BASE, None, 0.9),
+        ("calls and recursion, no interrupts", "kernels", "updraft-nopoll", ALL, "steady", BASE, CALL_HEAVY, 0.6),
+        ("one long loop, entered once", "kernels", "updraft-tiered", ALL, "whole", "updraft", ["longloop"], 1.05),
+    ]
+    lines = []
+    for label, name, ours, threads, metric, theirs, items, bar in rows:
+        ratio, count = table.mean_ratio(name, ours, threads, metric, theirs, items)
+        if ratio:
+            lines.append([label, f"{ours} / {theirs}", count, f"{ratio:.2f}", f"<= {bar:.2f}", "met" if ratio <= bar else "**missed**"])
+    for name in ("kernels", "whole"):
+        best = [(ours / min(theirs)) for item in table.items(name, "whole")
+                if (ours := table.median(name, item, "updraft-tiered", ALL, "whole"))
+                and all(theirs := [table.median(name, item, peer, ALL, "whole") for peer in (BASE, "v8")])]
+        if best:
+            mean = math.exp(statistics.fmean(map(math.log, best)))
+            lines.append([f"bytes to the end, {name}", f"updraft-tiered / best of {BASE} and v8", len(best), f"{mean:.2f}", "<= 1.05",
+                          "met" if mean <= 1.05 else "**missed**"])
+    return grid(["tiers", "", "items", "ratio", "aim", ""], lines) if lines else ""
+
+
 def background(table):
     """Compilation beside running code, as `background.c` measures it."""
     items = table.items("background", "price")
@@ -209,7 +245,7 @@ def markdown(result):
         grid(["engine", "what it is"], [[name, ENGINES[name][3]] for name in ORDER if any(r["engine"] == name for r in result["rows"])]),
     ]
     sections = [
-        ("Against the aims", bars(table, result)), ("Interrupts", interruptible(table)),
+        ("Against the aims", bars(table, result)), ("Tiers, against the aims", tier_bars(table, result)), ("Interrupts", interruptible(table)),
         ("Kernels: steady state", ratios(table, "kernels", "steady", ALL, "ms", 1e3)),
         ("Kernels: from bytes to the first result", ratios(table, "kernels", "whole", ALL, "ms", 1e3)),
         ("Kernels: memory of the process afterwards (PSS)", ratios(table, "kernels", "pss_kib", ALL, "MiB", 1 / 1024)),

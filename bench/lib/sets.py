@@ -12,9 +12,10 @@ KERNEL_ENGINES = ["updraft", "updraft-nopoll", "updraft-tiered", "updraft-baseli
                   "v8", "v8-liftoff", "v8-turbofan"]
 COMPILE_ENGINES = ["updraft", "updraft-nopoll", "updraft-baseline", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
                    "v8-turbofan"]
-FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-baseline", "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-liftoff"]
-SMALL_ENGINES = ["updraft", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
-MEMORY_ENGINES = ["updraft", "wasmtime", "wasmer", "wasmi", "v8"]
+FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-lazy", "updraft-deferred", "updraft-baseline", "wasmtime", "winch",
+                 "wasmi", "wasmi-lazy", "v8", "v8-deferred", "v8-liftoff"]
+SMALL_ENGINES = ["updraft", "updraft-tiered", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
+MEMORY_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "wasmer", "wasmi", "v8"]
 
 # Peers by the beginnings of their names that take long where there is much to do: interpreters, and Wasmer.
 SLOW = ("wasmi", "wasmer")
