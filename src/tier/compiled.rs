@@ -30,7 +30,7 @@ pub struct CompiledCode {
     pub inlined: Vec<InlinedCall>,
     /// Bytes of the frame, return address and saved frame pointer not counted.
     pub frame_size: u32,
-    /// Where loops of the baseline tier could be continued by other code. Recorded where running loops may move up.
+    /// Where loops of the baseline tier could be continued by other code. Recorded where functions move up by themselves.
     pub loops: Option<Box<Loops>>,
 }
 

@@ -107,9 +107,9 @@ enum LoopRecords {
 }
 
 impl LoopRecords {
-    /// Where something could go on in a loop.
+    /// Where loops count: something could go on in one, and the profile names them.
     fn of(config: &Config) -> LoopRecords {
-        if config.tiers_up() && config.tiering.osr != Osr::Off { LoopRecords::On } else { LoopRecords::Off }
+        if config.tiers_up() { LoopRecords::On } else { LoopRecords::Off }
     }
 }
 

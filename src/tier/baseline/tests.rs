@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::config::{Tiering, Tiers};
+use crate::config::{Tiering, TieringPolicy, Tiers};
 use crate::module::{Features, decode};
 
 /// Every way to compile.
@@ -107,7 +107,7 @@ fn emission_is_repeatable() {
     assert_eq!(first, compile_with(&compiler, &mut Scratch::default(), &module));
 }
 
-/// Only where something could go on in them; with the types of what lies below each loop.
+/// Only where they count; with the types of what lies below each loop.
 #[test]
 fn loops_are_recorded_where_both_tiers_are_used() {
     let text = "(module (func (param i32 f64) (result i32)
@@ -118,7 +118,7 @@ fn loops_are_recorded_where_both_tiers_are_used() {
         (i32.add (local.get 0))))";
     let module = module(text);
     assert_eq!(compile_with(&compiler(MODES[0]), &mut Scratch::default(), &module)[0].loops, None);
-    let tiering = Tiering { osr: Osr::Off, ..Tiering::default() };
+    let tiering = Tiering { policy: TieringPolicy::Off, ..Tiering::default() };
     let config = Config { tiers: Tiers::Both, tiering, ..Config::default() };
     let without = BaselineCompiler::new(&config, Bounds::Guarded).unwrap();
     assert_eq!(compile_with(&without, &mut Scratch::default(), &module)[0].loops, None);
