@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use updraft::config::{Config, Strategy};
+use updraft::config::{Config, Strategy, Tiers};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::error::{Error, Result};
 use updraft::runtime::func::Func;
@@ -53,8 +53,8 @@ struct Program {
 }
 
 impl Program {
-    fn new(wasm: &[u8], compilation: Strategy, change: impl FnOnce(&mut WasiConfig)) -> Program {
-        let engine = Engine::new(Config { strategy: compilation, ..Config::default() }).unwrap();
+    fn new(wasm: &[u8], config: Config, change: impl FnOnce(&mut WasiConfig)) -> Program {
+        let engine = Engine::new(config).unwrap();
         let module = CompiledModule::new(&engine, wasm).unwrap();
         let mut config = WasiConfig::new();
         config.stdout(Output::Buffer { limit: 1 << 20 });
@@ -82,7 +82,11 @@ impl Program {
 }
 
 fn run(wat: &str, change: impl FnOnce(&mut WasiConfig)) -> Program {
-    Program::new(wat.as_bytes(), Strategy::Eager, change)
+    Program::new(wat.as_bytes(), Config::default(), change)
+}
+
+fn config(strategy: Strategy) -> Config {
+    Config { strategy, ..Config::default() }
 }
 
 const PREVIEW1: &str = r#"(import "wasi_snapshot_preview1""#;
@@ -102,7 +106,7 @@ fn hello_from_both_generations_in_every_way_of_compiling() {
                     (i32.load (i32.const 8))
                     i32.const 100 i32.mul i32.add))"#
             );
-            let mut program = Program::new(wat.as_bytes(), compilation, |_| ());
+            let mut program = Program::new(wat.as_bytes(), config(compilation), |_| ());
             assert_eq!(program.run_i32(), 600);
             assert_eq!(program.wasi.stdout(), b"hello\n");
         }
@@ -320,17 +324,20 @@ fn host_functions_have_stack_wherever_the_guest_stands() {
             (drop (call $deep (local.get 0))))
           (func (export "calls") (result i32) (global.get $calls)))"#
     );
-    let mut program = run(&wat, |config| {
-        config.preopen(&temp.0, ".", Access::ReadWrite);
-    });
-    let measure = program.export("measure");
-    for func in [measure, program.start] {
-        let error = func.call(&mut program.store, &[], &mut []).unwrap_err();
-        assert_eq!(error.trap().map(|trap| trap.code), Some(TrapCode::StackOverflow), "{error}");
+    // One tier at a time: what is measured must be the frames that the second run has.
+    for tiers in [Tiers::Top, Tiers::Baseline] {
+        let mut program = Program::new(wat.as_bytes(), Config { tiers, ..Config::default() }, |config| {
+            config.preopen(&temp.0, ".", Access::ReadWrite);
+        });
+        let measure = program.export("measure");
+        for func in [measure, program.start] {
+            let error = func.call(&mut program.store, &[], &mut []).unwrap_err();
+            assert_eq!(error.trap().map(|trap| trap.code), Some(TrapCode::StackOverflow), "{error}");
+        }
+        let mut calls = [Val::I32(0)];
+        program.export("calls").call(&mut program.store, &[], &mut calls).unwrap();
+        assert!(matches!(calls, [Val::I32(1..=6)]), "{tiers:?}: {calls:?}");
     }
-    let mut calls = [Val::I32(0)];
-    program.export("calls").call(&mut program.store, &[], &mut calls).unwrap();
-    assert!(matches!(calls, [Val::I32(1..=6)]), "{calls:?}");
 }
 
 #[test]
@@ -344,7 +351,7 @@ fn programs_that_use_a_c_library() {
         }
         fs::write(temp.0.join("fixed/file"), "fixed").unwrap();
         fs::write(temp.0.join("secret"), "secret").unwrap();
-        let mut program = Program::new(wasm, compilation, |config| {
+        let mut program = Program::new(wasm, config(compilation), |config| {
             config.args(["libc", "", "two words"]).env("NAME", "value").stdin(Input::Bytes(b"input\n".to_vec()));
             config.preopen(temp.0.join("data"), "/data", Access::ReadWrite);
             config.preopen(temp.0.join("fixed"), "/fixed", Access::ReadOnly);
