@@ -77,7 +77,7 @@ def grid(header, lines):
     return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, marks, *lines]) + "\n"
 
 
-def ratios(table, name, metric, threads, unit_name, unit):
+def ratios(table, name, metric, threads, unit_name, unit, base=BASE):
     """Items by engines: the base's own time, and everybody's time relative to it."""
     engines = table.engines(name, metric, threads)
     if not engines:
@@ -86,14 +86,14 @@ def ratios(table, name, metric, threads, unit_name, unit):
     for item in table.items(name, metric):
         if not any(table.median(name, item, engine, threads, metric) for engine in engines):
             continue
-        base = table.median(name, item, BASE, threads, metric)
+        theirs = table.median(name, item, base, threads, metric)
         wide = [engine for engine in engines if (name, item, engine, threads, metric) in table.samples
                 and table.spread(name, item, engine, threads, metric) > WIDE]
-        cells = [number(table.ratio(name, item, engine, threads, metric)) + ("~" if engine in wide else "") for engine in engines]
-        lines.append([item, number(base and base * unit, "{:.1f}"), *cells])
-    mean = [number(table.mean_ratio(name, engine, threads, metric)[0], "**{:.2f}**") for engine in engines]
+        cells = [number(table.ratio(name, item, engine, threads, metric, base)) + ("~" if engine in wide else "") for engine in engines]
+        lines.append([item, number(theirs and theirs * unit, "{:.1f}"), *cells])
+    mean = [number(table.mean_ratio(name, engine, threads, metric, base)[0], "**{:.2f}**") for engine in engines]
     lines.append(["**geometric mean**", "", *mean])
-    return grid(["", f"{BASE} {unit_name}", *engines], lines)
+    return grid(["", f"{base} {unit_name}", *engines], lines)
 
 
 def throughput(table, result, threads):
@@ -254,7 +254,7 @@ def markdown(result):
         ("Compile throughput, all processors", throughput(table, result, ALL) if table.engines("compile", "compile", ALL) else ""),
         ("Code size", code_sizes(table, result)),
         ("Memory added by compiling (PSS), one thread", ratios(table, "compile", "pss_kib", 1, "MiB", 1 / 1024)),
-        ("From bytes to the first result of a call", ratios(table, "first", "first", ALL, "ms", 1e3)),
+        ("From bytes to the first result of a call, relative to V8", ratios(table, "first", "first", ALL, "ms", 1e3, "v8")),
         ("Calls, instances, tiny modules", edges(table, result)),
         ("Compilation in the background", background(table)),
         ("Stripped library", grid(["library", "MB"], [[name, f"{size / 1e6:.2f}"] for name, size in result["library_bytes"].items()])),
