@@ -230,14 +230,21 @@ def interruptible(table):
     return grid(["steady state of the kernels", "", "items", "ratio"], lines) if lines else ""
 
 
+def rounds(result):
+    """How often everything was measured."""
+    if minutes := result.get("budget_minutes"):
+        return f"as many of {result['rounds']} interleaved rounds as {minutes:.0f} minutes hold, one at least but for what is left out at the end"
+    return f"{result['rounds']} interleaved rounds"
+
+
 def markdown(result):
     """All tables of a run, as BENCHMARKS.md."""
     table = Table(result)
     machine, clock = result["machine"], {"wall": "wall time", "cpu": "processor time"}[result["clock"]]
     parts = [
         "# Benchmarks\n",
-        f"Updraft beside other engines, measured {result['date']} by `bench/run`{' --quick' if result['quick'] else ''}: {result['rounds']} interleaved"
-        f" rounds, medians of {clock}. Tables of ratios show time, or size, relative to {BASE}; lower is better; `~` marks a spread (maximum - minimum)"
+        f"Updraft beside other engines, measured {result['date']} by `bench/run`{' --quick' if result['quick'] else ''}: {rounds(result)}"
+        f", medians of {clock}. Tables of ratios show time, or size, relative to {BASE}; lower is better; `~` marks a spread (maximum - minimum)"
         f" above {WIDE:.0%} of the median. Every result was checked.\n",
         f"Machine: {machine['cpu']}, {machine['processors']} processors, {machine['memory_gib']} GiB, Linux {machine['kernel']},"
         f" load {machine['load']:.1f} at the end.\n",
