@@ -1,4 +1,4 @@
-//! Small functions that compute with integers, and call no others: they run the same in any floating-point environment.
+//! Small functions that compute with integers, and call only such functions: they run the same in any floating-point environment.
 //!
 //! Not here: what that is good for (`runtime/call.rs`).
 

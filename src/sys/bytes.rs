@@ -3,7 +3,7 @@
 //! Of megabytes, most of the time of a copy goes to page faults: large ones are mapped with huge pages, where the
 //! system has them to spare.
 
-use super::mmap::Mapping;
+use super::mmap::{Mapping, page_size};
 use crate::error::Result;
 
 /// From this length on, bytes have a mapping of their own: a huge page, and what the allocator would map by itself.
@@ -25,9 +25,9 @@ impl Bytes {
         if bytes.len() < LARGE {
             return Ok(Bytes(Memory::Small(bytes.into())));
         }
-        let mapping = Mapping::anonymous(bytes.len())?;
+        let mapping = Mapping::anonymous(bytes.len().next_multiple_of(page_size()))?;
         mapping.prefer_huge_pages();
-        // SAFETY: the mapping is fresh, writable and as long as `bytes`.
+        // SAFETY: the mapping is fresh, writable and at least as long as `bytes`.
         unsafe { mapping.base().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(Bytes(Memory::Large { mapping, len: bytes.len() }))
     }
