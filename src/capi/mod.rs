@@ -38,6 +38,7 @@ pub mod module_items;
 
 // Compilation, watched and steered:
 pub mod events;
+pub mod hints;
 pub mod job;
 pub mod policy;
 pub mod profile;

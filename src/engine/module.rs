@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::Engine;
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
+use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::plan::Plan;
@@ -19,6 +20,7 @@ use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
 use crate::module::decode::Decoded;
+use crate::module::hints::HostHints;
 use crate::module::{ExportItem, Features, Module, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
@@ -36,6 +38,8 @@ pub struct ModuleOptions {
     pub overrides: Vec<(FuncIndex, Strategy)>,
     /// When its bodies are validated.
     pub validation: Option<Validation>,
+    /// Hints besides those of its sections.
+    pub hints: HostHints,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -100,12 +104,13 @@ impl CompiledModule {
         let validation = options.validation.unwrap_or(engine.config().validation);
         let load = || {
             let decoded = decode(engine.config().features)?;
-            let module = match validation {
+            let mut module = match validation {
                 Validation::Upfront => {
                     engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads())?
                 }
                 Validation::Deferred | Validation::Background => decoded.deferred(),
             };
+            module.set_host_hints(&options.hints);
             Ok((plan(engine, &module, options)?, Arc::new(module)))
         };
         let prepared: Result<_> = load();
@@ -391,7 +396,8 @@ fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Pla
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
-    Ok(Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides))
+    let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
+    Ok(plan.with_advice(advice::of(module, None)))
 }
 
 /// The export "memory", else the only memory.

@@ -9,6 +9,7 @@ mod data;
 pub mod decode;
 mod encoding;
 pub(crate) mod fixed;
+pub mod hints;
 pub(crate) mod integral;
 pub mod names;
 pub mod registry;
@@ -60,6 +61,9 @@ pub struct Module {
     /// Known once the bodies are validated.
     pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
+    /// Made when somebody asks.
+    pub(crate) hints: OnceLock<hints::Hints>,
+    pub(crate) host_hints: Option<Box<hints::HostHints>>,
     /// What bodies do to tables.
     pub(crate) table_writes: fixed::TableWrites,
     /// Made when somebody asks.
