@@ -41,7 +41,7 @@ pub struct Begun {
 pub struct Pipeline {
     compilers: Arc<Compilers>,
     /// Scratches of lazy callers, for the next ones.
-    scratches: ForkMutex<Vec<Scratch>>,
+    scratches: ForkMutex<Vec<Box<Scratch>>>,
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
