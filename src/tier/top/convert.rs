@@ -416,6 +416,6 @@ mod tests {
         }
         assert_eq!(trap_code(ir::TrapCode::INTEGER_DIVISION_BY_ZERO), Ok(TrapCode::IntegerDivideByZero));
         assert!(trap_code(ir::TrapCode::STACK_OVERFLOW).is_err());
-        assert!(trap_code(ir::TrapCode::user(200).unwrap()).is_err());
+        assert!(trap_code(ir::TrapCode::user(99).unwrap()).is_err());
     }
 }
