@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::code::Keep;
+use crate::code::Retain;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
@@ -83,8 +83,9 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let keep = if config.artifacts { Keep::Unlinked } else { Keep::Nothing };
-        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).keeping(keep);
+        let retain = if config.artifacts { Retain::Unlinked } else { Retain::Nothing };
+        let pipeline =
+            Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
         Ok(Engine(Arc::new(EngineInner {
             config,
             bounds,

@@ -47,7 +47,7 @@ pub enum Lazy {
 
 /// What is kept of code that is published, besides what running it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum Retain {
     /// Nothing.
     Nothing,
     /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
@@ -60,7 +60,7 @@ pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
-    keep: Keep,
+    retain: Retain,
     state: ForkMutex<State>,
 }
 
@@ -187,12 +187,18 @@ impl ModuleCode {
             counts: TierCounts::default(),
             code_size: 0,
         };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, keep: Keep::Nothing, state: ForkMutex::new(state) })
+        Ok(ModuleCode {
+            space: Arc::clone(space),
+            module,
+            slots,
+            retain: Retain::Nothing,
+            state: ForkMutex::new(state),
+        })
     }
 
     /// The same, with what is to be kept of what is published.
-    pub fn keeping(mut self, keep: Keep) -> ModuleCode {
-        self.keep = keep;
+    pub fn retaining(mut self, retain: Retain) -> ModuleCode {
+        self.retain = retain;
         self
     }
 
@@ -272,7 +278,7 @@ impl ModuleCode {
             RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
             target => self.resolve(target, &outside, place),
         };
-        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.keep)).collect();
+        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.retain)).collect();
         let module = Some(Arc::clone(&self.module));
         let placed = match Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve) {
             Ok(placed) => placed,
@@ -370,7 +376,7 @@ impl ModuleCode {
     }
 
     /// The code of the top tier that callers now get, as it was before linking, sorted; what was not kept
-    /// ([`Keep`]) is left out.
+    /// ([`Retain`]) is left out.
     pub fn unlinked(&self) -> Vec<(DefinedFunc, CompiledCode)> {
         let mut units: Vec<(DefinedFunc, &Installed)> = Vec::new();
         {
@@ -502,10 +508,10 @@ impl Placed {
 }
 
 impl Unit {
-    fn of(new: NewCode, module: &Module, keep: Keep) -> Unit {
+    fn of(new: NewCode, module: &Module, retain: Retain) -> Unit {
         let kind = CodeKind::Function(module.func_index(new.func));
         let tier = new.version.tier;
-        let kept = (keep == Keep::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
+        let kept = (retain == Retain::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
         Unit { kind, tier: Some(tier), code: new.code, kept }
     }
 

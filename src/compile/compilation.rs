@@ -185,6 +185,7 @@ impl Compilation {
             module,
         });
         if first == 0 {
+            compilation.module.analyses.forget();
             compilation.events.post(Event::new(EventKind::BaselineFinished));
         }
         compilation
@@ -295,8 +296,12 @@ impl Compilation {
 
     fn account(&self, change: Change) {
         let [first, top] = change.outstanding();
-        if self.first.change(first) && self.stopped().is_none() {
-            self.events.post(Event::new(EventKind::BaselineFinished));
+        if self.first.change(first) {
+            // Whoever compiles a function after this analyses it by himself.
+            self.module.analyses.forget();
+            if self.stopped().is_none() {
+                self.events.post(Event::new(EventKind::BaselineFinished));
+            }
         }
         self.top.change(top);
     }

@@ -19,12 +19,13 @@ use super::source::Source;
 use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
-use crate::code::{Keep, Lazy, ModuleCode};
-use crate::config::LazyBatch;
+use crate::code::{Lazy, ModuleCode, Retain};
+use crate::config::{LazyBatch, Strategy};
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::module::body::Keep;
 use crate::sync::ForkMutex;
-use crate::tier::{Compilers, Scratch, Tier};
+use crate::tier::{BaselineKind, Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
@@ -42,13 +43,13 @@ pub struct Begun {
 pub struct Pipeline {
     compilers: Arc<Compilers>,
     /// Scratches of lazy callers, for the next ones.
-    scratches: ForkMutex<Vec<Scratch>>,
+    scratches: ForkMutex<Vec<Box<Scratch>>>,
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
     top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
-    keep: Keep,
+    retain: Retain,
 }
 
 impl Pipeline {
@@ -63,14 +64,14 @@ impl Pipeline {
             events: EventHub::default(),
             top_speed,
             lazy_batch,
-            keep: Keep::Nothing,
+            retain: Retain::Nothing,
             compilers,
         }
     }
 
     /// The same, with what is to be kept of the code that is published.
-    pub fn keeping(self, keep: Keep) -> Pipeline {
-        Pipeline { keep, ..self }
+    pub fn retaining(self, retain: Retain) -> Pipeline {
+        Pipeline { retain, ..self }
     }
 
     /// The compilers.
@@ -81,6 +82,13 @@ impl Pipeline {
     /// How fast the top tier compiles.
     pub fn top_speed(&self) -> &Speed {
         &self.top_speed
+    }
+
+    /// Whether the analyses of bodies are worth keeping from their validation until they are compiled.
+    pub(crate) fn analyses_to_keep(&self, strategy: Strategy) -> Keep {
+        let eager = matches!(strategy, Strategy::Eager | Strategy::EagerBackground);
+        let native = self.compilers.baseline_kind() == Some(BaselineKind::Native);
+        if eager && native { Keep::Analyses } else { Keep::Nothing }
     }
 
     /// What happens to modules.
@@ -100,7 +108,7 @@ impl Pipeline {
         source: Option<Arc<dyn Source>>,
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
-        let code = Arc::new(ModuleCode::new(space, module, lazy)?.keeping(self.keep));
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?.retaining(self.retain));
         let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
         self.add_required(&compilation);
         Ok(Begun { compilation, code })

@@ -19,6 +19,7 @@ use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
+use crate::module::body::Keep;
 use crate::module::decode::Decoded;
 use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
 use crate::runtime::image::{Images, MemoryImage};
@@ -134,7 +135,9 @@ impl CompiledModule {
                 // Whoever kept it had validated it.
                 (Some(facts), _) => decoded.validated(facts),
                 (None, Validation::Upfront) => {
-                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads())?
+                    let strategy = options.strategy.unwrap_or(engine.config().strategy);
+                    let keep = engine.pipeline().analyses_to_keep(strategy);
+                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads(), keep)?
                 }
                 (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
             };
@@ -237,7 +240,7 @@ impl CompiledModule {
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         on_compile_stack(engine, || {
             let decoded = decode::decode_copy(bytes, engine.config().features)?;
-            engine.pipeline().validate_now(0, decoded, engine.compile_threads()).map(drop)
+            engine.pipeline().validate_now(0, decoded, engine.compile_threads(), Keep::Nothing).map(drop)
         })
     }
 

@@ -68,6 +68,8 @@ pub struct Module {
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
     pub(crate) validity: validity::Validity,
+    /// Of bodies that are about to be compiled.
+    pub(crate) analyses: body::Kept,
 }
 
 /// How many of each kind are imported.

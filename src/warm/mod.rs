@@ -6,6 +6,9 @@
 //!
 //! Not here: what is kept when and used for what (`engine`), how profiles are written (`compile/profile/format.rs`).
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(test), forbid(unsafe_code))]
 
 pub mod artifact;
+pub mod directory;
+pub mod key_file;
+pub mod store;
