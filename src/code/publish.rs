@@ -20,6 +20,7 @@
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
@@ -472,22 +473,26 @@ impl Placed {
         let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
         let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
         let entries: Vec<usize> = units.iter().zip(&addresses).map(entry).collect();
-        let written = space.write(pass, &range, writer, |memory| {
+        // A second attempt fills the same fields in again.
+        let write = || {
+            let place = Place { entries: &entries, relays: start + relays };
+            for (Unit { code, .. }, address) in units.iter_mut().zip(&addresses) {
+                link(&mut code.bytes, *address, &code.relocations, |target| resolve(target, place))?;
+            }
+            let tail = (relays..).step_by(RELAY_SIZE).zip(relayed);
+            let tail = tail.map(|(offset, slot)| relay(start + offset, *slot)).collect::<Result<Vec<_>>>()?;
+            let mut pieces = Vec::with_capacity(2 * units.len() + 2);
             let mut end = 0;
             for (Unit { code, .. }, &offset) in units.iter().zip(&offsets) {
-                memory[end..offset].fill(TRAP);
+                fill_gap(&mut pieces, offset - end);
+                pieces.push(IoSlice::new(&code.bytes));
                 end = offset + code.bytes.len();
-                memory[offset..end].copy_from_slice(&code.bytes);
-                let place = Place { entries: &entries, relays: start + relays };
-                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, place))?;
             }
-            memory[end..].fill(TRAP);
-            for (number, slot) in relayed.iter().enumerate() {
-                let offset = relays + number * RELAY_SIZE;
-                memory[offset..][..RELAY_SIZE].copy_from_slice(&relay(start + offset, *slot)?);
-            }
-            Ok(())
-        });
+            fill_gap(&mut pieces, relays - end);
+            pieces.push(IoSlice::new(tail.as_flattened()));
+            space.write(pass, &range, writer, &mut pieces)
+        };
+        let written = write();
         if let Err(error) = written {
             space.free(pass, range);
             return Err(error);
@@ -535,6 +540,16 @@ impl Unit {
             loops: code.loops.map(Arc::from),
             kept: self.kept,
         }
+    }
+}
+
+/// Adds bytes that trap.
+fn fill_gap(pieces: &mut Vec<IoSlice<'_>>, mut len: usize) {
+    static TRAPS: [u8; CACHE_LINE] = [TRAP; CACHE_LINE];
+    while len > 0 {
+        let piece = &TRAPS[..len.min(CACHE_LINE)];
+        pieces.push(IoSlice::new(piece));
+        len -= piece.len();
     }
 }
 
