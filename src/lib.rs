@@ -10,6 +10,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod abi;
+pub(crate) mod bytes;
 pub mod capi;
 pub mod code;
 pub mod compile;
@@ -24,5 +25,6 @@ pub mod sys;
 pub mod tier;
 pub mod trap;
 pub mod types;
+pub mod warm;
 #[cfg(feature = "wasi")]
 pub mod wasi;
