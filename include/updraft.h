@@ -584,6 +584,11 @@ typedef uint32_t updraft_event_mask_t;
 typedef uint32_t updraft_event_kind_t;
 
 /**
+ * Where code came from.
+ */
+typedef uint32_t updraft_origin_t;
+
+/**
  * Something that happened. What a kind does not speak of is 0 (`func`, `worker`: none).
  */
 typedef struct updraft_event_t {
@@ -644,6 +649,14 @@ typedef struct updraft_event_t {
    * When the work began, by the clock of `time_ns`.
    */
   uint64_t began_ns;
+  /**
+   * Where the code came from: an `UPDRAFT_ORIGIN_` number.
+   */
+  updraft_origin_t origin;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } updraft_event_t;
 
 /**
@@ -1750,6 +1763,16 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_MASK_ALL 4294967295
 
 /**
+ * It was compiled.
+ */
+#define UPDRAFT_ORIGIN_COMPILED 0
+
+/**
+ * It was loaded: kept from another process, or from a module before.
+ */
+#define UPDRAFT_ORIGIN_LOADED 1
+
+/**
  * On those that post: workers of the engine, and threads of the host inside Updraft. Not for languages whose runtime
  * must know its threads.
  */
@@ -2204,26 +2227,6 @@ updraft_status_t updraft_config_set_canonicalize_nans(struct updraft_config_t *c
                                                       struct updraft_error_t **error);
 
 /**
- * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
- * default), and the features of its processor that code may use besides those that the engine needs everywhere: names as
- * "avx2", and of groups as "x86-64-v3", separated by commas; "native" is all that this processor has. NULL, the default, is
- * "native" for this machine, and nothing else for another one. Both are UTF-8 and are copied.
- *
- * With features that older machines have, artifacts are of use there, too. The engine itself is refused on a machine that
- * lacks one of them. An engine for another machine compiles modules whole, in the optimising tier, when they are made; they
- * can be serialised, but there are no stores to run them. It needs a library with the cargo feature `all-arch`.
- *
- * Fails with MISUSE and BUSY; `updraft_engine_new` with MISUSE for what is no triple, and for features that are unknown or
- * that this processor lacks, and with UNSUPPORTED for machines that the library has no compiler for. Since 0.1.
- */
-updraft_status_t updraft_config_set_target(struct updraft_config_t *config,
-                                           const char *triple,
-                                           size_t triple_len,
-                                           const char *features,
-                                           size_t features_len,
-                                           struct updraft_error_t **error);
-
-/**
  * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default): the features
  * "native" or "x86-64-v2" of `updraft_config_set_target`.
  *
@@ -2347,29 +2350,6 @@ void updraft_engine_delete(struct updraft_engine_t *engine);
 updraft_status_t updraft_engine_memory_mode(const struct updraft_engine_t *engine,
                                             updraft_memory_mode_t *mode,
                                             struct updraft_error_t **error);
-
-/**
- * Copies the target triple of the machine that the engine makes code for to `buffer`, as `updraft_module_func_name` does.
- *
- * Fails with MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_engine_target(const struct updraft_engine_t *engine,
-                                       char *buffer,
-                                       size_t capacity,
-                                       size_t *needed,
-                                       struct updraft_error_t **error);
-
-/**
- * Copies the names of the processor features that the engine's code may use, separated by commas, to `buffer`, as
- * `updraft_module_func_name` does. They are names for `updraft_config_set_target`.
- *
- * Fails with MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_engine_cpu_features(const struct updraft_engine_t *engine,
-                                             char *buffer,
-                                             size_t capacity,
-                                             size_t *needed,
-                                             struct updraft_error_t **error);
 
 /**
  * Writes to `on` whether modules of the engine may use a feature (an `UPDRAFT_FEATURE_` number): 1 or 0, also 0
@@ -3037,6 +3017,49 @@ updraft_status_t updraft_module_import_profile(const struct updraft_module_t *mo
                                                size_t len,
                                                updraft_profile_use_t use,
                                                struct updraft_error_t **error);
+
+/**
+ * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
+ * default), and the features of its processor that code may use besides those that the engine needs everywhere: names as
+ * "avx2", and of groups as "x86-64-v3", separated by commas; "native" is all that this processor has. NULL, the default, is
+ * "native" for this machine, and nothing else for another one. Both are UTF-8 and are copied.
+ *
+ * With features that older machines have, artifacts are of use there, too. The engine itself is refused on a machine that
+ * lacks one of them. An engine for another machine compiles modules whole, in the optimising tier, when they are made; they
+ * can be serialised, but there are no stores to run them. It needs a library with the cargo feature `all-arch`.
+ *
+ * Fails with MISUSE and BUSY; `updraft_engine_new` with MISUSE for what is no triple, and for features that are unknown or
+ * that this processor lacks, and with UNSUPPORTED for machines that the library has no compiler for. Since 0.1.
+ */
+updraft_status_t updraft_config_set_target(struct updraft_config_t *config,
+                                           const char *triple,
+                                           size_t triple_len,
+                                           const char *features,
+                                           size_t features_len,
+                                           struct updraft_error_t **error);
+
+/**
+ * Copies the target triple of the machine that the engine makes code for to `buffer`, as `updraft_module_func_name` does.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_target(const struct updraft_engine_t *engine,
+                                       char *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Copies the names of the processor features that the engine's code may use, separated by commas, to `buffer`, as
+ * `updraft_module_func_name` does. They are names for `updraft_config_set_target`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cpu_features(const struct updraft_engine_t *engine,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

@@ -15,15 +15,17 @@ use super::compilation::{Cancel, Compilation, Stopped};
 use super::events::{Event, EventHub, EventKind, ModuleEvents, NO_WORKER};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
+use super::source::Source;
 use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
-use crate::code::{Lazy, ModuleCode};
-use crate::config::LazyBatch;
+use crate::code::{Lazy, ModuleCode, Retain};
+use crate::config::{LazyBatch, Strategy};
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::module::body::Keep;
 use crate::sync::ForkMutex;
-use crate::tier::{Compilers, Scratch, Tier};
+use crate::tier::{BaselineKind, Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
@@ -41,12 +43,13 @@ pub struct Begun {
 pub struct Pipeline {
     compilers: Arc<Compilers>,
     /// Scratches of lazy callers, for the next ones.
-    scratches: ForkMutex<Vec<Scratch>>,
+    scratches: ForkMutex<Vec<Box<Scratch>>>,
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
     top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
+    retain: Retain,
 }
 
 impl Pipeline {
@@ -61,8 +64,14 @@ impl Pipeline {
             events: EventHub::default(),
             top_speed,
             lazy_batch,
+            retain: Retain::Nothing,
             compilers,
         }
+    }
+
+    /// The same, with what is to be kept of the code that is published.
+    pub fn retaining(self, retain: Retain) -> Pipeline {
+        Pipeline { retain, ..self }
     }
 
     /// The compilers.
@@ -73,6 +82,13 @@ impl Pipeline {
     /// How fast the top tier compiles.
     pub fn top_speed(&self) -> &Speed {
         &self.top_speed
+    }
+
+    /// Whether the analyses of bodies are worth keeping from their validation until they are compiled.
+    pub(crate) fn analyses_to_keep(&self, strategy: Strategy) -> Keep {
+        let eager = matches!(strategy, Strategy::Eager | Strategy::EagerBackground);
+        let native = self.compilers.baseline_kind() == Some(BaselineKind::Native);
+        if eager && native { Keep::Analyses } else { Keep::Nothing }
     }
 
     /// What happens to modules.
@@ -89,10 +105,11 @@ impl Pipeline {
         module: Arc<Module>,
         layout: VmLayout,
         plan: Plan,
+        source: Option<Arc<dyn Source>>,
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
-        let code = Arc::new(ModuleCode::new(space, module, lazy)?);
-        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts());
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?.retaining(self.retain));
+        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
         self.add_required(&compilation);
         Ok(Begun { compilation, code })
     }
@@ -123,7 +140,9 @@ impl Pipeline {
         self.with_scratch(longest, |scratch| {
             for func in functions {
                 let required = compilation.plan().required(func.0).0 == Some(tier);
-                if required
+                if required && let Some(ready) = compilation.load(func, NO_WORKER) {
+                    compilation.add_ready(ready);
+                } else if required
                     && compilation.claim(func, tier).is_ok()
                     && let Ok(ready) = compilation.compile(&self.compilers, scratch, func, tier, NO_WORKER)
                 {
@@ -331,6 +350,13 @@ impl Pipeline {
     /// Waits for a job, running its tasks and units meanwhile.
     pub(crate) fn help_job(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
         self.pool.help_until(Lane::Baseline, module, deadline, done)
+    }
+
+    /// Has the first code of functions made in the background.
+    pub(crate) fn request_first(&self, compilation: &Arc<Compilation>, funcs: &[DefinedFunc]) {
+        let tier = compilation.lowest();
+        let wanted = funcs.iter().filter(|func| compilation.request(**func, tier, 0));
+        self.pool.add_units(wanted.map(|func| Unit::function(compilation, *func, tier)).collect());
     }
 
     /// Takes back what is queued of a job.

@@ -8,6 +8,7 @@ pub mod body;
 mod data;
 pub mod decode;
 mod encoding;
+mod facts;
 pub(crate) mod fixed;
 pub(crate) mod integral;
 pub mod names;
@@ -67,6 +68,8 @@ pub struct Module {
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
     pub(crate) validity: validity::Validity,
+    /// Of bodies that are about to be compiled.
+    pub(crate) analyses: body::Kept,
 }
 
 /// How many of each kind are imported.
