@@ -42,6 +42,7 @@ pub mod hints;
 pub mod job;
 pub mod policy;
 pub mod profile;
+pub mod target;
 pub mod tiering;
 pub mod workers;
 
