@@ -3,6 +3,8 @@
 
 static int finalized;
 static const uint8_t bytes[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+static const uint8_t *const parts[] = {bytes};
+static const size_t lens[] = {1};
 static const updraft_valtype_t valtypes[] = {UPDRAFT_VAL_I32};
 static updraft_val_t null_ref;
 
@@ -357,6 +359,15 @@ static void call_everything(void) {
     OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));
     FAILS(MISUSE, "subscription is NULL", updraft_subscription_dispatch(NULL, 1, &out.size, E));
     OK(updraft_subscription_dispatch(subscription, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_hint_counts(NULL, 1, &out.size, &out.size, E));
+    FAILS(MISUSE, "used is NULL", updraft_module_hint_counts(module, 1, NULL, &out.size, E));
+    FAILS(MISUSE, "ignored is NULL", updraft_module_hint_counts(module, 1, &out.size, NULL, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_priority(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_branch_hint(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_frequency(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_call_targets(NULL, 1, 1, funcs, funcs, 1, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_options_add_call_targets(options, 1, 1, NULL, funcs, 1, E));
+    FAILS(MISUSE, "percents is NULL", updraft_module_options_add_call_targets(options, 1, 1, funcs, NULL, 1, E));
     FAILS(MISUSE, "out is NULL", updraft_module_options_new(NULL, E));
     FAILS(MISUSE, "options is NULL", updraft_module_options_clone(NULL, &out.module_options, E));
     FAILS(MISUSE, "out is NULL", updraft_module_options_clone(options, NULL, E));
@@ -399,6 +410,26 @@ static void call_everything(void) {
     FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_export_profile_file(module, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_import_profile_file(NULL, "x", 1, 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_import_profile_file(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_options_set_profile(options, NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_options_set_profile_file(options, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_given_profile(NULL, &out.size, E));
+    FAILS(MISUSE, "functions is NULL", updraft_module_given_profile(module, NULL, E));
+    FAILS(MISUSE, "profiles is NULL", updraft_profile_merge(NULL, lens, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "lens is NULL", updraft_profile_merge(parts, NULL, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_profile_merge(parts, lens, 1, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_profile_merge(parts, lens, 1, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_hints(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_with_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_with_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_with_hints(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_target(NULL, "x", 1, "x", 1, E));
     FAILS(MISUSE, "triple is NULL", updraft_config_set_target(config, NULL, 1, "x", 1, E));
     FAILS(MISUSE, "features is NULL", updraft_config_set_target(config, "x", 1, NULL, 1, E));

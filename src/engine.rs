@@ -40,7 +40,7 @@ pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
-pub use profile::Eagerness;
+pub use profile::{Eagerness, merge_profiles, read_profile};
 pub use steer::FunctionState;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.

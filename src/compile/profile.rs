@@ -13,6 +13,7 @@
 mod data;
 pub mod format;
 mod hinted;
+pub mod sections;
 
 pub use data::{FunctionRecord, ProfileData, Reach, TARGETS};
 
@@ -52,11 +53,11 @@ struct Counted {
 }
 
 impl ModuleProfile {
-    /// A profile in which nothing is counted yet.
-    pub fn new(module: &Arc<Module>, counts: Counts) -> ModuleProfile {
+    /// A profile in which nothing is counted yet; `known` was brought in.
+    pub fn new(module: &Arc<Module>, counts: Counts, known: Option<Arc<ProfileData>>) -> ModuleProfile {
         let layout = CounterLayout::new(module).filter(|_| counts == Counts::On);
         let counted = layout.map(|layout| Counted { layout, counters: Counters::new(layout.bytes()) });
-        ModuleProfile { module: module.clone(), counted, imported: Lock::default() }
+        ModuleProfile { module: module.clone(), counted, imported: Lock::new(known) }
     }
 
     /// What an instance that this thread makes counts in: null if nothing is counted.

@@ -16,6 +16,7 @@ use crate::compile::compilation::{Cancel, Compilation, Progress};
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
+use crate::compile::profile::{ProfileData, format};
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
@@ -43,6 +44,8 @@ pub struct ModuleOptions {
     pub validation: Option<Validation>,
     /// Hints besides those of its sections.
     pub hints: HostHints,
+    /// What another process has found out about it: as [`CompiledModule::export_profile`] gives it.
+    pub profile: Option<Arc<[u8]>>,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -66,6 +69,8 @@ struct CompiledModuleInner {
     part: Option<Arc<Part>>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
+    /// What became of the profile that it was made with.
+    given: Option<Result<usize, (u64, Box<str>)>>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
     engine: Engine,
@@ -146,10 +151,15 @@ impl CompiledModule {
                 (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
             };
             module.set_host_hints(&options.hints);
-            Ok((plan(engine, &module, options)?, Arc::new(module)))
+            let own_hash = OnceLock::new();
+            let given = options.profile.as_ref().map(|bytes| {
+                let key = own_hash.get_or_init(|| part.as_ref().map_or_else(|| hash(module.bytes()), |part| part.hash));
+                format::read(&module, Some(key), bytes).map(Arc::new)
+            });
+            Ok((plan(engine, &module, options, given.as_ref())?, Arc::new(module), own_hash, given))
         };
         let prepared: Result<_> = load();
-        let (plan, module) = prepared.inspect_err(|error| {
+        let (plan, module, own_hash, given) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
         })?;
         let functions = module.defined_func_count();
@@ -172,7 +182,12 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
-            hash: OnceLock::new(),
+            hash: own_hash,
+            given: given.map(|given| match given {
+                Ok(known) => Ok(known.functions.len()),
+                Err(Error::Profile { offset, reason }) => Err((offset, reason)),
+                Err(other) => Err((0, other.to_string().into())),
+            }),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -388,6 +403,15 @@ impl CompiledModule {
         get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
     }
 
+    /// Of how many functions the profile that it was made with knows something, or why that was not used; `None` if it was
+    /// made without one.
+    pub fn given_profile(&self) -> Option<Result<usize>> {
+        self.0.given.as_ref().map(|given| match given {
+            Ok(count) => Ok(*count),
+            Err((offset, reason)) => Err(Error::Profile { offset: *offset, reason: reason.clone() }),
+        })
+    }
+
     pub(super) fn code(&self) -> &ModuleCode {
         &self.0.code
     }
@@ -441,12 +465,18 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
 }
 
 /// What is compiled when, for this module.
-fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+fn plan(
+    engine: &Engine,
+    module: &Module,
+    options: &ModuleOptions,
+    given: Option<&Result<Arc<ProfileData>>>,
+) -> Result<Plan> {
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
-    Ok(plan.with_advice(advice::of(module, None)))
+    let known = given.and_then(|given| given.as_ref().ok());
+    Ok(plan.with_advice(advice::of(module, known.map(|known| &**known))).with_profile(known.cloned()))
 }
 
 /// The export "memory", else the only memory.

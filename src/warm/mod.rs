@@ -11,4 +11,5 @@
 pub mod artifact;
 pub mod directory;
 pub mod key_file;
+pub mod profile_file;
 pub mod store;
