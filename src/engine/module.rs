@@ -28,7 +28,7 @@ use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
-use crate::warm::artifact::{Part, hash};
+use crate::warm::artifact::{Part, Rejected, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +60,8 @@ struct CompiledModuleInner {
     budgets: Option<Budgets>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// Why the code of the artifact that it was to be made from is not used.
+    rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
@@ -167,6 +169,7 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
+            rejected: OnceLock::new(),
             hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
@@ -376,6 +379,15 @@ impl CompiledModule {
     /// What an artifact has of the module, if it was made from one.
     pub(super) fn part(&self) -> Option<&Arc<Part>> {
         self.0.part.as_ref()
+    }
+
+    /// Why the code of the artifact that it was made from is not used.
+    pub fn artifact_rejected(&self) -> Option<Rejected> {
+        self.0.rejected.get().copied()
+    }
+
+    pub(super) fn note_rejected(&self, why: Rejected) {
+        get_or_make(&self.0.rejected, || why);
     }
 
     /// The hash of its bytes, by which it is known in other processes.
