@@ -43,6 +43,7 @@ pub mod job;
 pub mod artifact;
 pub mod policy;
 pub mod profile;
+pub mod target;
 pub mod tiering;
 pub mod workers;
 

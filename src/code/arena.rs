@@ -111,16 +111,7 @@ struct SlotChunk {
 struct Current {
     chunk: usize,
     used: usize,
-    target: Target,
-}
-
-/// Where the bytes of a chunk are written.
-#[derive(Clone)]
-enum Target {
-    View(Arc<Mapping>),
-    /// From this offset on.
-    File(Arc<MemFile>, usize),
-    InPlace,
+    writer: Writer,
 }
 
 /// A range of executable memory.
@@ -132,7 +123,8 @@ pub(super) struct CodeRange {
     len: usize,
 }
 
-/// Write access to a fresh [`CodeRange`], until it is sealed.
+/// Write access to a fresh [`CodeRange`] until it is sealed; or to a chunk that ranges are taken from.
+#[derive(Clone)]
 pub(super) enum Writer {
     /// The view, and where in it the range starts.
     View(Arc<Mapping>, usize),
@@ -307,30 +299,30 @@ impl CodeSpace {
         let mut state = self.lock(pass);
         let state = &mut *state;
         if len > LARGE {
-            let (chunk, target) = self.open_chunk(state, len, 1)?;
-            return self.range_in(state, chunk, 0, len, target).inspect_err(|_| self.release(state, chunk));
+            let (chunk, writer) = self.open_chunk(state, len, 1)?;
+            return self.range_in(state, chunk, 0, len, writer).inspect_err(|_| self.release(state, chunk));
         }
         let fits = |current: &Current| current.used.next_multiple_of(alignment) + len <= GRANULE;
         if !state.current.as_ref().is_some_and(fits) {
             if let Some(current) = state.current.take() {
                 self.retire(state, current.chunk);
             }
-            let (chunk, target) = self.open_chunk(state, GRANULE, GRANULE / CACHE_LINE)?;
-            state.current = Some(Current { chunk, used: 0, target });
+            let (chunk, writer) = self.open_chunk(state, GRANULE, GRANULE / CACHE_LINE)?;
+            state.current = Some(Current { chunk, used: 0, writer });
         }
         let current = state.current.as_mut().expect("opened above");
         let offset = current.used.next_multiple_of(alignment);
         current.used = offset + len;
-        let (chunk, target) = (current.chunk, current.target.clone());
-        self.range_in(state, chunk, offset, len, target).inspect_err(|_| self.release(state, chunk))
+        let (chunk, writer) = (current.chunk, current.writer.clone());
+        self.range_in(state, chunk, offset, len, writer).inspect_err(|_| self.release(state, chunk))
     }
 
     /// Makes a chunk with no users yet.
-    fn open_chunk(&self, state: &mut State, bytes: usize, capacity: usize) -> Result<(usize, Target)> {
+    fn open_chunk(&self, state: &mut State, bytes: usize, capacity: usize) -> Result<(usize, Writer)> {
         let (first, granules) = self.take(state, bytes, End::Low)?;
         let len = granules * GRANULE;
-        let target = match self.map_code(state, first, len, capacity) {
-            Ok(target) => target,
+        let writer = match self.map_code(state, first, len, capacity) {
+            Ok(writer) => writer,
             Err(error) => {
                 self.unmap(state, first, granules);
                 return Err(error);
@@ -340,13 +332,13 @@ impl CodeSpace {
         let map = Arc::new(ChunkMap::new(self.address(first), capacity));
         self.registration.set(first..first + granules, Arc::as_ptr(&map));
         state.chunks.insert(first, Chunk { granules, users: 0, epoch: state.epoch, pages, map });
-        Ok((first, target))
+        Ok((first, writer))
     }
 
     /// Maps the code of a new chunk for so many users at most; where to write it.
-    fn map_code(&self, state: &mut State, first: usize, len: usize, capacity: usize) -> Result<Target> {
+    fn map_code(&self, state: &mut State, first: usize, len: usize, capacity: usize) -> Result<Writer> {
         if self.backing == Backing::FreshPages {
-            return Ok(Target::InPlace);
+            return Ok(Writer::InPlace);
         }
         if state.file.is_none() {
             state.file = Some(Arc::new(MemFile::new(c"updraft-code", self.reservation())?));
@@ -354,11 +346,11 @@ impl CodeSpace {
         let file = state.file.as_ref().expect("made above");
         let file_offset = first * GRANULE;
         // The limit may have been lowered since the file was made.
-        let target = if capacity == 1 && allows_file_size(file_offset + len) {
-            Target::File(file.clone(), file_offset)
+        let writer = if capacity == 1 && allows_file_size(file_offset + len) {
+            Writer::File(file.clone(), file_offset)
         } else {
             let view = Mapping::of_file(file, file_offset, len, Protection::ReadWrite, Sharing::Shared)?;
-            Target::View(Arc::new(view))
+            Writer::View(Arc::new(view), 0)
         };
         // SAFETY: the granules were free.
         unsafe {
@@ -371,7 +363,7 @@ impl CodeSpace {
                 Sharing::Shared,
             )?;
         }
-        Ok(target)
+        Ok(writer)
     }
 
     /// Counts a user of a chunk, and gives it a place there.
@@ -381,7 +373,7 @@ impl CodeSpace {
         chunk: usize,
         offset: usize,
         len: usize,
-        target: Target,
+        writer: Writer,
     ) -> Result<(CodeRange, Writer)> {
         let start = self.address(chunk) + offset;
         let known = state.chunks.get_mut(&chunk).expect("a chunk in use");
@@ -391,10 +383,10 @@ impl CodeSpace {
         }
         let entry = known.map.reserve(start, len).expect("an entry per cache line");
         let range = CodeRange { chunk, map: Arc::clone(&known.map), entry, start, len };
-        let writer = match target {
-            Target::View(view) => Writer::View(view, offset),
-            Target::File(file, start) => Writer::File(file, start + offset),
-            Target::InPlace => {
+        let writer = match writer {
+            Writer::View(view, start) => Writer::View(view, start + offset),
+            Writer::File(file, start) => Writer::File(file, start + offset),
+            Writer::InPlace => {
                 // SAFETY: nobody knows these pages, and nothing was ever written to them.
                 unsafe { self.reservation.protect(self.offset(chunk) + offset, len, Protection::ReadWrite)? };
                 Writer::InPlace
@@ -473,7 +465,7 @@ impl CodeSpace {
         match &mut state.current {
             // The current chunk starts again. Its old code is dead, and its pages are still ours alone:
             // a fork in between would have retired it. In-place pages cannot be written twice.
-            Some(current) if current.chunk == first && !matches!(current.target, Target::InPlace) => {
+            Some(current) if current.chunk == first && !matches!(current.writer, Writer::InPlace) => {
                 current.used = 0;
                 chunk.map.reset();
             }
