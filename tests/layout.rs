@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use updraft::capi::{
-    config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value, version,
-    wasi, workers,
+    artifact, config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value,
+    version, wasi, workers,
 };
 
 /// What is compared: the C expression and Rust's number.
