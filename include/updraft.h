@@ -66,7 +66,32 @@
 #define UPDRAFT_NO_WORKER 4294967295
 
 /**
- * Code of its baseline tier has been run in this process.
+ * In place of an optimisation priority: nothing is known.
+ */
+#define UPDRAFT_PRIORITY_NONE UINT32_MAX
+
+/**
+ * In place of an optimisation priority: the function runs once, and is not worth the top tier.
+ */
+#define UPDRAFT_PRIORITY_RUN_ONCE 127
+
+/**
+ * Frequency of a call that is never to be inlined.
+ */
+#define UPDRAFT_FREQUENCY_NEVER 0
+
+/**
+ * Frequency of what runs once per call of its function; one more is twice as often, one less half as often. From 1 to 64.
+ */
+#define UPDRAFT_FREQUENCY_ONCE 32
+
+/**
+ * Frequency of a call that is to be inlined whenever that is possible.
+ */
+#define UPDRAFT_FREQUENCY_ALWAYS 127
+
+/**
+ * It has been run: in this process in the baseline tier, or in another one, without getting further.
  */
 #define UPDRAFT_PROFILE_RUN 1
 
@@ -674,6 +699,11 @@ typedef uint32_t updraft_event_thread_t;
  * functions that wait; it must not delete the engine's last reference.
  */
 typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t *event);
+
+/**
+ * What a hint is about. A hint never changes what a program does.
+ */
+typedef uint32_t updraft_hint_kind_t;
 
 /**
  * How far a job is.
@@ -1824,6 +1854,27 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_THREAD_DISPATCHER 1
 
 /**
+ * Which way an `if` or `br_if` goes, as a rule (`metadata.code.branch_hint`).
+ */
+#define UPDRAFT_HINT_BRANCH 1
+
+/**
+ * In which order functions are compiled, and how hot they are (`metadata.code.compilation_priority`, which was called
+ * `compilation_order`).
+ */
+#define UPDRAFT_HINT_PRIORITY 2
+
+/**
+ * How often calls and loops run (`metadata.code.instr_freq`).
+ */
+#define UPDRAFT_HINT_FREQUENCY 3
+
+/**
+ * What indirect calls call (`metadata.code.call_targets`).
+ */
+#define UPDRAFT_HINT_TARGETS 4
+
+/**
  * The module is being decoded, validated or compiled.
  */
 #define UPDRAFT_JOB_RUNNING 0
@@ -2851,6 +2902,76 @@ updraft_status_t updraft_subscription_dispatch(const struct updraft_subscription
                                                size_t max,
                                                size_t *count,
                                                struct updraft_error_t **error);
+
+/**
+ * Writes how many hints of a kind a module has: those of its custom sections, and those of the options that it was made
+ * with. `used` can be of use (of hints for one place, one); `ignored` are those that are out of range or out of order, do
+ * not stand at an operator of their kind, or say what no hint says, and whole sections that are damaged, come twice or stand
+ * behind the code.
+ *
+ * Reads the bodies that have hints. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_hint_counts(const struct updraft_module_t *module,
+                                            updraft_hint_kind_t kind,
+                                            size_t *used,
+                                            size_t *ignored,
+                                            struct updraft_error_t **error);
+
+/**
+ * A hint for the function `func` (imported ones are counted): functions with a lower `compile` are compiled before others,
+ * and before those without; where functions are compiled when they are first called, this one is compiled in the background
+ * instead. `optimise` says how hot it is: the lower, the hotter, each number half as hot as the one before; the hottest
+ * functions are compiled by the top tier in the background, without being waited for. Or `UPDRAFT_PRIORITY_NONE`, or
+ * `UPDRAFT_PRIORITY_RUN_ONCE`.
+ *
+ * Of several hints for one place, in options or in the module, the last one given here counts. One for a function or an
+ * operator that the module does not have is ignored, and counted (`updraft_module_hint_counts`). A strategy that a function
+ * was given (`updraft_module_options_set_func_strategy`) counts more. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_priority(const struct updraft_module_options_t *options,
+                                                     uint32_t func,
+                                                     uint32_t compile,
+                                                     uint32_t optimise,
+                                                     struct updraft_error_t **error);
+
+/**
+ * A hint for the `if` or `br_if` that is `offset` bytes behind the start of the body of the function `func` (where its
+ * locals are declared): `likely` is 1 if the branch is taken as a rule, 0 if it is not.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_branch_hint(const struct updraft_module_options_t *options,
+                                                        uint32_t func,
+                                                        uint32_t offset,
+                                                        uint32_t likely,
+                                                        struct updraft_error_t **error);
+
+/**
+ * A hint for the call or loop that is `offset` bytes behind the start of a body: how often it runs per call of its function
+ * (`UPDRAFT_FREQUENCY_ONCE`), or one of the other `UPDRAFT_FREQUENCY_` numbers.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_frequency(const struct updraft_module_options_t *options,
+                                                      uint32_t func,
+                                                      uint32_t offset,
+                                                      uint32_t frequency,
+                                                      struct updraft_error_t **error);
+
+/**
+ * A hint for the indirect call that is `offset` bytes behind the start of a body: it calls the `count` functions at `funcs`,
+ * each in so many percent of the cases; others get the rest.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE (more than 100 percent, for example) and BUSY.
+ * Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_call_targets(const struct updraft_module_options_t *options,
+                                                         uint32_t func,
+                                                         uint32_t offset,
+                                                         const uint32_t *funcs,
+                                                         const uint32_t *percents,
+                                                         size_t count,
+                                                         struct updraft_error_t **error);
 
 /**
  * Makes options that choose nothing.

@@ -32,7 +32,7 @@ use crate::types::FuncType;
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
-pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
+pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
 pub use artifact::{Restored, Status, Store, Wasm};
 use job::JobInner;

@@ -38,6 +38,7 @@ pub mod module_items;
 
 // Compilation, watched and steered:
 pub mod events;
+pub mod hints;
 pub mod job;
 // After the options that it takes:
 pub mod artifact;
