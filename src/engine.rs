@@ -34,7 +34,7 @@ pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
-pub use artifact::{Restored, Status, Wasm};
+pub use artifact::{Restored, Status, Store, Wasm};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;

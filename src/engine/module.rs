@@ -31,7 +31,7 @@ use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
-use crate::warm::artifact::{Part, hash};
+use crate::warm::artifact::{Part, Rejected, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,8 @@ struct CompiledModuleInner {
     budgets: Option<Budgets>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// Why the code of the artifact that it was to be made from is not used.
+    rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// What became of the profile that it was made with.
@@ -182,6 +184,7 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
+            rejected: OnceLock::new(),
             hash: own_hash,
             given: given.map(|given| match given {
                 Ok(known) => Ok(known.functions.len()),
@@ -396,6 +399,15 @@ impl CompiledModule {
     /// What an artifact has of the module, if it was made from one.
     pub(super) fn part(&self) -> Option<&Arc<Part>> {
         self.0.part.as_ref()
+    }
+
+    /// Why the code of the artifact that it was made from is not used.
+    pub fn artifact_rejected(&self) -> Option<Rejected> {
+        self.0.rejected.get().copied()
+    }
+
+    pub(super) fn note_rejected(&self, why: Rejected) {
+        get_or_make(&self.0.rejected, || why);
     }
 
     /// The hash of its bytes, by which it is known in other processes.
