@@ -4,6 +4,7 @@ mod job;
 mod module;
 mod profile;
 mod steer;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
 pub use profile::Eagerness;
 pub use steer::FunctionState;
+pub use stream::Stream;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]

@@ -145,7 +145,7 @@ impl Compilation {
         let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
         let total = |of: fn(Word) -> bool| words.iter().filter(|word| of(**word)).count() as u32;
         let (first, top) = (total(Word::first_outstanding), total(Word::top_outstanding));
-        let compilation = Arc::new(Compilation {
+        Arc::new(Compilation {
             events,
             layout,
             code: Arc::downgrade(code),
@@ -155,7 +155,8 @@ impl Compilation {
             uncompiled: AtomicU32::new(words.len() as u32),
             measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
-            first: Outstanding::new(first),
+            // Until the module is whole, one more is outstanding: itself.
+            first: Outstanding::new(first + 1),
             top: Outstanding::new(top),
             publishers: [Publisher::default(), Publisher::default()],
             stopped: AtomicU32::new(0),
@@ -172,11 +173,15 @@ impl Compilation {
             panic_at: AtomicU32::new(u32::MAX),
             generation: generation(),
             module,
-        });
-        if first == 0 {
-            compilation.events.post(Event::new(EventKind::BaselineFinished));
+        })
+    }
+
+    /// The module is whole, and all of it is valid that has to be by now. Once.
+    pub(super) fn complete(&self) {
+        self.profile.complete();
+        if self.first.change(-1) && self.stopped().is_none() {
+            self.events.post(Event::new(EventKind::BaselineFinished));
         }
-        compilation
     }
 
     /// The number of the module, from 1, in its engine.
@@ -455,13 +460,18 @@ impl Compilation {
 
     /// Nobody has the module any more.
     pub(super) fn close(&self) {
+        self.withdraw();
+        self.events.post(Event::new(EventKind::Closed));
+    }
+
+    /// Nobody has the module, or will have it.
+    pub(super) fn withdraw(&self) {
         self.stop(Stopped::Closed);
         for (tier, publisher) in [Tier::Baseline, Tier::Top].into_iter().zip(&self.publishers) {
             for ready in publisher.take_all() {
                 self.give_up(ready.func, tier);
             }
         }
-        self.events.post(Event::new(EventKind::Closed));
     }
 
     /// Why a tier refused a function; `None` if it has not.

@@ -19,6 +19,7 @@ pub mod estimate;
 pub mod events;
 mod lazy;
 mod lock;
+pub(crate) mod making;
 pub mod osr;
 pub mod pipeline;
 pub mod plan;

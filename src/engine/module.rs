@@ -8,18 +8,19 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
-use crate::compile::events::{Event, EventKind, ModuleEvents};
+use crate::compile::events::{Event, EventKind};
+use crate::compile::pipeline::Begun;
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
-use crate::module::decode::Decoded;
-use crate::module::{ExportItem, Features, Module, decode};
+use crate::module::{ExportItem, Module};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
@@ -80,9 +81,7 @@ impl CompiledModule {
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
-            let events = engine.pipeline().events().open();
-            let module =
-                CompiledModule::begin(engine, events, options, |features| decode::decode_copy(bytes, features))?;
+            let module = Loader::of_copy(engine, bytes, Wanted::module(engine, options))?.module()?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -90,39 +89,18 @@ impl CompiledModule {
         })
     }
 
-    /// Decodes and validates a module, and has its compilation begun.
-    pub(super) fn begin(
-        engine: &Engine,
-        events: ModuleEvents,
-        options: &ModuleOptions,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
-    ) -> Result<CompiledModule> {
-        let validation = options.validation.unwrap_or(engine.config().validation);
-        let load = || {
-            let decoded = decode(engine.config().features)?;
-            let module = match validation {
-                Validation::Upfront => {
-                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads())?
-                }
-                Validation::Deferred | Validation::Background => decoded.deferred(),
-            };
-            Ok((plan(engine, &module, options)?, Arc::new(module)))
-        };
-        let prepared: Result<_> = load();
-        let (plan, module) = prepared.inspect_err(|error| {
-            events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
-        })?;
+    /// A module that is whole, and whose compilation is to begin.
+    pub(super) fn assemble(engine: &Engine, prepared: Begun, types: Vec<TypeEntry>) -> Result<CompiledModule> {
+        let Begun { code, compilation } = prepared;
+        let module = compilation.module().clone();
         let functions = module.defined_func_count();
         let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
-        let layout = VmLayout::new(&module);
-        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan)?;
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
         let module = CompiledModule(Arc::new(CompiledModuleInner {
-            code: begun.code,
-            compilation: begun.compilation,
+            code,
+            compilation,
             type_ids,
             types_by_id,
             types,
@@ -135,9 +113,6 @@ impl CompiledModule {
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
-        if validation == Validation::Background {
-            engine.pipeline().validate_in_background(&module.0.compilation);
-        }
         Ok(module)
     }
 
@@ -200,8 +175,7 @@ impl CompiledModule {
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         on_compile_stack(engine, || {
-            let decoded = decode::decode_copy(bytes, engine.config().features)?;
-            engine.pipeline().validate_now(0, decoded, engine.compile_threads()).map(drop)
+            Loader::of_copy(engine, bytes, Wanted::Verdict)?.verdict()
         })
     }
 
@@ -387,7 +361,7 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
 }
 
 /// What is compiled when, for this module.
-fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
