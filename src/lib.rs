@@ -24,5 +24,6 @@ pub mod sys;
 pub mod tier;
 pub mod trap;
 pub mod types;
+pub mod warm;
 #[cfg(feature = "wasi")]
 pub mod wasi;

@@ -31,6 +31,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Stores and instances hold the engine and the modules that the host gave them.
     ("runtime", &["module", "code", "compile", "sys", "engine"]),
     ("sys", &[]),
+    ("warm", &["module", "tier", "code", "compile", "sys"]),
     ("engine", &["module", "tier", "code", "compile", "runtime", "sys"]),
     ("wasi", &["engine", "module", "runtime"]),
     ("capi", &["compile::events", "engine", "module", "runtime", "wasi"]),
@@ -53,7 +54,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Folders without `unsafe`.
-const SAFE: &[&str] = &["abi", "module", "compile", "tier", "wasi"];
+const SAFE: &[&str] = &["abi", "module", "compile", "tier", "warm", "wasi"];
 
 /// What no file of `src` may contain outside of comments and of its tests.
 const BANNED: &[&str] = &["todo!", "unimplemented!", "println!", "eprintln!", "dbg!", "thread::sleep", "static mut"];

@@ -179,9 +179,7 @@ impl Compilation {
     /// The module is whole, and all of it is valid that has to be by now. Once.
     pub(super) fn complete(&self) {
         self.profile.complete();
-        if self.first.change(-1) && self.stopped().is_none() {
-            self.events.post(Event::new(EventKind::BaselineFinished));
-        }
+        self.account_first(-1);
     }
 
     /// The number of the module, from 1, in its engine.
@@ -288,10 +286,18 @@ impl Compilation {
 
     fn account(&self, change: Change) {
         let [first, top] = change.outstanding();
-        if self.first.change(first) && self.stopped().is_none() {
-            self.events.post(Event::new(EventKind::BaselineFinished));
-        }
+        self.account_first(first);
         self.top.change(top);
+    }
+
+    fn account_first(&self, change: i32) {
+        if self.first.change(change) {
+            // Whoever compiles a function after this analyses it by himself.
+            self.module.analyses.forget();
+            if self.stopped().is_none() {
+                self.events.post(Event::new(EventKind::BaselineFinished));
+            }
+        }
     }
 
     /// Claims a function. Whoever does must end the claim: see [`State::claim`].

@@ -21,6 +21,7 @@ use super::pipeline::{Early, Pipeline, first_units};
 use super::pool::{Adder, Lane, Runner, Waited};
 use crate::error::Result;
 use crate::module::Module;
+use crate::module::body::Keep;
 use crate::module::validate::{Bodies, Progress, Validated};
 use crate::sync::yield_now;
 use crate::tier::Tier;
@@ -129,15 +130,17 @@ impl Pipeline {
         module: Arc<Module>,
         bodies: Bodies,
         compilation: Option<&Arc<Compilation>>,
+        keep: Keep,
         threads: usize,
     ) -> Arc<Making> {
+        let progress = Progress::new(&module, keep);
         let early = compilation.filter(|compilation| compilation.lowest() == Tier::Baseline);
         let helpers = Helpers { count: 0, most: threads.saturating_sub(1), units_for_caller: false };
         Arc::new(Making {
             id,
             module,
             bodies,
-            progress: Progress::default(),
+            progress,
             compilation: early.cloned(),
             pool: self.pool().adder(),
             helpers: Lock::new(helpers),

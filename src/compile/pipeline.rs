@@ -20,11 +20,12 @@ use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
 use crate::code::{Lazy, ModuleCode};
-use crate::config::LazyBatch;
+use crate::config::{LazyBatch, Strategy};
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::module::body::Keep;
 use crate::sync::ForkMutex;
-use crate::tier::{Compilers, Scratch, Tier};
+use crate::tier::{BaselineKind, Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
@@ -43,7 +44,7 @@ pub struct Begun {
 pub struct Pipeline {
     compilers: Arc<Compilers>,
     /// Scratches of lazy callers, for the next ones.
-    scratches: ForkMutex<Vec<Scratch>>,
+    scratches: ForkMutex<Vec<Box<Scratch>>>,
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
@@ -75,6 +76,13 @@ impl Pipeline {
     /// How fast the top tier compiles.
     pub fn top_speed(&self) -> &Speed {
         &self.top_speed
+    }
+
+    /// Whether the analyses of bodies are worth keeping from their validation until they are compiled.
+    pub(crate) fn analyses_to_keep(&self, strategy: Strategy) -> Keep {
+        let eager = matches!(strategy, Strategy::Eager | Strategy::EagerBackground);
+        let native = self.compilers.baseline_kind() == Some(BaselineKind::Native);
+        if eager && native { Keep::Analyses } else { Keep::Nothing }
     }
 
     /// What happens to modules.

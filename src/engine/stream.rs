@@ -20,6 +20,7 @@ use crate::compile::making::Making;
 use crate::compile::pipeline::{Begun, Early, SMALL_BYTES};
 use crate::config::Validation;
 use crate::error::{Error, Result};
+use crate::module::body::Keep;
 use crate::module::stream::{Bytes, Decoder, Read, check_length};
 use crate::module::validate::Validated;
 use crate::module::{Module, SharedBytes, WireBytes, text};
@@ -204,12 +205,17 @@ impl Loader {
     fn start(&mut self) -> Option<Arc<Making>> {
         if self.making.is_none() {
             let module = self.decoder.module()?.clone();
+            let mut keep = Keep::Nothing;
+            if let Wish::Module { options, .. } = &self.wish {
+                let strategy = options.strategy.unwrap_or(self.engine.config().strategy);
+                keep = self.engine.pipeline().analyses_to_keep(strategy);
+            }
             if self.decoder.code_size() > SMALL_BYTES {
                 self.prepare(&module);
             }
             let compilation = if let Wish::Prepared(begun) = &self.wish { Some(&begun.compilation) } else { None };
             let (bodies, threads) = (self.decoder.bodies(), self.engine.compile_threads());
-            self.making = Some(self.engine.pipeline().make(self.id, module, bodies, compilation, threads));
+            self.making = Some(self.engine.pipeline().make(self.id, module, bodies, compilation, keep, threads));
         }
         self.making.clone()
     }

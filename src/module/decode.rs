@@ -14,7 +14,7 @@ use wasmparser::{
 };
 
 use crate::error::Result;
-use crate::module::body::Environment;
+use crate::module::body::{Environment, Kept};
 use crate::module::data::plain_segments;
 use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
@@ -150,6 +150,7 @@ impl Builder {
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),
             validity: Validity::default(),
+            analyses: Kept::default(),
         };
         Builder {
             draft,

@@ -70,6 +70,8 @@ pub struct Module {
     /// What the analysis of bodies needs of all this.
     pub(crate) environment: body::Environment,
     pub(crate) validity: validity::Validity,
+    /// Of bodies that are about to be compiled.
+    pub(crate) analyses: body::Kept,
 }
 
 /// What comes behind the bodies of a module, or follows from all of them.

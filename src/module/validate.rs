@@ -15,7 +15,7 @@ use wasmparser::{
 };
 
 use crate::error::{Error, Result};
-use crate::module::body::{self, AnalysisScratch, BodyFlags};
+use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags, Keep, Made};
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, Module, unsupported};
 use crate::sync::{ForkMutex, without_host_signals};
@@ -74,7 +74,7 @@ pub struct Validated {
 /// Validates all bodies on up to `threads` threads, the calling one included; says which features the module uses,
 /// sections and bodies together. (An engine has threads for that, and uses [`Progress`].)
 pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
-    let progress = Progress::default();
+    let progress = Progress::new(module, Keep::Nothing);
     progress.announce(module.bodies.len());
     std::thread::scope(|scope| {
         for _ in 1..worthwhile_threads(module, threads) {
@@ -94,8 +94,10 @@ fn worthwhile_threads(module: &Module, threads: usize) -> usize {
 }
 
 /// Bodies that several threads validate, and what they have found.
-#[derive(Default)]
-pub struct Progress(ForkMutex<Ledger>);
+pub struct Progress {
+    ledger: ForkMutex<Ledger>,
+    keep: Keep,
+}
 
 #[derive(Default)]
 struct Ledger {
@@ -125,12 +127,21 @@ struct Finished {
     table_writes: TableWrites,
     /// Functions with indirect calls, and how many.
     indirect: Vec<(DefinedFunc, u32)>,
+    made: Made,
 }
 
 impl Progress {
+    /// No body is there yet. What is found out about them is kept with the module, if it is to be.
+    pub fn new(module: &Module, keep: Keep) -> Progress {
+        if keep == Keep::Analyses {
+            module.analyses.begin();
+        }
+        Progress { ledger: ForkMutex::default(), keep }
+    }
+
     /// So many bodies are there.
     pub fn announce(&self, known: usize) {
-        self.0.lock().known = known;
+        self.ledger.lock().known = known;
     }
 
     /// Validates bodies that are there, and that nobody has taken, until there are none. `advance` is told which are known
@@ -138,7 +149,7 @@ impl Progress {
     pub fn work(&self, bodies: &Bodies, module: &Module, advance: &mut dyn FnMut(Range<usize>)) {
         let mut scratch = Scratch::default();
         while let Some(taken) = self.take() {
-            match check_chunk(bodies, module, taken.bodies.clone(), &mut scratch) {
+            match check_chunk(bodies, module, taken.bodies.clone(), self.keep, &mut scratch) {
                 Ok(finished) => {
                     let valid = taken.finish(module, finished);
                     if !valid.is_empty() {
@@ -151,7 +162,7 @@ impl Progress {
     }
 
     fn take(&self) -> Option<Taken<'_>> {
-        let mut ledger = self.0.lock();
+        let mut ledger = self.ledger.lock();
         let bodies = ledger.next_chunk()?;
         ledger.next = bodies.end;
         ledger.in_hand += 1;
@@ -160,22 +171,22 @@ impl Progress {
 
     /// Whether there is a body that nobody has taken.
     pub fn has_more(&self) -> bool {
-        self.0.lock().next_chunk().is_some()
+        self.ledger.lock().next_chunk().is_some()
     }
 
     /// Nobody is to take another body.
     pub fn abandon(&self) {
-        self.0.lock().next = usize::MAX - CHUNK;
+        self.ledger.lock().next = usize::MAX - CHUNK;
     }
 
     /// Whether nobody is at a body any more. (After `work` returned, and nothing more was announced: for good.)
     pub fn is_settled(&self) -> bool {
-        self.0.lock().in_hand == 0
+        self.ledger.lock().in_hand == 0
     }
 
     /// What was found, after all bodies were announced, `work` has returned and everything is settled.
     pub fn finish(&self, bodies: &Bodies, module: &Module) -> Result<Validated> {
-        let ledger = self.0.lock();
+        let ledger = self.ledger.lock();
         match &ledger.invalid {
             Some((_, error)) => Err(unsupported::explain(error, &module.bytes, bodies.flags)),
             // A thread that panicked on the way has left bodies behind that nobody has looked at.
@@ -203,11 +214,12 @@ impl Ledger {
         let before = self.valid;
         self.early.push(finished);
         while let Some(next) = self.early.iter().position(|early| early.bodies.start == self.valid) {
-            let Finished { bodies, used, table_writes, indirect } = self.early.swap_remove(next);
+            let Finished { bodies, used, table_writes, indirect, made } = self.early.swap_remove(next);
             self.valid = bodies.end;
             self.used = self.used | used;
             self.table_writes = self.table_writes.max(Some(table_writes));
             module.indirect_sites.add(bodies, &indirect);
+            module.analyses.add(made);
         }
         module.note_valid_up_to(self.valid);
         before..self.valid
@@ -222,7 +234,7 @@ struct Taken<'a> {
 
 impl Taken<'_> {
     fn finish(self, module: &Module, finished: Finished) -> Range<usize> {
-        let mut ledger = self.progress.0.lock();
+        let mut ledger = self.progress.ledger.lock();
         ledger.in_hand -= 1;
         let valid = ledger.add(module, finished);
         drop(ledger);
@@ -231,7 +243,7 @@ impl Taken<'_> {
     }
 
     fn fail(self, invalid: (usize, wasmparser::Error)) {
-        let mut ledger = self.progress.0.lock();
+        let mut ledger = self.progress.ledger.lock();
         ledger.in_hand -= 1;
         if ledger.invalid.as_ref().is_none_or(|(lowest, _)| invalid.0 < *lowest) {
             ledger.invalid = Some(invalid);
@@ -243,7 +255,7 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        let mut ledger = self.progress.0.lock();
+        let mut ledger = self.progress.ledger.lock();
         ledger.in_hand -= 1;
         ledger.lost = true;
     }
@@ -254,6 +266,7 @@ fn check_chunk(
     bodies: &Bodies,
     module: &Module,
     chunk: Range<usize>,
+    keep: Keep,
     scratch: &mut Scratch,
 ) -> Result<Finished, (usize, wasmparser::Error)> {
     let mut finished = Finished {
@@ -261,6 +274,7 @@ fn check_chunk(
         used: Features::default(),
         table_writes: TableWrites::None,
         indirect: Vec::new(),
+        made: Made::default(),
     };
     for index in chunk {
         let func = DefinedFunc(index as u32);
@@ -269,6 +283,9 @@ fn check_chunk(
         finished.table_writes = finished.table_writes.max(verdict.table_writes);
         if verdict.indirect_calls != 0 {
             finished.indirect.push((func, verdict.indirect_calls));
+        }
+        if let (Keep::Analyses, Some(analysis)) = (keep, &verdict.analysis) {
+            finished.made.add(func, analysis, &scratch.analysis);
         }
     }
     Ok(finished)
@@ -279,6 +296,8 @@ struct Verdict {
     features: Features,
     indirect_calls: u32,
     table_writes: TableWrites,
+    /// Unless the analysis does not know the body.
+    analysis: Option<Analysis>,
 }
 
 fn check(
@@ -290,7 +309,7 @@ fn check(
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
         check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)?;
         let features = features_by_reference(bodies, module, func, scratch);
-        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
+        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible, analysis: None });
     };
     if cfg!(debug_assertions)
         && let Err(error) = check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)
@@ -299,7 +318,8 @@ fn check(
     }
     let writes = analysis.flags.contains(BodyFlags::TABLE_WRITES);
     let table_writes = if writes { TableWrites::Possible } else { TableWrites::None };
-    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls, table_writes })
+    let Analysis { features, indirect_calls, .. } = analysis;
+    Ok(Verdict { features, indirect_calls, table_writes, analysis: Some(analysis) })
 }
 
 /// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body.

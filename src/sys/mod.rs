@@ -12,6 +12,7 @@ compile_error!("updraft supports x86-64 Linux only so far");
 pub mod bytes;
 pub mod clock;
 pub mod event_fd;
+pub mod files;
 pub mod float_env;
 pub mod fork;
 pub mod mmap;

@@ -207,7 +207,7 @@ struct Shared<C: Client> {
     closing: AtomicUsize,
     shuffle: Option<Shuffle>,
     /// Contexts of helpers, for the next one.
-    spare: Lock<Vec<C::Context>>,
+    spare: Lock<Vec<Box<C::Context>>>,
     threads: Lock<threads::Threads>,
     counters: Counters,
     born: Instant,

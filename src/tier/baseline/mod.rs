@@ -244,7 +244,7 @@ impl BaselineCompiler {
         // Unwind safe: what the panic may have left inconsistent is replaced below.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let analysis =
-                body::analyse(module, func, &mut scratch.analysis).ok_or("the analysis does not know the body")?;
+                body::recall(module, func, &mut scratch.analysis).ok_or("the analysis does not know the body")?;
             emit(self.options, scratch, module, layout, func, &analysis).ok_or("its machine code is too large")
         }));
         match outcome {

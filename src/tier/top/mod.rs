@@ -7,6 +7,7 @@
 
 mod convert;
 mod placement;
+mod places;
 #[cfg(test)]
 mod tests;
 mod trampoline;
@@ -31,7 +32,8 @@ use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
-use convert::{Placement, StackCheck, Unit};
+use convert::{Placement, Sources, StackCheck, Unit};
+use places::Places;
 use translate::{Buffers, Job};
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
@@ -116,6 +118,8 @@ pub struct Scratch {
     builder: FunctionBuilderContext,
     buffers: Buffers,
     placement: placement::Scratch,
+    places: Places,
+    registers: regalloc2::Ctx,
 }
 
 impl Scratch {
@@ -126,6 +130,8 @@ impl Scratch {
             builder: FunctionBuilderContext::new(),
             buffers: Buffers::new(),
             placement: placement::Scratch::default(),
+            places: Places::default(),
+            registers: regalloc2::Ctx::default(),
         }
     }
 }
@@ -237,7 +243,8 @@ impl TopCompiler {
         if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        self.guarded(scratch, index, |Scratch { context, builder, buffers, placement }| {
+        self.guarded(scratch, index, |scratch| {
+            let Scratch { context, builder, buffers, .. } = scratch;
             let signature = match job.resume {
                 None => translate::signature(module.func_type(index)),
                 Some(_) => translate::osr::signature(module.func_type(index)),
@@ -252,10 +259,9 @@ impl TopCompiler {
                 extra_stack: summary.tail_stack,
                 imported_functions: module.import_counts().functions as u32,
                 wasm_start: module.body(job.func).start as u32,
-                inlined: buffers.inlined(),
                 placement: Placement::ByLoops,
             };
-            let mut code = self.finish(context, placement, unit)?;
+            let mut code = self.finish(scratch, unit)?;
             if let Some(loops) = &summary.loops {
                 translate::mark_calls(&mut code.call_sites, loops);
             }
@@ -270,7 +276,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
             trampoline::entry(&mut builder, ty);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::Never))
+            self.finish(scratch, bridge(StackCheck::Never))
         })
     }
 
@@ -285,20 +291,21 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::IfLarge))
+            self.finish(scratch, bridge(StackCheck::IfLarge))
         })
     }
 
-    /// Runs Cranelift on `context.func`.
-    fn finish(
-        &self,
-        context: &mut Context,
-        placement: &mut placement::Scratch,
-        unit: Unit<'_>,
-    ) -> Result<CompiledCode, String> {
-        context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
-        let code = context.compiled_code().expect("compiled above");
-        convert::convert(code, &context.func, unit, placement)
+    /// Runs Cranelift on the function that was translated.
+    fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
+        let Scratch { context, buffers, placement, places, registers, .. } = scratch;
+        let text = |error: cranelift_codegen::CodegenError| error.to_string();
+        let mut plane = ControlPlane::default();
+        context.optimize(&*self.isa, &mut plane).map_err(text)?;
+        places.number(&mut context.func);
+        let func = &context.func;
+        let code = self.isa.compile_function(func, &context.domtree, registers, false, &mut plane).map_err(text)?;
+        let code = code.apply_params(&func.params);
+        convert::convert(&code, func, unit, Sources { places, inlined: buffers.inlined() }, placement)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -324,9 +331,9 @@ impl TopCompiler {
 /// What trampolines name as their function.
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
-fn bridge(check: StackCheck) -> Unit<'static> {
+fn bridge(check: StackCheck) -> Unit {
     let placement = Placement::Aligned;
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[], placement }
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement }
 }
 
 /// Empties the context for a function of this signature.

@@ -214,6 +214,7 @@ fn module() -> Module {
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
         validity: Default::default(),
+        analyses: Default::default(),
     }
 }
 
