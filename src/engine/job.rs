@@ -52,7 +52,7 @@ enum Source {
     /// Wasm bytes or text, a copy or the host's. Bytes are kept as long as the module, text until it was parsed.
     Bytes { events: ModuleEvents, bytes: SharedBytes, options: ModuleOptions },
     /// Bytes that have come piece by piece, all of them read.
-    Stream(Loader),
+    Stream(Box<Loader>),
 }
 
 /// What a look at a job finds.
@@ -74,7 +74,7 @@ impl Job {
     }
 
     /// Goes on with a module whose bytes have come.
-    pub(super) fn of_stream(engine: &Engine, loader: Loader) -> Job {
+    pub(super) fn of_stream(engine: &Engine, loader: Box<Loader>) -> Job {
         Job::of(engine, loader.id(), Source::Stream(loader))
     }
 

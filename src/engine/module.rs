@@ -174,9 +174,7 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        on_compile_stack(engine, || {
-            Loader::of_copy(engine, bytes, Wanted::Verdict)?.verdict()
-        })
+        on_compile_stack(engine, || Loader::of_copy(engine, bytes, Wanted::Verdict)?.verdict())
     }
 
     /// The decoded module.

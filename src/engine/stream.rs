@@ -92,7 +92,7 @@ pub(super) struct Loader {
     making: Option<Arc<Making>>,
     /// Bytes of bodies for which a worker is engaged.
     batch: usize,
-    /// The process whose workers are at it.
+    /// The process whose workers are at its bodies.
     generation: usize,
 }
 
@@ -214,6 +214,7 @@ impl Loader {
                 self.prepare(&module);
             }
             let compilation = if let Wish::Prepared(begun) = &self.wish { Some(&begun.compilation) } else { None };
+            self.generation = generation();
             let (bodies, threads) = (self.decoder.bodies(), self.engine.compile_threads());
             self.making = Some(self.engine.pipeline().make(self.id, module, bodies, compilation, keep, threads));
         }
@@ -400,7 +401,7 @@ impl Stream {
     }
 
     /// Reads what there is to its end.
-    fn end(&mut self) -> Result<Loader> {
+    fn end(&mut self) -> Result<Box<Loader>> {
         let (mut loader, bytes) = match std::mem::replace(&mut self.state, State::Ended) {
             State::Open { loader, bytes } => (loader, bytes),
             state => {
@@ -410,7 +411,7 @@ impl Stream {
         };
         bytes.finish();
         match loader.read(Bytes::All) {
-            Ok(()) => Ok(*loader),
+            Ok(()) => Ok(loader),
             Err(error) => {
                 self.state = State::Failed(error.duplicate());
                 Err(error)

@@ -193,10 +193,9 @@ impl Progress {
             None if ledger.lost || ledger.valid != module.bodies.len() => {
                 Err(Error::Bug { reason: "the validation of a body panicked".into() })
             }
-            None => Ok(Validated {
-                features: ledger.used,
-                table_writes: ledger.table_writes.unwrap_or(TableWrites::None),
-            }),
+            None => {
+                Ok(Validated { features: ledger.used, table_writes: ledger.table_writes.unwrap_or(TableWrites::None) })
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ pub struct Bytes {
 #[derive(Debug)]
 enum Memory {
     /// Held for its drop.
-    Small { _cells: Box<[UnsafeCell<u8>]> },
+    Small {
+        _cells: Box<[UnsafeCell<u8>]>,
+    },
     Large(ForkMutex<Mapping>),
 }
 
@@ -80,7 +82,8 @@ impl Appender {
     /// many addresses, for fewer.
     pub fn growing(most: usize, expected: usize) -> Result<Appender> {
         let sizes = [most, expected.clamp(FALLBACK, most.max(FALLBACK)), FALLBACK.min(most)];
-        let mut reserved = Err(Error::System { what: "reserve address space", source: std::io::ErrorKind::Other.into() });
+        let mut reserved =
+            Err(Error::System { what: "reserve address space", source: std::io::ErrorKind::Other.into() });
         for size in sizes {
             reserved = Mapping::reserve(size.next_multiple_of(page_size()));
             if reserved.is_ok() {
