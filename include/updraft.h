@@ -584,6 +584,11 @@ typedef uint32_t updraft_event_mask_t;
 typedef uint32_t updraft_event_kind_t;
 
 /**
+ * Where code came from.
+ */
+typedef uint32_t updraft_origin_t;
+
+/**
  * Something that happened. What a kind does not speak of is 0 (`func`, `worker`: none).
  */
 typedef struct updraft_event_t {
@@ -644,6 +649,14 @@ typedef struct updraft_event_t {
    * When the work began, by the clock of `time_ns`.
    */
   uint64_t began_ns;
+  /**
+   * Where the code came from: an `UPDRAFT_ORIGIN_` number.
+   */
+  updraft_origin_t origin;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } updraft_event_t;
 
 /**
@@ -1743,6 +1756,16 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * Every kind, also those of later versions.
  */
 #define UPDRAFT_EVENT_MASK_ALL 4294967295
+
+/**
+ * It was compiled.
+ */
+#define UPDRAFT_ORIGIN_COMPILED 0
+
+/**
+ * It was loaded: kept from another process, or from a module before.
+ */
+#define UPDRAFT_ORIGIN_LOADED 1
 
 /**
  * On those that post: workers of the engine, and threads of the host inside Updraft. Not for languages whose runtime

@@ -213,6 +213,11 @@ pub struct Config {
     pub memory_images: bool,
     /// Where linear memories come from, instead of the engine.
     pub memory_creator: Option<Arc<dyn MemoryCreator>>,
+    /// Whether modules can be serialised with their code of the top tier, which takes some bytes for each call in it.
+    pub artifacts: bool,
+    /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a random
+    /// one, so that artifacts are of use in this process only.
+    pub artifact_key: Option<Arc<[u8]>>,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
     /// In which tiers it fails.
@@ -251,6 +256,8 @@ impl Default for Config {
             backtrace_frames: 64,
             memory_images: true,
             memory_creator: None,
+            artifacts: true,
+            artifact_key: None,
             fail_function: None,
             fail_tiers: Tiers::Both,
         }

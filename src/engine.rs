@@ -1,5 +1,6 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
+mod artifact;
 mod job;
 mod module;
 mod profile;
@@ -10,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::code::Retain;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
@@ -33,6 +35,7 @@ pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;
+pub use artifact::{Restored, Status, Wasm};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -82,7 +85,9 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads));
+        let retain = if config.artifacts { Retain::Unlinked } else { Retain::Nothing };
+        let pipeline =
+            Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
         Ok(Engine(Arc::new(EngineInner {
             config,
             bounds,

@@ -20,13 +20,14 @@ use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
-use crate::module::{ExportItem, Module};
+use crate::module::{ExportItem, Module, SharedBytes};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
+use crate::warm::artifact::{Part, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,10 @@ struct CompiledModuleInner {
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
     budgets: Option<Budgets>,
+    /// What an artifact has of the module.
+    part: Option<Arc<Part>>,
+    /// The hash of its bytes.
+    hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
     engine: Engine,
@@ -80,8 +85,21 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))
+    }
+
+    /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
+    pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))
+    }
+
+    pub(super) fn loaded(
+        engine: &Engine,
+        options: &ModuleOptions,
+        load: impl FnOnce(Wanted) -> Result<Loader>,
+    ) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
-            let module = Loader::of_copy(engine, bytes, Wanted::module(engine, options))?.module()?;
+            let module = load(Wanted::module(engine, options))?.module()?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -90,7 +108,12 @@ impl CompiledModule {
     }
 
     /// A module that is whole, and whose compilation is to begin.
-    pub(super) fn assemble(engine: &Engine, prepared: Begun, types: Vec<TypeEntry>) -> Result<CompiledModule> {
+    pub(super) fn assemble(
+        engine: &Engine,
+        prepared: Begun,
+        types: Vec<TypeEntry>,
+        part: Option<Arc<Part>>,
+    ) -> Result<CompiledModule> {
         let Begun { code, compilation } = prepared;
         let module = compilation.module().clone();
         let functions = module.defined_func_count();
@@ -108,6 +131,8 @@ impl CompiledModule {
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             budgets,
+            part,
+            hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -304,6 +329,16 @@ impl CompiledModule {
         let by_id = &self.0.types_by_id;
         let found = by_id.binary_search_by_key(&id, |(own, _)| *own).expect("a type of the module");
         self.0.types[by_id[found].1 as usize].clone()
+    }
+
+    /// What an artifact has of the module, if it was made from one.
+    pub(super) fn part(&self) -> Option<&Arc<Part>> {
+        self.0.part.as_ref()
+    }
+
+    /// The hash of its bytes, by which it is known in other processes.
+    pub fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
     }
 
     pub(super) fn code(&self) -> &ModuleCode {

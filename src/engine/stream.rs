@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Engine;
+use super::artifact::{self, Kept};
 use super::job::Job;
 use super::module::{CompiledModule, ModuleOptions, plan};
 use crate::abi::vmctx::VmLayout;
@@ -21,12 +22,14 @@ use crate::compile::pipeline::{Begun, Early, SMALL_BYTES};
 use crate::config::Validation;
 use crate::error::{Error, Result};
 use crate::module::body::Keep;
+use crate::module::facts::Facts;
 use crate::module::stream::{Bytes, Decoder, Read, check_length};
 use crate::module::validate::Validated;
 use crate::module::{Module, SharedBytes, WireBytes, text};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::generation;
 use crate::sys::bytes::Appender;
+use crate::warm::artifact::Part;
 
 /// Bytes of bodies for which another worker is engaged, where all bytes are there: validation runs at some 100 MB/s, and a
 /// thread takes about 50 us to start.
@@ -85,6 +88,10 @@ pub(super) struct Loader {
     id: u64,
     wish: Wish,
     validation: Validation,
+    /// What an artifact knows of the bodies, which are valid then.
+    facts: Option<Facts>,
+    /// What an artifact has of the module.
+    part: Option<Arc<Part>>,
     decoder: Decoder,
     /// What is wrong, if only all bytes tell how to say it.
     defect: Option<wasmparser::Error>,
@@ -111,6 +118,8 @@ impl Loader {
             id,
             wish,
             validation,
+            facts: None,
+            part: None,
             decoder,
             defect: None,
             making: None,
@@ -158,6 +167,26 @@ impl Loader {
         Ok(loader)
     }
 
+    /// Reads bytes of which an artifact has kept something. They are kept, not copied.
+    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, mut wanted: Wanted, kept: Kept) -> Result<Loader> {
+        if let Wanted::Module { options, .. } = &mut wanted {
+            options.validation = Some(Validation::Upfront);
+        }
+        let mut loader = Loader::new(engine, bytes.into(), BATCH, wanted)?;
+        (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
+        loader.read(Bytes::All)?;
+        let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
+            part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len())
+        });
+        let checked = if fitting {
+            Ok(())
+        } else {
+            Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
+        };
+        loader.check(checked)?;
+        Ok(loader)
+    }
+
     /// The number of the module.
     pub(super) fn id(&self) -> u64 {
         self.id
@@ -193,6 +222,7 @@ impl Loader {
                 return Ok(());
             }
             if self.validation == Validation::Upfront
+                && self.facts.is_none()
                 && let Some(making) = self.start()
             {
                 making.announce(self.decoder.count());
@@ -226,10 +256,14 @@ impl Loader {
         let (pipeline, space) = (self.engine.pipeline(), self.engine.code_space());
         self.wish = match std::mem::replace(&mut self.wish, Wish::None) {
             Wish::Module { events, options } => match plan(&self.engine, module, &options) {
-                Ok(plan) => match pipeline.prepare(space, events, module.clone(), VmLayout::new(module), plan) {
-                    Ok(begun) => Wish::Prepared(begun),
-                    Err(error) => Wish::Unprepared(error),
-                },
+                Ok(plan) => {
+                    let source = self.part.clone().map(artifact::source);
+                    let layout = VmLayout::new(module);
+                    match pipeline.prepare(space, events, module.clone(), layout, plan, source) {
+                        Ok(begun) => Wish::Prepared(begun),
+                        Err(error) => Wish::Unprepared(error),
+                    }
+                }
                 Err(error) => Wish::Unfit { events, error },
             },
             wish => wish,
@@ -263,7 +297,10 @@ impl Loader {
     }
 
     fn complete(&mut self) -> Result<CompiledModule> {
-        let validated = self.validate()?;
+        let validated = match (self.facts.take(), self.decoder.module()) {
+            (Some(facts), Some(module)) => Some(module.note_facts(facts)),
+            _ => self.validate()?,
+        };
         let module = self.decoder.finish(validated);
         self.prepare(&module);
         let begun = match &self.wish {
@@ -273,9 +310,10 @@ impl Loader {
         };
         let types = module.types().iter().map(|ty| self.engine.register_type(ty)).collect();
         let compilation = begun.compilation.clone();
-        let compiled = CompiledModule::assemble(&self.engine, begun, types)?;
+        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take())?;
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
+        artifact::load_ahead(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
         }

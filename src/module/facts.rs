@@ -1,0 +1,97 @@
+//! What validation found out about a module, as bytes: whoever knows that the module was validated need not do it again.
+//!
+//! Not here: who knows that (`warm`).
+
+use super::fixed::TableWrites;
+use super::validate::Validated;
+use super::{Features, Module};
+use crate::bytes::{Reader, put};
+use crate::types::DefinedFunc;
+
+/// What is known of a module all of whose bodies are valid.
+pub struct Facts {
+    validated: Validated,
+    /// Functions with indirect calls, and how many. Sorted.
+    indirect: Vec<(DefinedFunc, u32)>,
+}
+
+impl Module {
+    /// The bodies of the module are known to be valid.
+    pub(crate) fn note_facts(&self, facts: Facts) -> Validated {
+        self.indirect_sites.add(0..self.bodies.len(), &facts.indirect);
+        self.note_valid_up_to(self.bodies.len());
+        facts.validated
+    }
+}
+
+impl Facts {
+    /// Appends what is known of a module all of whose bodies are valid.
+    pub(crate) fn write(module: &Module, out: &mut Vec<u8>) {
+        put(out, module.features().0);
+        out.push(u8::from(module.table_writes() == TableWrites::Possible));
+        let all = (0..module.defined_func_count() as u32).map(DefinedFunc);
+        let with_any = all.map(|func| (func, module.indirect_sites.of(func).len())).filter(|(_, calls)| *calls > 0);
+        put(out, with_any.clone().count() as u64);
+        let mut next = 0;
+        for (func, calls) in with_any {
+            put(out, u64::from(func.0 - next));
+            put(out, calls as u64);
+            next = func.0 + 1;
+        }
+    }
+
+    /// Reads it, for a module that defines so many functions.
+    pub(crate) fn read(bytes: &[u8], defined: usize) -> Option<Facts> {
+        let mut reader = Reader(bytes);
+        let features = Features(reader.number()?);
+        let table_writes = match reader.byte()? {
+            0 => TableWrites::None,
+            1 => TableWrites::Possible,
+            _ => return None,
+        };
+        let count = reader.count()?;
+        let mut functions = Vec::with_capacity(count);
+        let (mut next, mut total) = (0u32, 0u32);
+        for _ in 0..count {
+            let func = next.checked_add(reader.u32()?).filter(|func| (*func as usize) < defined)?;
+            let calls = reader.u32()?;
+            total = total.checked_add(calls)?;
+            functions.push((DefinedFunc(func), calls));
+            next = func + 1;
+        }
+        reader.is_empty().then_some(Facts { validated: Validated { features, table_writes }, indirect: functions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::decode::load;
+
+    #[test]
+    fn facts_come_back() {
+        let module = |text: &str| load(text.as_bytes(), Features::ALL, 1).unwrap();
+        let one = module(
+            "(module (type $t (func)) (table 1 funcref)
+                (func) (func (call_indirect (type $t) (i32.const 0)) (call_indirect (type $t) (i32.const 0)))
+                (func) (func (call_indirect (type $t) (i32.const 0)) (drop (i32.extend8_s (i32.const 1)))))",
+        );
+        let other = module("(module (table 1 funcref) (func (table.set (i32.const 0) (ref.null func))))");
+        for module in [&one, &other] {
+            let mut bytes = Vec::new();
+            Facts::write(module, &mut bytes);
+            let read = Facts::read(&bytes, module.defined_func_count()).unwrap();
+            assert_eq!(read.validated.features, module.features());
+            assert_eq!(read.validated.table_writes, module.table_writes());
+            let before: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
+            module.indirect_sites.add(0..module.bodies.len(), &[]);
+            module.note_facts(read);
+            let after: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
+            assert_eq!(before, after);
+            assert!((0..bytes.len()).all(|len| Facts::read(&bytes[..len], 4).is_none()));
+        }
+        let mut bytes = Vec::new();
+        Facts::write(&one, &mut bytes);
+        assert!(Facts::read(&bytes, 3).is_none(), "a function that is not there");
+    }
+}
