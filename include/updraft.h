@@ -1556,6 +1556,11 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_CAPABILITY_TOP_TIER 4
 
 /**
+ * Code for other kinds of machines can be made (`updraft_config_set_target`).
+ */
+#define UPDRAFT_CAPABILITY_ALL_ARCH 5
+
+/**
  * 32-bit integer.
  */
 #define UPDRAFT_VAL_I32 0
@@ -2222,7 +2227,8 @@ updraft_status_t updraft_config_set_canonicalize_nans(struct updraft_config_t *c
                                                       struct updraft_error_t **error);
 
 /**
- * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
+ * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default): the features
+ * "native" or "x86-64-v2" of `updraft_config_set_target`.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -3011,6 +3017,49 @@ updraft_status_t updraft_module_import_profile(const struct updraft_module_t *mo
                                                size_t len,
                                                updraft_profile_use_t use,
                                                struct updraft_error_t **error);
+
+/**
+ * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
+ * default), and the features of its processor that code may use besides those that the engine needs everywhere: names as
+ * "avx2", and of groups as "x86-64-v3", separated by commas; "native" is all that this processor has. NULL, the default, is
+ * "native" for this machine, and nothing else for another one. Both are UTF-8 and are copied.
+ *
+ * With features that older machines have, artifacts are of use there, too. The engine itself is refused on a machine that
+ * lacks one of them. An engine for another machine compiles modules whole, in the optimising tier, when they are made; they
+ * can be serialised, but there are no stores to run them. It needs a library with the cargo feature `all-arch`.
+ *
+ * Fails with MISUSE and BUSY; `updraft_engine_new` with MISUSE for what is no triple, and for features that are unknown or
+ * that this processor lacks, and with UNSUPPORTED for machines that the library has no compiler for. Since 0.1.
+ */
+updraft_status_t updraft_config_set_target(struct updraft_config_t *config,
+                                           const char *triple,
+                                           size_t triple_len,
+                                           const char *features,
+                                           size_t features_len,
+                                           struct updraft_error_t **error);
+
+/**
+ * Copies the target triple of the machine that the engine makes code for to `buffer`, as `updraft_module_func_name` does.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_target(const struct updraft_engine_t *engine,
+                                       char *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Copies the names of the processor features that the engine's code may use, separated by commas, to `buffer`, as
+ * `updraft_module_func_name` does. They are names for `updraft_config_set_target`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cpu_features(const struct updraft_engine_t *engine,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

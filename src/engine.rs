@@ -108,6 +108,16 @@ impl Engine {
         &self.0.config
     }
 
+    /// The machine that code is made for, as a triple.
+    pub fn target(&self) -> String {
+        self.0.pipeline.compilers().top().target()
+    }
+
+    /// The names of the processor features that code may use, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        self.0.pipeline.compilers().top().cpu_features()
+    }
+
     /// Whether 32-bit memories are kept in bounds by unmapped pages.
     pub fn memories_are_guarded(&self) -> bool {
         self.0.bounds == Bounds::Guarded

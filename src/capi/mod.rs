@@ -41,6 +41,7 @@ pub mod events;
 pub mod job;
 pub mod policy;
 pub mod profile;
+pub mod target;
 pub mod tiering;
 pub mod workers;
 
