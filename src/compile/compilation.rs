@@ -20,6 +20,7 @@
 //!
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
+mod ends;
 mod publication;
 mod validity;
 
@@ -185,12 +186,6 @@ impl Compilation {
             generation: generation(),
             module,
         })
-    }
-
-    /// The module is whole, and all of it is valid that has to be by now. Once.
-    pub(super) fn complete(&self) {
-        self.profile.complete();
-        self.account_first(-1);
     }
 
     /// The number of the module, from 1, in its engine.
@@ -520,22 +515,6 @@ impl Compilation {
             self.account(state.abandon());
         }
         before.is_ok()
-    }
-
-    /// Nobody has the module any more.
-    pub(super) fn close(&self) {
-        self.withdraw();
-        self.events.post(Event::new(EventKind::Closed));
-    }
-
-    /// Nobody has the module, or will have it.
-    pub(super) fn withdraw(&self) {
-        self.stop(Stopped::Closed);
-        for (tier, publisher) in [Tier::Baseline, Tier::Top].into_iter().zip(&self.publishers) {
-            for ready in publisher.take_all() {
-                self.give_up(ready.func, tier);
-            }
-        }
     }
 
     /// Why a tier refused a function; `None` if it has not.
