@@ -257,7 +257,7 @@ fn errors_are_those_of_all_bytes() {
             strategy: Some(STRATEGIES[rng.below(4)]),
             // The first invalid body that is met is told of later otherwise.
             validation: Some(Validation::Upfront),
-            overrides: Vec::new(),
+            ..ModuleOptions::default()
         };
         let pieces = match rng.below(4) {
             0 if bytes.len() < 500 => Pieces::Bytes,

@@ -11,6 +11,7 @@ use super::Engine;
 use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
+use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
 use crate::compile::events::{Event, EventKind};
 use crate::compile::pipeline::Begun;
@@ -20,6 +21,7 @@ use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
+use crate::module::hints::HostHints;
 use crate::module::{ExportItem, Module, SharedBytes};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
@@ -27,7 +29,7 @@ use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
-use crate::warm::artifact::{Part, hash};
+use crate::warm::artifact::{Part, Rejected, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,8 @@ pub struct ModuleOptions {
     pub overrides: Vec<(FuncIndex, Strategy)>,
     /// When its bodies are validated.
     pub validation: Option<Validation>,
+    /// Hints besides those of its sections.
+    pub hints: HostHints,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -59,6 +63,8 @@ struct CompiledModuleInner {
     budgets: Option<Budgets>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// Why the code of the artifact that it was to be made from is not used.
+    rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
@@ -132,6 +138,7 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
+            rejected: OnceLock::new(),
             hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
@@ -336,6 +343,15 @@ impl CompiledModule {
         self.0.part.as_ref()
     }
 
+    /// Why the code of the artifact that it was made from is not used.
+    pub fn artifact_rejected(&self) -> Option<Rejected> {
+        self.0.rejected.get().copied()
+    }
+
+    pub(super) fn note_rejected(&self, why: Rejected) {
+        get_or_make(&self.0.rejected, || why);
+    }
+
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
         get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
@@ -398,7 +414,8 @@ pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) ->
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
-    Ok(Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides))
+    let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
+    Ok(plan.with_advice(advice::of(module, None)))
 }
 
 /// The export "memory", else the only memory.

@@ -105,7 +105,10 @@ pub(super) struct Loader {
 
 impl Loader {
     fn new(engine: &Engine, wire: WireBytes, batch: usize, wanted: Wanted) -> Result<Loader> {
-        let decoder = begun(&wanted, || Decoder::new(wire, engine.config().features))?;
+        let mut decoder = begun(&wanted, || Decoder::new(wire, engine.config().features))?;
+        if let Wanted::Module { options, .. } = &wanted {
+            decoder.set_host_hints(&options.hints);
+        }
         let (id, wish, validation) = match wanted {
             Wanted::Verdict => (0, Wish::None, Validation::Upfront),
             Wanted::Module { events, options } => {
@@ -240,7 +243,8 @@ impl Loader {
                 let strategy = options.strategy.unwrap_or(self.engine.config().strategy);
                 keep = self.engine.pipeline().analyses_to_keep(strategy);
             }
-            if self.decoder.code_size() > SMALL_BYTES {
+            // Advice names functions by their bodies: it is known when all of these are.
+            if self.decoder.code_size() > SMALL_BYTES && !self.decoder.is_hinted() {
                 self.prepare(&module);
             }
             let compilation = if let Wish::Prepared(begun) = &self.wish { Some(&begun.compilation) } else { None };

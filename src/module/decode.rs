@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::module::body::{Environment, Kept};
 use crate::module::data::plain_segments;
 use crate::module::fixed::TableWrites;
+use crate::module::hints::{HintKind, HostHints};
 use crate::module::names::Names;
 use crate::module::stream::{Bytes, Decoder, Read};
 use crate::module::tables::BodyTable;
@@ -147,6 +148,8 @@ impl Builder {
             escaping: Vec::new(),
             indirect_sites: IndirectSites::default(),
             late: OnceLock::new(),
+            hints: OnceLock::new(),
+            host_hints: None,
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),
             validity: Validity::default(),
@@ -165,6 +168,16 @@ impl Builder {
     /// The module, if its sections up to the first body are there.
     pub(super) fn module(&self) -> Option<&Arc<Module>> {
         self.module.as_ref()
+    }
+
+    pub(super) fn set_host_hints(&mut self, hints: &HostHints) {
+        self.draft.set_host_hints(hints);
+    }
+
+    pub(super) fn is_hinted(&self) -> bool {
+        let module = self.module.as_deref().unwrap_or(&self.draft);
+        let named = |section: &CustomSection| HintKind::of_section(&section.name).is_some();
+        module.host_hints.is_some() || self.custom_sections.iter().any(named)
     }
 
     /// All that comes before the bodies is there, and the bodies are going to be here.

@@ -10,6 +10,7 @@ pub mod decode;
 mod encoding;
 pub(crate) mod facts;
 pub(crate) mod fixed;
+pub mod hints;
 pub(crate) mod integral;
 pub mod names;
 pub mod registry;
@@ -66,6 +67,9 @@ pub struct Module {
     pub(crate) indirect_sites: IndirectSites,
     /// What is known when all bytes were read, and all bodies validated that are to be.
     pub(crate) late: OnceLock<Late>,
+    /// Made when somebody asks.
+    pub(crate) hints: OnceLock<hints::Hints>,
+    pub(crate) host_hints: Option<Box<hints::HostHints>>,
     /// Made when somebody asks.
     pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.

@@ -16,6 +16,7 @@ use wasmparser::{Chunk, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use crate::error::{Error, Result};
 use crate::module::decode::{Builder, Parsed, range};
+use crate::module::hints::HostHints;
 use crate::module::unsupported;
 use crate::module::validate::{Bodies, Validated};
 use crate::module::{Features, Module, WireBytes};
@@ -88,6 +89,16 @@ impl Decoder {
     /// Has the bodies validated when somebody needs them. Before anything was read.
     pub fn defer(&mut self) {
         self.defers = true;
+    }
+
+    /// Takes the hints of a host. Before anything was read.
+    pub fn set_host_hints(&mut self, hints: &HostHints) {
+        self.builder.set_host_hints(hints);
+    }
+
+    /// Whether there are hints for the module, in front of its bodies or of its host.
+    pub fn is_hinted(&self) -> bool {
+        self.builder.is_hinted()
     }
 
     /// Reads on, until so many bytes of bodies were read.

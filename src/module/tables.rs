@@ -41,6 +41,12 @@ impl BodyTable {
         self.ranges[index].store(u64::from(range.start) | u64::from(range.end) << 32, Ordering::Relaxed);
     }
 
+    /// The body at this offset, or the last one before it.
+    pub(super) fn at(&self, offset: u32) -> Range<usize> {
+        let starts_before = |range: &AtomicU64| range.load(Ordering::Relaxed) as u32 <= offset;
+        self.get(self.ranges.partition_point(starts_before).saturating_sub(1))
+    }
+
     pub(crate) fn get(&self, index: usize) -> Range<usize> {
         let range = self.ranges[index].load(Ordering::Relaxed);
         range as u32 as usize..(range >> 32) as usize

@@ -230,8 +230,16 @@ impl Fixture {
 
     /// Instantiates with imports that `imports` makes.
     pub fn with_imports(engine: &Engine, text: &str, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
-        let module = compile(engine, text);
-        let mut store = Store::new(engine).expect("a store");
+        Fixture::of_module(compile(engine, text), imports)
+    }
+
+    /// Instantiates a module that imports nothing.
+    pub fn with_module(module: CompiledModule) -> Fixture {
+        Fixture::of_module(module, |_| Vec::new())
+    }
+
+    fn of_module(module: CompiledModule, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
+        let mut store = Store::new(module.engine()).expect("a store");
         let imports = imports(&mut store);
         let instance = Instance::new(&mut store, &module, &imports).expect("an instance");
         Fixture { store, module, instance }

@@ -211,6 +211,8 @@ fn module() -> Module {
         escaping: Vec::new(),
         indirect_sites: Default::default(),
         late: Late { features: Features::ALL, ..Late::default() }.into(),
+        hints: OnceLock::new(),
+        host_hints: None,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
         validity: Default::default(),
