@@ -6,6 +6,7 @@ use crate::compile::pool::Executor;
 use crate::module::Features;
 use crate::runtime::memory::MemoryCreator;
 use crate::types::Tier;
+use crate::warm::cache::{CacheConfig, Secret};
 
 /// When functions are compiled. What is compiled first is the lowest tier that [`Tiers`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +214,10 @@ pub struct Config {
     pub memory_images: bool,
     /// Where linear memories come from, instead of the engine.
     pub memory_creator: Option<Arc<dyn MemoryCreator>>,
+    /// Where machine code is kept beyond the process, if it is.
+    pub cache: Option<CacheConfig>,
+    /// What code that comes from elsewhere is authenticated with.
+    pub secret: Secret,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
     /// In which tiers it fails.
@@ -251,6 +256,8 @@ impl Default for Config {
             backtrace_frames: 64,
             memory_images: true,
             memory_creator: None,
+            cache: None,
+            secret: Secret::Own,
             fail_function: None,
             fail_tiers: Tiers::Both,
         }

@@ -30,6 +30,7 @@ use std::sync::{Arc, Weak};
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
+use super::growth::{Growth, Watcher};
 use super::lock::Lock;
 use super::osr;
 use super::plan::Plan;
@@ -119,6 +120,7 @@ pub struct Compilation {
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
     osr_bodies: osr::Bodies,
+    growth: Growth,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -164,6 +166,7 @@ impl Compilation {
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
             osr_bodies: osr::Bodies::default(),
+            growth: Growth::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
@@ -207,6 +210,11 @@ impl Compilation {
     /// How its functions have run.
     pub fn profile(&self) -> &ModuleProfile {
         &self.profile
+    }
+
+    /// Tells somebody, at most one, of the code that could be kept beyond this process.
+    pub(crate) fn watch_growth(&self, watcher: Arc<dyn Watcher>) {
+        self.growth.watch(watcher);
     }
 
     /// The tier of the first code of a function.

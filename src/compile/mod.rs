@@ -17,6 +17,7 @@ pub mod compilation;
 mod counts;
 pub mod estimate;
 pub mod events;
+pub mod growth;
 mod lazy;
 mod lock;
 pub mod osr;

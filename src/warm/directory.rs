@@ -8,8 +8,8 @@
 //! In: entries. Out: the same, whole or not at all.
 //!
 //! - The directory belongs to the user and nobody else may write to it: this is looked at before each use.
-//! - An entry is opened without following links or waiting, looked at once it is open, and read into private memory. No
-//!   file is mapped: who truncates one would end the process.
+//! - An entry is opened without following links or waiting, and looked at once it is open. No file is mapped: who
+//!   truncates one would end the process.
 //! - Nobody waits for a lock. Who cannot have one in time goes on without: that may lose what another process has
 //!   learned, which comes again.
 //! - Nothing is written to the disk by force: an entry that a power failure damages is not authentic, and a miss.
@@ -24,7 +24,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::store::{EntryKey, Found, Miss, Over, Store, Unwritten, Version};
+use super::store::{Body, EntryKey, Found, Miss, Over, Store, Unwritten, Version};
 use crate::sync::yield_now;
 use crate::sys::files;
 
@@ -36,8 +36,8 @@ const KEPT_EIGHTHS: u64 = 7;
 const LOCK_ATTEMPTS: usize = 1000;
 /// An unfinished entry of this age is nobody's, where locks say nothing.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes that are looked at before room for the rest is made.
-const PROLOGUE: usize = 4096;
+/// Bytes of an entry that is read at once. Larger ones are read where they are needed.
+const READ_WHOLE: u64 = 256 << 10;
 
 /// The directory.
 pub struct Directory {
@@ -129,10 +129,12 @@ impl Store for Directory {
             _ => Miss::Unreadable,
         };
         check_own_directory(&self.path).map_err(miss)?;
-        let (mut file, metadata) = files::open_own(&self.entry(key)).map_err(miss)?;
-        let bytes = read_whole(&mut file, metadata.len(), self.limit)?;
+        let (file, metadata) = files::open_own(&self.entry(key)).map_err(miss)?;
+        if !(1..=self.limit).contains(&metadata.len()) {
+            return Err(Miss::NotAnEntry);
+        }
         let metadata = if touch(&file, &metadata) { file.metadata().map_err(miss)? } else { metadata };
-        Ok(Found { bytes, version: version(&metadata) })
+        Ok(Found { body: body(file, metadata.len())?, version: version(&metadata) })
     }
 
     fn put(&self, key: &EntryKey, bytes: &[u8], over: Over) -> Result<(), Unwritten> {
@@ -230,26 +232,15 @@ fn remove_if_abandoned(path: &Path) {
     }
 }
 
-/// Reads a file that says it has so many bytes. One of a size that it only pretends to have, because nothing was written
-/// to its beginning, costs no memory.
-fn read_whole(file: &mut File, len: u64, limit: u64) -> Result<Vec<u8>, Miss> {
-    if len == 0 || len > limit {
-        return Err(Miss::NotAnEntry);
+/// Reads a small file: it costs no descriptor for as long as the module lives. One that is not as long as it says has been
+/// changed, which nobody does to an entry.
+fn body(mut file: File, len: u64) -> Result<Body, Miss> {
+    if len > READ_WHOLE {
+        return Ok(Body::File(file));
     }
-    let len = usize::try_from(len).map_err(|_| Miss::NotAnEntry)?;
-    let mut prologue = [0; PROLOGUE];
-    let prologue = &mut prologue[..len.min(PROLOGUE)];
-    file.read_exact(prologue).map_err(|_| Miss::Unreadable)?;
-    if prologue.iter().all(|byte| *byte == 0) {
-        return Err(Miss::NotAnEntry);
-    }
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Miss::Unreadable)?;
-    bytes.extend_from_slice(prologue);
-    let rest = (len - prologue.len()) as u64;
-    let read = Read::by_ref(file).take(rest).read_to_end(&mut bytes).map_err(|_| Miss::Unreadable)?;
-    // Files are replaced, not changed: somebody else did that.
-    if read as u64 == rest { Ok(bytes) } else { Err(Miss::NotAnEntry) }
+    let mut bytes = vec![0; len as usize];
+    file.read_exact(&mut bytes).map_err(|_| Miss::Unreadable)?;
+    Ok(Body::Memory(bytes))
 }
 
 /// Notes that an entry was used; whether the file has changed by that.

@@ -107,6 +107,8 @@ impl Compilation {
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
+        let lasting = told.iter().filter(|(_, tier, ..)| *tier == Tier::Top);
+        let (lasting, lasting_bytes) = lasting.fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
         for ((func, tier, effort, code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
                 self.measured[func.index()].set(code_size, effort.duration_ns);
@@ -128,6 +130,11 @@ impl Compilation {
             self.account(change);
         }
         self.events.post(Event { count: functions, code_size: bytes, ..Event::new(EventKind::CompilationChunk) });
+        if lasting > 0 {
+            let event = Event { count: lasting, code_size: lasting_bytes, ..Event::new(EventKind::Serializable) };
+            self.events.post(event);
+            self.growth.add(lasting_bytes.into());
+        }
         Ok(())
     }
 
