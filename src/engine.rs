@@ -1,5 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
+mod artifact;
+mod cache;
 mod job;
 mod module;
 mod profile;
@@ -9,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::code::Keep;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
@@ -26,12 +29,15 @@ use crate::sys::{signals, threads};
 use crate::tier::Compilers;
 use crate::tier::top::Bounds;
 use crate::types::FuncType;
+use crate::warm::cache::{Cache, Keeper};
 
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
 pub use crate::compile::state::Denied;
+pub use artifact::{Restored, Status, Wasm};
+pub use cache::{CacheStats, CacheWrite};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -54,6 +60,8 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
+    cache: Option<Cache>,
+    keeper: Keeper,
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// Modules that live, by number.
     modules: ForkMutex<HashMap<u64, WeakModule>>,
@@ -80,8 +88,12 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads));
+        let keep = if config.artifacts || config.cache.is_some() { Keep::Unlinked } else { Keep::Nothing };
+        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).keeping(keep);
+        let keeper = Keeper::new(config.artifact_key.as_ref(), config.key_file.as_ref(), config.cache.as_ref());
         Ok(Engine(Arc::new(EngineInner {
+            cache: config.cache.as_ref().map(Cache::new),
+            keeper,
             config,
             bounds,
             compile_threads,

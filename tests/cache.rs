@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Rng, prove};
+use common::{Rng, proving};
 use updraft::compile::events::{Event, EventKind, Scope, Waited};
 use updraft::config::{Config, Strategy, Workers};
 use updraft::engine::{CacheStats, CacheWrite, CompiledModule, Engine};
@@ -29,12 +29,22 @@ use updraft::warm::store::Miss;
 /// Functions of the module.
 const FUNCTIONS: u32 = 24;
 
-/// Function `n` adds `n` to its parameter, in a way that takes some code.
+/// What function `n` computes.
+fn expected(n: u32, x: u32) -> u32 {
+    (1..STEPS).fold(n, |sum, step| sum.wrapping_mul(step).wrapping_add(x))
+}
+
+/// So many multiplications are some code.
+const STEPS: u32 = 30;
+
 fn wasm() -> Vec<u8> {
     let function = |n: u32| {
-        let steps: String = (0..12).map(|i| format!("(local.set 1 (i32.rotl (local.get 1) (i32.const {i})))")).collect();
-        format!("(func (export \"f{n}\") (param i32) (result i32) (local i32) {steps}
-            (i32.add (local.get 0) (i32.add (local.get 1) (i32.const {n}))))")
+        let step = |step| format!("(local.set 1 (i32.add (i32.mul (local.get 1) (i32.const {step})) (local.get 0)))");
+        let steps: String = (1..STEPS).map(step).collect();
+        format!(
+            "(func (export \"f{n}\") (param i32) (result i32) (local i32)
+            (local.set 1 (i32.const {n})) {steps} (local.get 1))"
+        )
     };
     let text = format!("(module {})", (0..FUNCTIONS).map(function).collect::<String>());
     wat::parse_str(text).expect("valid text")
@@ -105,7 +115,7 @@ fn run(module: &CompiledModule) -> usize {
     let instance = Instance::new(&mut store, module, &[]).expect("an instance");
     for n in 0..FUNCTIONS {
         let Ok(Some(Extern::Func(func))) = instance.export(&mut store, &format!("f{n}")) else { panic!("no f{n}") };
-        assert_eq!(call(&mut store, func, 1000), 1000 + n as i32);
+        assert_eq!(call(&mut store, func, 1000) as u32, expected(n, 1000));
     }
     let in_top = |n: &u32| module.function_state(FuncIndex(*n)).unwrap().reached() == Some(Tier::Top);
     (0..FUNCTIONS).filter(in_top).count()
@@ -141,7 +151,7 @@ fn filled(name: &str, functions: u32) -> Folder {
     let engine = folder.engine();
     let module = make(&engine);
     tier_up(&module, 0..functions);
-    assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(1000..))));
+    assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(200..))));
     folder
 }
 
@@ -230,7 +240,7 @@ fn a_module_is_written_after_a_quiet_period() {
 #[test]
 fn much_is_written_at_once_by_whoever_compiles() {
     let folder = Folder::new("at-once");
-    let when = When { quiet: Duration::from_secs(1 << 30), least: 1, most: 200 };
+    let when = When { quiet: Duration::from_secs(1 << 30), least: 1, most: 2000 };
     let engine = with_when(&folder, when, Workers::Threads(0));
     let subscription = engine.events().subscribe(Scope::Engine, u32::MAX, 1000);
     let module = make(&engine);
@@ -303,9 +313,8 @@ fn what_is_no_entry_is_a_counted_miss() {
         fs::create_dir(entry).unwrap();
         fs::write(entry.join("file"), "").unwrap();
     });
-    let resized = |len: u64| {
-        move |entry: &Path| fs::OpenOptions::new().write(true).open(entry).unwrap().set_len(len).unwrap()
-    };
+    let resized =
+        |len: u64| move |entry: &Path| fs::OpenOptions::new().write(true).open(entry).unwrap().set_len(len).unwrap();
     damaged("empty", Miss::NotAnEntry, resized(0));
     damaged("huge", Miss::NotAnEntry, resized(1 << 42));
     damaged("larger", Miss::NotAuthentic, resized(32 << 20));
@@ -317,7 +326,8 @@ fn what_is_no_entry_is_a_counted_miss() {
     damaged("another module's", Miss::NotAuthentic, |entry| {
         let folder = Folder(entry.parent().unwrap().into());
         let engine = folder.engine();
-        let other = CompiledModule::new(&engine, b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b");
+        let other =
+            CompiledModule::new(&engine, b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b");
         let other = other.unwrap();
         tier_up(&other, 0..1);
         let kept = entry.with_file_name("kept");
@@ -332,7 +342,7 @@ fn what_is_no_entry_is_a_counted_miss() {
     });
     damaged("head", Miss::NotAuthentic, |entry| {
         let mut bytes = fs::read(entry).unwrap();
-        bytes[100] ^= 1;
+        bytes[140] ^= 1;
         fs::write(entry, bytes).unwrap();
     });
     damaged("settings", Miss::OtherEngine, |entry| {
@@ -362,7 +372,7 @@ fn other_settings_are_another_entry() {
         let mut config = folder.config();
         skew(&mut config);
         let engine = Engine::new(config).unwrap();
-        assert_eq!(run(&make(&engine)), 0);
+        make(&engine);
         assert_eq!(accesses(&engine), missed(Miss::Absent));
     }
     let engine = folder.engine();
@@ -394,4 +404,282 @@ fn without_a_key_there_is_no_cache() {
     expect("too short");
     fs::write(&key, &good).unwrap();
     assert_eq!(run(&make(&folder.engine())), 3);
+}
+
+/// Runs `body` in a child of this process; its wait status.
+fn forked(body: impl FnOnce()) -> i32 {
+    // SAFETY: the child runs `body` and ends without returning to the test harness.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: ends the child without the exit handlers of the parent.
+        unsafe { libc::_exit(if outcome.is_ok() { 0 } else { 101 }) };
+    }
+    wait_for_child(pid)
+}
+
+fn wait_for_child(pid: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    status
+}
+
+/// Each process compiles a function of its own choice, writes, and is killed at a random moment. Whatever is found then is
+/// whole: every later process has a hit, or finds nothing; never something damaged.
+#[test]
+fn writers_that_are_killed_leave_nothing_but_whole_entries() {
+    let folder = filled("killed", 8);
+    let kills = if proving() { 10_000 } else { 150 };
+    let mut rng = Rng::new(77);
+    let (mut written, mut before) = (0, 0);
+    for number in 0..kills {
+        let counted = Pipe::new();
+        // SAFETY: the child never returns from this block.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0);
+        if pid == 0 {
+            let engine = folder.engine();
+            let module = make(&engine);
+            tier_up(&module, [number % FUNCTIONS]);
+            loop {
+                let _ = module.write_to_cache();
+                counted.put();
+            }
+        }
+        // It writes by now.
+        counted.take();
+        for _ in 0..rng.below(200_000) {
+            std::hint::spin_loop();
+        }
+        // SAFETY: a child of this process, which was not waited for yet.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+        let status = wait_for_child(pid);
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL, "{status:#x}");
+        if number % 10 == 0 || number + 1 == kills {
+            let engine = folder.engine();
+            let in_top = run(&make(&engine));
+            assert_eq!(accesses(&engine), hits(1));
+            assert!(in_top >= before, "a function was lost");
+            before = in_top;
+        }
+        written += 1;
+    }
+    assert_eq!((written, before), (kills, FUNCTIONS as usize));
+    // The next writer tidies up.
+    let engine = folder.engine();
+    assert!(matches!(make(&engine).write_to_cache(), Ok(CacheWrite::Written(_))));
+    assert_eq!(folder.unfinished(), 0);
+}
+
+/// A pipe between a child and its parent.
+struct Pipe([i32; 2]);
+
+impl Pipe {
+    fn new() -> Pipe {
+        let mut ends = [0; 2];
+        // SAFETY: writes two descriptors.
+        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) }, 0);
+        Pipe(ends)
+    }
+
+    /// Never waits: what nobody takes is lost.
+    fn put(&self) {
+        // SAFETY: writes a byte of a constant.
+        unsafe { libc::write(self.0[1], b"x".as_ptr().cast(), 1) };
+    }
+
+    /// Waits for a byte.
+    fn take(&self) {
+        let mut poll = libc::pollfd { fd: self.0[0], events: libc::POLLIN, revents: 0 };
+        // SAFETY: one element, a local.
+        assert_eq!(unsafe { libc::poll(&mut poll, 1, 120_000) }, 1, "the child wrote nothing");
+        let mut byte = 0u8;
+        // SAFETY: reads a byte into a local.
+        assert_eq!(unsafe { libc::read(self.0[0], (&raw mut byte).cast(), 1) }, 1);
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        // SAFETY: descriptors of our own.
+        self.0.iter().for_each(|end| assert_eq!(unsafe { libc::close(*end) }, 0));
+    }
+}
+
+#[test]
+fn eight_writers_and_eight_readers_at_once() {
+    let folder = filled("many", 1);
+    let rounds = if proving() { 300 } else { 12 };
+    let mut children = Vec::new();
+    for child in 0..16u32 {
+        // SAFETY: the child never returns from this block.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0);
+        if pid == 0 {
+            let work = || {
+                let mut seen = 0;
+                for round in 0..rounds {
+                    let engine = folder.engine();
+                    let module = make(&engine);
+                    assert_eq!(accesses(&engine), hits(1));
+                    if child % 2 == 0 {
+                        tier_up(&module, [(child / 2 * 3 + round) % FUNCTIONS]);
+                        assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(_))));
+                    } else {
+                        let in_top = run(&module);
+                        assert!(in_top >= seen, "a function was lost");
+                        seen = in_top;
+                    }
+                }
+            };
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            // SAFETY: as in `forked`.
+            unsafe { libc::_exit(if outcome.is_ok() { 0 } else { 101 }) };
+        }
+        children.push(pid);
+    }
+    children.into_iter().for_each(|pid| assert_eq!(wait_for_child(pid), 0));
+    assert_eq!(run(&make(&folder.engine())), FUNCTIONS as usize);
+    assert_eq!(folder.unfinished(), 0);
+}
+
+/// A child neither writes what its parent began, nor what it compiles of its parent's modules, unless it is asked to.
+#[test]
+fn a_child_of_a_fork_writes_only_what_it_is_asked_to() {
+    let folder = Folder::new("fork");
+    let when = When { quiet: Duration::ZERO, least: 1, most: usize::MAX };
+    let engine = with_when(&folder, when, Workers::Threads(0));
+    let module = make(&engine);
+    tier_up(&module, 0..2);
+    let mut module = Some(module);
+    let child = || {
+        tier_up(module.as_ref().unwrap(), 2..4);
+        while engine.run_jobs(1, None).unwrap() > 0 {}
+        module.take();
+        assert_eq!(engine.cache_stats().writes, 0);
+        // A module of its own.
+        let own = make(&engine);
+        tier_up(&own, 4..5);
+        drop(own);
+        assert_eq!(engine.cache_stats().writes, 1);
+    };
+    assert_eq!(forked(child), 0);
+    assert_eq!(run(&make(&folder.engine())), 1);
+    let module = make(&engine);
+    tier_up(&module, 0..2);
+    assert_eq!(forked(|| assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(_))))), 0);
+    assert_eq!(run(&make(&folder.engine())), 3);
+}
+
+/// What the system refuses: the module runs, and the failure is counted.
+fn refused(folder: &Folder, what: &str) {
+    let engine = folder.engine();
+    let module = make(&engine);
+    tier_up(&module, 5..9);
+    assert_eq!(module.write_to_cache().unwrap(), CacheWrite::Failed, "{what}");
+    run(&module);
+    let stats = engine.cache_stats();
+    assert_eq!((stats.writes, stats.failures), (0, 1), "{what}");
+    assert_eq!(stats.hits + stats.misses.iter().sum::<u64>(), 1, "{what}");
+}
+
+#[test]
+fn files_that_may_not_grow_are_counted_failures() {
+    let folder = filled("file-size", 3);
+    let before = fs::read(folder.entry()).unwrap();
+    let child = || {
+        // SIGXFSZ, which comes with it, ends processes by default.
+        let limit = libc::rlimit { rlim_cur: 600, rlim_max: 600 };
+        // SAFETY: a limit of this process.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+        refused(&folder, "a limit of files");
+    };
+    assert_eq!(forked(child), 0);
+    assert_eq!(fs::read(folder.entry()).unwrap(), before);
+    assert_eq!(folder.unfinished(), 0, "a file that could not be finished is removed");
+}
+
+/// Another user, who may neither read nor write.
+#[test]
+fn without_permission_everything_is_counted() {
+    // SAFETY: asks for a number.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    let folder = filled("permission", 3);
+    let child = || {
+        // SAFETY: gives up privileges of this process.
+        assert_eq!(unsafe { libc::setresuid(65534, 65534, 65534) }, 0);
+        let engine = folder.engine();
+        let module = make(&engine);
+        assert_eq!(accesses(&engine), missed(Miss::NoKey));
+        assert_eq!(run(&module), 0);
+        refused(&folder, "another user's directory");
+        // His own one, which he may not write to.
+        let own = std::env::temp_dir().join(format!("updraft-cache-own-{}", std::process::id()));
+        fs::create_dir(&own).unwrap();
+        let own = Folder(own);
+        fs::set_permissions(&own.0, fs::Permissions::from_mode(0o500)).unwrap();
+        refused(&own, "a directory without permission to write");
+        fs::set_permissions(&own.0, fs::Permissions::from_mode(0o700)).unwrap();
+        let engine = own.engine();
+        let module = make(&engine);
+        tier_up(&module, 0..2);
+        drop(module);
+        fs::set_permissions(own.entry(), fs::Permissions::from_mode(0)).unwrap();
+        let engine = own.engine();
+        assert_eq!(run(&make(&engine)), 0);
+        assert_eq!(accesses(&engine), missed(Miss::Unreadable));
+        drop(own);
+    };
+    assert_eq!(forked(child), 0);
+}
+
+/// A file system of its own, full or read-only, where the process may have one.
+#[test]
+fn full_and_read_only_file_systems_are_counted_failures() {
+    let folder = Folder::new("mounted");
+    fs::create_dir(&folder.0).unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
+    let path = std::ffi::CString::new(folder.0.to_str().unwrap()).unwrap();
+    let mount = |flags: libc::c_ulong| {
+        let (name, options) = (c"tmpfs", c"size=64k,mode=700");
+        // SAFETY: strings that end with a NUL; changes the mounts of this process alone.
+        unsafe { libc::mount(name.as_ptr(), path.as_ptr(), name.as_ptr(), flags, options.as_ptr().cast()) == 0 }
+    };
+    let child = || {
+        // SAFETY: gives this process mounts of its own, which others do not see.
+        let own = unsafe {
+            libc::unshare(libc::CLONE_NEWNS) == 0
+                && libc::mount(
+                    std::ptr::null(),
+                    c"/".as_ptr(),
+                    std::ptr::null(),
+                    libc::MS_REC | libc::MS_PRIVATE,
+                    std::ptr::null(),
+                ) == 0
+        };
+        if !own || !mount(0) {
+            return;
+        }
+        let engine = folder.engine();
+        let module = make(&engine);
+        tier_up(&module, 0..3);
+        assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(_))));
+        let before = fs::read(folder.entry()).unwrap();
+        let mut filler = fs::File::create(folder.0.join("filler")).unwrap();
+        while filler.write_all(&[1; 4096]).is_ok() {}
+        drop(filler);
+        refused(&folder, "full");
+        assert_eq!(fs::read(folder.entry()).unwrap(), before);
+        assert_eq!(folder.unfinished(), 0);
+        assert!(mount(libc::MS_REMOUNT | libc::MS_RDONLY));
+        refused(&folder, "read-only");
+        let engine = folder.engine();
+        assert_eq!(run(&make(&engine)), 3);
+        assert_eq!(accesses(&engine), hits(1));
+    };
+    assert_eq!(forked(child), 0);
 }

@@ -13,7 +13,7 @@ use super::module::updraft_module_t;
 use super::status::{UPDRAFT_STATUS_FAILED, UPDRAFT_STATUS_NOT_FOUND, UPDRAFT_STATUS_OK, updraft_status_t};
 use super::{Extensible, HostData, array, enter, object, out, out_struct, updraft_finalizer_t};
 use crate::engine::CacheWrite;
-use crate::warm::cache::{CacheConfig, Place, Secret};
+use crate::warm::cache::{CacheConfig, Place};
 use crate::warm::schedule::When;
 use crate::warm::store::{Body, EntryKey, Found, Miss, Over, Store, Unwritten, Version};
 
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn updraft_config_set_cache_store(
 /// that share a cache share it. With `len` 0, the default, the key file in the cache's directory is used;
 /// `bytes` may then be NULL.
 ///
-/// Replaces `updraft_config_set_cache_key_file`. Fails with MISUSE and BUSY. Since 0.1.
+/// Goes before `updraft_config_set_cache_key_file`. Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_config_set_cache_key(
     config: *mut updraft_config_t,
@@ -141,10 +141,10 @@ pub unsafe extern "C" fn updraft_config_set_cache_key(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     change(config, error, |config| {
-        config.secret = match array(bytes, len, "bytes")? {
-            [] => Secret::Own,
+        config.artifact_key = match array(bytes, len, "bytes")? {
+            [] => None,
             bytes if bytes.len() < 16 => return Err(Fail::misuse(format!("len is {len}, less than 16"))),
-            bytes => Secret::Bytes(bytes.into()),
+            bytes => Some(bytes.into()),
         };
         Ok(())
     })
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn updraft_config_set_cache_key(
 /// not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
 /// used; `path` may then be NULL.
 ///
-/// Replaces `updraft_config_set_cache_key`. Fails with MISUSE and BUSY. Since 0.1.
+/// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_config_set_cache_key_file(
     config: *mut updraft_config_t,
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn updraft_config_set_cache_key_file(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     change(config, error, |config| {
-        config.secret = if len == 0 { Secret::Own } else { Secret::File(self::path(path, len)?) };
+        config.key_file = if len == 0 { None } else { Some(self::path(path, len)?) };
         Ok(())
     })
 }
@@ -232,8 +232,7 @@ impl Store for HostStore {
 
     fn put(&self, key: &EntryKey, bytes: &[u8], _over: Over) -> Result<(), Unwritten> {
         // SAFETY: the C contract of `updraft_cache_put_t`.
-        let status =
-            unsafe { (self.put)(self.env.pointer(), key.as_ptr(), key.len(), bytes.as_ptr(), bytes.len()) };
+        let status = unsafe { (self.put)(self.env.pointer(), key.as_ptr(), key.len(), bytes.as_ptr(), bytes.len()) };
         if status == UPDRAFT_STATUS_OK { Ok(()) } else { Err(Unwritten::Failed) }
     }
 }
@@ -321,7 +320,9 @@ pub unsafe extern "C" fn updraft_module_cache_write(
         let len = match object(module, "module")?.module.write_to_cache()? {
             CacheWrite::Written(len) => len,
             CacheWrite::NoCache => return Err(Fail::not_found("the engine has no cache")),
-            CacheWrite::Failed => return Err(Fail::Status(UPDRAFT_STATUS_FAILED, "the cache would not take it".into())),
+            CacheWrite::Failed => {
+                return Err(Fail::Status(UPDRAFT_STATUS_FAILED, "the cache would not take it".into()));
+            }
         };
         if let Ok(bytes) = out(bytes, "bytes") {
             bytes.write(len);

@@ -23,6 +23,7 @@
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
+use super::kept::Kept;
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
 use super::slot::{self, Version};
@@ -44,12 +45,22 @@ pub enum Lazy {
     NoStubs,
 }
 
+/// What is kept of code that is published, besides what running it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
+    Unlinked,
+}
+
 /// The machine code of a module, and its slots. Dropping it frees both: by then no instance of the
 /// module may exist, and no other module may refer to its slots.
 pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
+    keep: Keep,
     state: ForkMutex<State>,
 }
 
@@ -153,6 +164,7 @@ struct Unit {
     kind: CodeKind,
     tier: Option<Tier>,
     code: CompiledCode,
+    kept: Option<Kept>,
 }
 
 impl ModuleCode {
@@ -175,7 +187,13 @@ impl ModuleCode {
             counts: TierCounts::default(),
             code_size: 0,
         };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: ForkMutex::new(state) })
+        Ok(ModuleCode { space: Arc::clone(space), module, slots, keep: Keep::Nothing, state: ForkMutex::new(state) })
+    }
+
+    /// The same, with what is to be kept of what is published.
+    pub fn keeping(mut self, keep: Keep) -> ModuleCode {
+        self.keep = keep;
+        self
     }
 
     /// The module.
@@ -254,7 +272,7 @@ impl ModuleCode {
             RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
             target => self.resolve(target, &outside, place),
         };
-        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module)).collect();
+        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.keep)).collect();
         let module = Some(Arc::clone(&self.module));
         let placed = match Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve) {
             Ok(placed) => placed,
@@ -335,7 +353,7 @@ impl ModuleCode {
         let outside = self.outside(std::iter::once(&code), |_| false)?;
         let resolve = |target: RelocationTarget, place: Place<'_>| self.resolve(target, &outside, place);
         let kind = CodeKind::Osr { func: self.module.func_index(func), wasm_offset };
-        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code }];
+        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code, kept: None }];
         let module = Some(Arc::clone(&self.module));
         let placed = Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve)?;
         let entry = placed.entries[0];
@@ -351,10 +369,42 @@ impl ModuleCode {
         batch.retain(|new| state.versions[new.func.index()] < Some(new.version));
     }
 
+    /// The code of the top tier that callers now get, as it was before linking, sorted; what was not kept
+    /// ([`Keep`]) is left out.
+    pub fn unlinked(&self) -> Vec<(DefinedFunc, CompiledCode)> {
+        let mut units: Vec<(DefinedFunc, &Installed)> = Vec::new();
+        {
+            let state = self.state.lock();
+            for placed in &state.batches {
+                // SAFETY: from `Box::into_raw`; freed by `clear`, whose caller keeps it from happening meanwhile, and when
+                // `self` is dropped.
+                let batch = unsafe { &*placed.batch };
+                for unit in &batch.functions {
+                    if let CodeKind::Function(func) = unit.kind
+                        && unit.kept.is_some()
+                        && let Some(func) = self.module.defined_func(func)
+                        && self.entry(func) == unit.entry
+                    {
+                        units.push((func, unit));
+                    }
+                }
+            }
+        }
+        units.sort_unstable_by_key(|(func, _)| *func);
+        let restore = |(func, unit): (DefinedFunc, &Installed)| {
+            // SAFETY: finished code, which nobody changes, of a unit that lives as just said; it can be read wherever it
+            // can be run.
+            let linked = unsafe { std::slice::from_raw_parts(unit.start as *const u8, unit.len) };
+            Some((func, unit.kept.as_ref()?.restore(unit, linked)?))
+        };
+        units.into_iter().filter_map(restore).collect()
+    }
+
     /// Drops all code: the next call of each function has it compiled again. The slots stay.
     ///
     /// # Safety
-    /// No thread runs code of this module, or has it on its stack, or begins to before this returns.
+    /// No thread runs code of this module, or has it on its stack, or begins to before this returns; and none is in
+    /// [`ModuleCode::unlinked`].
     pub unsafe fn clear(&self) -> Result<()> {
         let pass = fork::enter();
         let stubs = self.space.stubs(&pass, self.slots.count())?;
@@ -452,9 +502,11 @@ impl Placed {
 }
 
 impl Unit {
-    fn of(new: NewCode, module: &Module) -> Unit {
+    fn of(new: NewCode, module: &Module, keep: Keep) -> Unit {
         let kind = CodeKind::Function(module.func_index(new.func));
-        Unit { kind, tier: Some(new.version.tier), code: new.code }
+        let tier = new.version.tier;
+        let kept = (keep == Keep::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
+        Unit { kind, tier: Some(tier), code: new.code, kept }
     }
 
     fn given_back(self, func: DefinedFunc, version: Version) -> NewCode {
@@ -475,6 +527,7 @@ impl Unit {
             call_sites: code.call_sites.into(),
             inlined: code.inlined.into(),
             loops: code.loops.map(Arc::from),
+            kept: self.kept,
         }
     }
 }
@@ -519,7 +572,8 @@ impl CodeSpace {
         let resolve = |_: RelocationTarget, _: Place<'_>| -> Result<usize> {
             Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
         };
-        let placed = Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code }], &[], resolve)?;
+        let placed =
+            Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code, kept: None }], &[], resolve)?;
         let entry = placed.entries[0];
         Ok(CodeHandle { space: Arc::clone(self), placed: Some(placed), entry })
     }

@@ -27,6 +27,7 @@ pub mod pool;
 pub mod profile;
 mod publisher;
 mod queue;
+pub mod source;
 pub mod state;
 pub mod tiering;
 pub mod trampoline;

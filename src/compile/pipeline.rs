@@ -15,10 +15,11 @@ use super::compilation::{Cancel, Compilation, Stopped};
 use super::events::{Event, EventHub, EventKind, ModuleEvents, NO_WORKER};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
+use super::source::Source;
 use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
-use crate::code::{Lazy, ModuleCode};
+use crate::code::{Keep, Lazy, ModuleCode};
 use crate::config::LazyBatch;
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -47,6 +48,7 @@ pub struct Pipeline {
     events: EventHub,
     top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
+    keep: Keep,
 }
 
 impl Pipeline {
@@ -61,8 +63,14 @@ impl Pipeline {
             events: EventHub::default(),
             top_speed,
             lazy_batch,
+            keep: Keep::Nothing,
             compilers,
         }
+    }
+
+    /// The same, with what is to be kept of the code that is published.
+    pub fn keeping(self, keep: Keep) -> Pipeline {
+        Pipeline { keep, ..self }
     }
 
     /// The compilers.
@@ -89,10 +97,11 @@ impl Pipeline {
         module: Arc<Module>,
         layout: VmLayout,
         plan: Plan,
+        source: Option<Arc<dyn Source>>,
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
-        let code = Arc::new(ModuleCode::new(space, module, lazy)?);
-        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts());
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?.keeping(self.keep));
+        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
         self.add_required(&compilation);
         Ok(Begun { compilation, code })
     }
@@ -123,7 +132,9 @@ impl Pipeline {
         self.with_scratch(longest, |scratch| {
             for func in functions {
                 let required = compilation.plan().required(func.0).0 == Some(tier);
-                if required
+                if required && let Some(ready) = compilation.load(func, NO_WORKER) {
+                    compilation.add_ready(ready);
+                } else if required
                     && compilation.claim(func, tier).is_ok()
                     && let Ok(ready) = compilation.compile(&self.compilers, scratch, func, tier, NO_WORKER)
                 {
@@ -336,6 +347,13 @@ impl Pipeline {
     /// Waits for a job, running its tasks and units meanwhile.
     pub(crate) fn help_job(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
         self.pool.help_until(Lane::Baseline, module, deadline, done)
+    }
+
+    /// Has the first code of functions made in the background.
+    pub(crate) fn request_first(&self, compilation: &Arc<Compilation>, funcs: &[DefinedFunc]) {
+        let tier = compilation.lowest();
+        let wanted = funcs.iter().filter(|func| compilation.request(**func, tier, 0));
+        self.pool.add_units(wanted.map(|func| Unit::function(compilation, *func, tier)).collect());
     }
 
     /// Takes back what is queued of a job.

@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// The key of entries: one that other processes have, too.
-    fn shared_key(&self) -> Option<Key> {
+    pub(super) fn shared_key(&self) -> Option<Key> {
         self.0.keeper.secret().map(Key::new)
     }
 }
@@ -158,10 +158,10 @@ impl Writer {
 
     /// Writes a module in the state that it is in. On a compile stack.
     fn write(&self, module: &CompiledModuleInner) -> Result<CacheWrite> {
-        let engine = module.engine();
+        let engine = &module.engine;
         let Some(cache) = &engine.0.cache else { return Ok(CacheWrite::NoCache) };
         let _writing = self.begin().ok_or(Error::Busy { what: "another thread is writing the module" })?;
-        engine.pipeline().validate_rest(module.compilation())?;
+        engine.pipeline().validate_rest(&module.compilation)?;
         let Some(key) = engine.shared_key() else {
             cache.failed();
             return Ok(CacheWrite::Failed);
@@ -169,14 +169,14 @@ impl Writer {
         let (identity, hash) = (engine.identity(), module.hash());
         let new = self.schedule.begin();
         let written = cache.put(&identity.entry(hash), |present| {
-            let present = present.and_then(|found| open(found, &identity, &key, module.module(), hash).ok());
+            let present = present.and_then(|found| open(found, &identity, &key, &module.module, hash).ok());
             let contents = module.contents(artifact::Wasm::LeftOut, present.as_ref());
             let functions = contents.code.len();
             (artifact::write(&identity, &key, vec![contents]), functions)
         });
         let Ok((bytes, functions)) = written else { return Ok(CacheWrite::Failed) };
         self.schedule.written(new);
-        module.compilation().events().post(Event {
+        module.compilation.events().post(Event {
             count: functions as u32,
             code_size: u32::try_from(bytes).unwrap_or(u32::MAX),
             ..Event::new(EventKind::CacheWritten)
@@ -189,7 +189,7 @@ impl Writer {
         let is_wanted = self.schedule.unwritten() > 0 && self.schedule.writes_by_itself();
         if is_wanted && self.generation == generation() {
             // Whoever gives it up may have little stack, and there is nobody to tell of an error.
-            let _ = on_compile_stack(module.engine(), || self.write(module));
+            let _ = on_compile_stack(&module.engine, || self.write(module));
         }
     }
 }
@@ -225,7 +225,8 @@ impl Task {
     fn run(self) {
         // First the engine: whoever holds its last reference drops it last.
         let Some(_engine) = self.0.engine.upgrade() else { return };
-        if let Some(module) = self.0.module.upgrade()
+        if self.0.generation == generation()
+            && let Some(module) = self.0.module.upgrade()
             && self.0.schedule.begin() > 0
         {
             let _quiet = module.instantiated();

@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::artifact::{self, Kept};
+use super::cache::{self, Writer};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
@@ -19,13 +21,14 @@ use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
 use crate::module::decode::Decoded;
-use crate::module::{ExportItem, Features, Module, decode};
+use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
+use crate::warm::artifact::{Part, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +45,10 @@ pub struct ModuleOptions {
 #[derive(Clone)]
 pub struct CompiledModule(Arc<CompiledModuleInner>);
 
-struct CompiledModuleInner {
-    code: Arc<ModuleCode>,
-    compilation: Arc<Compilation>,
-    module: Arc<Module>,
+pub(super) struct CompiledModuleInner {
+    pub(super) code: Arc<ModuleCode>,
+    pub(super) compilation: Arc<Compilation>,
+    pub(super) module: Arc<Module>,
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     /// Engine-wide number and position of each type, by number.
@@ -54,10 +57,16 @@ struct CompiledModuleInner {
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
-    budgets: Option<Budgets>,
+    pub(super) budgets: Option<Budgets>,
+    /// What an artifact has of the module.
+    pub(super) part: Option<Arc<Part>>,
+    /// The hash of its bytes.
+    hash: OnceLock<[u8; 32]>,
+    /// Sees to it that it is written to the cache, if there is one.
+    writer: OnceLock<Arc<Writer>>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
-    engine: Engine,
+    pub(super) engine: Engine,
 }
 
 /// In place of the number of instances: the code is being dropped.
@@ -65,8 +74,17 @@ const CLEARING: usize = usize::MAX;
 
 impl Drop for CompiledModuleInner {
     fn drop(&mut self) {
+        if let Some(writer) = self.writer.get() {
+            writer.end(self);
+        }
         self.engine.forget_module(self.compilation.id());
         self.engine.pipeline().close(&self.compilation);
+    }
+}
+
+impl CompiledModuleInner {
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.hash, || self.part.as_ref().map_or_else(|| hash(self.module.bytes()), |part| part.hash))
     }
 }
 
@@ -79,10 +97,22 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::decoded(engine, options, |features| decode::decode_copy(bytes, features))
+    }
+
+    /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
+    pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::decoded(engine, options, |features| decode::decode_shared(bytes, features))
+    }
+
+    fn decoded(
+        engine: &Engine,
+        options: &ModuleOptions,
+        decode: impl FnOnce(Features) -> Result<Decoded>,
+    ) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
-            let module =
-                CompiledModule::begin(engine, events, options, |features| decode::decode_copy(bytes, features))?;
+            let module = CompiledModule::begin(engine, events, options, decode)?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -97,26 +127,53 @@ impl CompiledModule {
         options: &ModuleOptions,
         decode: impl FnOnce(Features) -> Result<Decoded>,
     ) -> Result<CompiledModule> {
+        CompiledModule::begin_from(engine, events, options, None, decode)
+    }
+
+    /// As [`CompiledModule::begin`], with what an artifact has of the module.
+    pub(super) fn begin_from(
+        engine: &Engine,
+        events: ModuleEvents,
+        options: &ModuleOptions,
+        kept: Option<Kept>,
+        decode: impl FnOnce(Features) -> Result<Decoded>,
+    ) -> Result<CompiledModule> {
         let validation = options.validation.unwrap_or(engine.config().validation);
+        let known = OnceLock::new();
         let load = || {
             let decoded = decode(engine.config().features)?;
-            let module = match validation {
-                Validation::Upfront => {
+            let (kept, strategy) = match kept {
+                Some(kept) => (Some(kept), None),
+                // Nothing of an entry is compiled before it is needed, unless the host wants it so.
+                None => {
+                    let bytes = decoded.module.bytes();
+                    let kept = cache::look_up(engine, &decoded.module, || *known.get_or_init(|| hash(bytes)));
+                    let strategy = kept.as_ref().map(|_| Strategy::Lazy);
+                    (kept, strategy)
+                }
+            };
+            let options = ModuleOptions { strategy: options.strategy.or(strategy), ..options.clone() };
+            let (facts, part) = kept.map(|Kept { facts, part }| (facts, part)).unzip();
+            let module = match (facts, validation) {
+                // Whoever kept it had validated it.
+                (Some(facts), _) => decoded.validated(facts),
+                (None, Validation::Upfront) => {
                     engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads())?
                 }
-                Validation::Deferred | Validation::Background => decoded.deferred(),
+                (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
             };
-            Ok((plan(engine, &module, options)?, Arc::new(module)))
+            Ok((plan(engine, &module, &options)?, Arc::new(module), part))
         };
         let prepared: Result<_> = load();
-        let (plan, module) = prepared.inspect_err(|error| {
+        let (plan, module, part) = prepared.inspect_err(|error| {
             events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
         })?;
         let functions = module.defined_func_count();
         let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan)?;
+        let source = part.clone().map(artifact::source);
+        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan, source)?;
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
@@ -130,11 +187,16 @@ impl CompiledModule {
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             budgets,
+            part,
+            hash: known,
+            writer: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
+        artifact::load_ahead(&module);
+        cache::watch(&module);
         if validation == Validation::Background {
             engine.pipeline().validate_in_background(&module.0.compilation);
         }
@@ -182,6 +244,19 @@ impl CompiledModule {
         // Release: pairs with the Acquire in `instantiated`.
         inner.instances.store(0, Ordering::Release);
         cleared
+    }
+
+    pub(super) fn inner(&self) -> &CompiledModuleInner {
+        &self.0
+    }
+
+    pub(super) fn writer(&self) -> Option<&Arc<Writer>> {
+        self.0.writer.get()
+    }
+
+    pub(super) fn set_writer(&self, writer: Arc<Writer>) {
+        // At most once: when the module is made.
+        let _ = self.0.writer.set(writer);
     }
 
     pub(super) fn downgrade(&self) -> WeakModule {
@@ -332,6 +407,16 @@ impl CompiledModule {
         let by_id = &self.0.types_by_id;
         let found = by_id.binary_search_by_key(&id, |(own, _)| *own).expect("a type of the module");
         self.0.types[by_id[found].1 as usize].clone()
+    }
+
+    /// What an artifact has of the module, if it was made from one.
+    pub(super) fn part(&self) -> Option<&Arc<Part>> {
+        self.0.part.as_ref()
+    }
+
+    /// The hash of its bytes, by which it is known in other processes.
+    pub fn hash(&self) -> &[u8; 32] {
+        self.0.hash()
     }
 
     pub(super) fn code(&self) -> &ModuleCode {

@@ -8,6 +8,7 @@ pub mod body;
 mod data;
 pub mod decode;
 mod encoding;
+mod facts;
 pub(crate) mod fixed;
 pub(crate) mod integral;
 pub mod names;

@@ -23,18 +23,6 @@ pub enum Place {
     Host(Arc<dyn Store>),
 }
 
-/// What entries and artifacts are authenticated with.
-#[derive(Clone, Default)]
-pub enum Secret {
-    /// The key file in the directory of the cache. Without a directory there is none that other processes know.
-    #[default]
-    Own,
-    /// A key file of the user's, made if there is none.
-    File(PathBuf),
-    /// Bytes of the host's.
-    Bytes(Arc<[u8]>),
-}
-
 /// What a host chooses for a cache.
 #[derive(Clone)]
 pub struct CacheConfig {
@@ -168,31 +156,28 @@ const ATTEMPTS: usize = 10;
 
 /// Finds the secret of an engine when it is first needed.
 pub struct Keeper {
-    /// Where from; in a directory, the file that is the key by itself.
-    secret: Secret,
+    /// A key file of the user's.
+    file: Option<PathBuf>,
     found: OnceLock<Arc<[u8]>>,
 }
 
 impl Keeper {
-    /// For an engine with these settings.
-    pub fn new(secret: &Secret, cache: Option<&CacheConfig>) -> Keeper {
-        let secret = match (secret, cache.map(|cache| &cache.place)) {
-            (Secret::Own, Some(Place::Directory { path, .. })) => Secret::File(path.join("key")),
-            (secret, _) => secret.clone(),
+    /// The host's, or that of a file; without either, that of the key file in the directory of the cache.
+    pub fn new(host: Option<&Arc<[u8]>>, file: Option<&PathBuf>, cache: Option<&CacheConfig>) -> Keeper {
+        let in_directory = || match &cache?.place {
+            Place::Directory { path, .. } => Some(path.join("key")),
+            Place::Host(_) => None,
         };
-        Keeper { secret, found: OnceLock::new() }
+        let found = host.map_or_else(OnceLock::new, |secret| OnceLock::from(secret.clone()));
+        Keeper { file: file.cloned().or_else(in_directory), found }
     }
 
     /// The secret that other processes have, too. `None`: there is none, or the file with it cannot be had, now.
     pub fn secret(&self) -> Option<&[u8]> {
         if self.found.get().is_none() {
-            let secret = match &self.secret {
-                Secret::Own => return None,
-                Secret::Bytes(bytes) => bytes.clone(),
-                Secret::File(path) => Arc::from(key_file::load(path).ok()?),
-            };
+            let secret = key_file::load(self.file.as_ref()?).ok()?;
             // Whoever is first: it is the same one, unless somebody exchanges the file right now.
-            let _ = self.found.set(secret);
+            let _ = self.found.set(Arc::from(secret));
         }
         self.found.get().map(|secret| &**secret)
     }

@@ -27,6 +27,7 @@ use std::time::{Duration, SystemTime};
 use super::store::{Body, EntryKey, Found, Miss, Over, Store, Unwritten, Version};
 use crate::sync::yield_now;
 use crate::sys::files;
+use crate::sys::random::random;
 
 /// How old the time of an entry's last use may be before it is set again: a hit costs no write in between.
 const TOUCH_AFTER: Duration = Duration::from_secs(600);
@@ -194,12 +195,14 @@ pub(super) fn ensure_own_directory(path: &Path) -> io::Result<()> {
     }
 }
 
+pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
+    random().map_err(|_| io::ErrorKind::Other.into())
+}
+
 /// A file of a name of its own, locked.
 pub(super) fn create_unfinished(directory: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        let mut random = [0; 16];
-        files::random(&mut random)?;
-        let path = directory.join(format!("{UNFINISHED}{}", hex(&random)));
+        let path = directory.join(format!("{UNFINISHED}{}", hex(&random_bytes::<16>()?)));
         let file = files::create_own(&path)?;
         match file.try_lock() {
             // Whoever looks for leftovers was quicker, and removes it.

@@ -96,7 +96,7 @@ def main():
             expect(run(key), not_authentic=1, written=1)
             expect(run(key), hits=1)
 
-            for damaged in [b"", b"\0", entry[:-1], bytes([entry[0] ^ 1]) + entry[1:], entry[:100] + b"!" + entry[101:]]:
+            for damaged in [b"", b"\0", entry[:-1], bytes([entry[0] ^ 1]) + entry[1:], entry[:140] + bytes([entry[140] ^ 1]) + entry[141:]]:
                 redis.ask("SET", name, damaged)
                 expect(run(key), not_authentic=1, written=1)
             redis.ask("DEL", name)

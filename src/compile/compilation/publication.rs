@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use super::super::counts::count;
 use super::super::events::{Event, EventKind};
 use super::super::publisher::{Drained, Publisher};
+use super::super::source::Origin;
 use super::super::state::Change;
 use super::{Compilation, Ready};
 use crate::code::{ModuleCode, NewCode, Version};
@@ -20,7 +21,7 @@ use crate::types::DefinedFunc;
 
 impl Compilation {
     /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
-    pub(in crate::compile) fn publish(&self) -> bool {
+    pub(crate) fn publish(&self) -> bool {
         // Acquire: pairs with the Release in `count_compiled`.
         if self.whole.load(Ordering::Relaxed) != 0 && self.uncompiled.load(Ordering::Acquire) != 0 {
             return false;
@@ -82,10 +83,10 @@ impl Compilation {
     fn try_publish(&self, code: &ModuleCode, batch: Vec<Ready>) -> Result<(), (Error, Vec<Ready>)> {
         let mut told = Vec::with_capacity(batch.len());
         let mut new = Vec::with_capacity(batch.len());
-        for Ready { func, tier, code, effort } in batch {
+        for Ready { func, tier, code, effort, origin } in batch {
             let attempts = self.look(func).attempts();
             let generation = if tier == Tier::Top { attempts.saturating_sub(1) as u16 } else { 0 };
-            told.push((func, tier, effort, code.bytes.len() as u32));
+            told.push((func, tier, (effort, origin), code.bytes.len() as u32));
             new.push(NewCode { func, version: Version { tier, generation }, code });
         }
         let publishing = self.begin_publishing();
@@ -93,11 +94,12 @@ impl Compilation {
             told.retain(|(func, ..)| new.iter().any(|new| new.func == *func));
             told.sort_by_key(|(func, ..)| *func);
             new.sort_by_key(|new| new.func);
-            let ready = told.into_iter().zip(new).map(|((func, tier, effort, _), new)| Ready {
+            let ready = told.into_iter().zip(new).map(|((func, tier, (effort, origin), _), new)| Ready {
                 func,
                 tier,
                 code: new.code,
                 effort,
+                origin,
             });
             return Err((error, ready.collect()));
         }
@@ -107,9 +109,9 @@ impl Compilation {
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        let lasting = told.iter().filter(|(_, tier, ..)| *tier == Tier::Top);
+        let lasting = told.iter().filter(|(_, tier, (_, origin), _)| (*tier, *origin) == (Tier::Top, Origin::Compiled));
         let (lasting, lasting_bytes) = lasting.fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        for ((func, tier, effort, code_size), change) in told.into_iter().zip(changes) {
+        for ((func, tier, (effort, origin), code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
                 self.measured[func.index()].set(code_size, effort.duration_ns);
             }
@@ -122,6 +124,7 @@ impl Compilation {
                     began_ns: effort.began_ns,
                     duration_ns: effort.duration_ns,
                     worker: effort.worker,
+                    origin,
                     ..Event::new(EventKind::FunctionTiered)
                 };
                 // Left out if the other tier has published meanwhile: its event may be out already.

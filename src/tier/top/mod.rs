@@ -195,6 +195,19 @@ impl TopCompiler {
         Ok(TopCompiler { isa, options, fail_function })
     }
 
+    /// The kind of machine that code is for.
+    pub fn target(&self) -> String {
+        self.isa.triple().to_string()
+    }
+
+    /// The processor features that code may use, a bit each.
+    pub fn cpu(&self) -> u64 {
+        let flags = self.isa.isa_flags();
+        let has = |name: &str| flags.iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
+        let known = REQUIRED.iter().chain(&BEYOND).enumerate();
+        known.filter(|(_, name)| has(name)).map(|(bit, _)| 1 << bit).sum()
+    }
+
     /// The same compiler without inlining: every call is one. For tests that look at calls.
     pub fn keep_calls(mut self) -> TopCompiler {
         self.options.inlining = Inlining::Off;
