@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::code::Keep;
+use crate::code::Retain;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
@@ -34,9 +34,9 @@ use crate::warm::cache::{Cache, Keeper};
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
-pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
+pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
-pub use artifact::{Restored, Status, Wasm};
+pub use artifact::{Restored, Status, Store, Wasm};
 pub use cache::{CacheStats, CacheWrite};
 use job::JobInner;
 pub use job::{Job, JobState};
@@ -88,8 +88,9 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let keep = if config.artifacts || config.cache.is_some() { Keep::Unlinked } else { Keep::Nothing };
-        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).keeping(keep);
+        let retain = if config.artifacts || config.cache.is_some() { Retain::Unlinked } else { Retain::Nothing };
+        let pipeline =
+            Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
         let keeper = Keeper::new(config.artifact_key.as_ref(), config.key_file.as_ref(), config.cache.as_ref());
         Ok(Engine(Arc::new(EngineInner {
             cache: config.cache.as_ref().map(Cache::new),
@@ -111,6 +112,16 @@ impl Engine {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The machine that code is made for, as a triple.
+    pub fn target(&self) -> String {
+        self.0.pipeline.compilers().top().target()
+    }
+
+    /// The names of the processor features that code may use, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        self.0.pipeline.compilers().top().cpu_features()
     }
 
     /// Whether 32-bit memories are kept in bounds by unmapped pages.

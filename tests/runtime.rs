@@ -27,6 +27,8 @@ mod interrupts;
 mod lifetime;
 #[path = "runtime/loops.rs"]
 mod loops;
+#[path = "runtime/merged.rs"]
+mod merged;
 #[path = "runtime/reclaim.rs"]
 mod reclaim;
 #[path = "runtime/stack.rs"]

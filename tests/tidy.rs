@@ -31,7 +31,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Stores and instances hold the engine and the modules that the host gave them.
     ("runtime", &["module", "code", "compile", "sys", "engine"]),
     ("sys", &[]),
-    ("warm", &["module", "tier", "code", "sys"]),
+    ("warm", &["module", "tier", "code", "compile", "sys"]),
     ("engine", &["module", "tier", "code", "compile", "runtime", "sys", "warm"]),
     ("wasi", &["engine", "module", "runtime"]),
     ("capi", &["compile::events", "engine", "module", "runtime", "warm", "wasi"]),

@@ -51,11 +51,15 @@ typedef struct {
   void (*instance_new)(void *module, Imports imports, Instance *out);
   void (*instance_delete)(Instance *instance);
   void (*find)(Instance *instance, const char *name, Function *out);
+  uint8_t *(*memory)(Instance *instance, const char *name, size_t *len);  // where the memory of this name is now
   uint64_t (*call)(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count);
   // Calls a function of type (i32, i32) -> i32 `count` times, with (i, previous result), and returns the last result.
   uint32_t (*call_many)(Instance *instance, Function *function, uint32_t count, Checking checking);
   int has_unchecked;
 } Backend;
+
+// Carries out a script on an instance; `text` is changed. Gives the value of its last line.
+uint64_t script_run(const Backend *backend, Instance *instance, char *text, int64_t n);
 
 extern const Backend updraft_backend, wasmtime_backend, wasm_h_backend;
 

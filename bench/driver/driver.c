@@ -7,6 +7,7 @@
 //     compile FILE REPEAT                        bytes -> module
 //     first FILE REPEAT EXPORT RESULTS ARG...    bytes -> module -> instance -> the result of one call (i32:5, i64:5)
 //     run FILE REPEAT N                          bytes -> the first result of run(N), then run(N) again
+//     script FILE SCRIPT N                       bytes -> module -> instance -> the script's last value (see script.c)
 //     calls FILE REPEAT COUNT                    calls in both directions, with and without checks
 //     in FILE CHECKING COUNT                     calls into WebAssembly only; CHECKING is checked or unchecked
 //     out FILE CHECKING COUNT                    calls of the host only
@@ -135,6 +136,14 @@ static File read_file(const char *path) {
   return result;
 }
 
+// With a NUL behind it.
+static char *read_text(const char *path) {
+  const File file = read_file(path);
+  char *text = realloc(file.bytes, file.len + 1);
+  text[file.len] = 0;
+  return text;
+}
+
 static size_t number(const char *text) { return strtoull(text, NULL, 10); }
 
 static Argument argument(const char *text) {
@@ -212,6 +221,22 @@ static void job_run(int count, char **args) {
   print_series(&compile), print_series(&whole), print_series(&steady);
   backend->instance_delete(&instance);
   backend->module_delete(module);
+}
+
+static void job_script(int count, char **args) {
+  if (count != 3) fail("script FILE SCRIPT N");
+  const File file = read_file(args[0]);
+  char *text = read_text(args[1]);
+  static Series whole = {.name = "whole"}, compile = {.name = "compile"};
+  Instance instance;
+  const Times begin = now();
+  void *module = backend->module_new(file.bytes, file.len);
+  record(&compile, begin, 1);
+  backend->instance_new(module, STUBS, &instance);
+  const uint64_t result = script_run(backend, &instance, text, (int64_t)number(args[2]));
+  record(&whole, begin, 1);
+  fprintf(out, ", \"result\": \"%" PRIu64 "\", \"pss_kib\": %ld", result, memory().pss_kib);
+  print_series(&compile), print_series(&whole);
 }
 
 // The module exports add(a, b), call_host(n), which calls the import n times, and loop(n), the same without the calls.
@@ -358,7 +383,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(int count, char **args);
-  } jobs[] = {{"compile", job_compile}, {"first", job_first},         {"run", job_run},   {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
+  } jobs[] = {{"compile", job_compile}, {"first", job_first},         {"run", job_run},   {"script", job_script}, {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
               {"instances", job_instances}, {"tiny", job_tiny}, {"alive", job_alive}};
   if (argc < 6) fail("usage: driver LIBRARY BACKEND MODE THREADS JOB ARGUMENT...");
   for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)

@@ -71,7 +71,74 @@ function unsigned(value) {
   return value === undefined ? '0' : String(Number.isInteger(value) ? value >>> 0 : value);
 }
 
+const PROSE = ['the ', 'quick ', 'brown ', 'fox ', 'jumps ', 'over ', 'a ', 'lazy ', 'dog, ', 'and ', 'engines ', 'compile ',
+  'what ', 'they ', 'run.\n', 'twice '];
+
+function prose(length) {
+  const parts = [];
+  for (let state = 1, at = 0; at < length;) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    parts.push(PROSE[state >>> 28]);
+    at += parts.at(-1).length;
+  }
+  return Buffer.from(parts.join('').slice(0, length));
+}
+
+// Carries out a script: script.c says what the steps are.
+function runScript(exports, source, n) {
+  const variables = {N: n};
+  let memory = exports.memory;
+  const value = (word) => {
+    if (!word.startsWith('$')) return Number(word);
+    const [name, more] = word.slice(1).split('+');
+    return variables[name] + Number(more ?? 0);
+  };
+  const allocate = (name, allocator, bytes, end) => {
+    variables[name] = variables._ = exports[allocator](bytes.length + end) >>> 0;
+    variables.len = bytes.length;
+    new Uint8Array(memory.buffer, variables._, bytes.length + end).set(bytes);
+    if (end) new Uint8Array(memory.buffer)[variables._ + bytes.length] = 0;
+  };
+  const text = (words) => Buffer.from(words.join(' ').replaceAll('{N}', n).replaceAll('\\n', '\n'));
+  const steps = {
+    memory(name) { memory = exports[name]; },
+    let(name, word) { variables[name] = value(word); },
+    call(name, ...args) { variables._ = exports[name](...args.map(value)) >>> 0; },
+    run(name, ...args) { exports[name](...args.map(value)); },
+    load(address) { variables._ = new DataView(memory.buffer).getUint32(value(address), true); },
+    store(address, word) { new DataView(memory.buffer).setUint32(value(address), value(word), true); },
+    prose(name, allocator, length) { allocate(name, allocator, prose(value(length)), 0); },
+    text(name, allocator, ...words) { allocate(name, allocator, text(words), 1); },
+    bytes(name, allocator, ...words) { allocate(name, allocator, text(words), 0); },
+    digest(address, length) {
+      let sum = 2166136261;
+      for (const byte of new Uint8Array(memory.buffer, value(address), value(length))) sum = Math.imul(sum ^ byte, 16777619);
+      variables._ = sum >>> 0;
+    },
+    expect(word) { if ((variables._ | 0) !== (value(word) | 0)) throw new Error(`script: expect ${word}, but _ is ${variables._}`); },
+  };
+  const lines = source.split('\n');
+  for (let at = 0, loop = 0, rounds = 0; at < lines.length; at++) {
+    const [what, ...words] = lines[at].split(' ');
+    if (what === '' || what.startsWith('#')) continue;
+    if (what === 'repeat') [rounds, loop, variables.i] = [value(words[0]), at, 0];
+    else if (what === 'end') { if (++variables.i < rounds) at = loop; }
+    else steps[what](...words);
+  }
+  return String(variables._);
+}
+
 const jobs = {
+  script(file, path, n) {
+    const bytes = readFileSync(file), source = readFileSync(path, 'utf8');
+    const begin = now();
+    const module = new WebAssembly.Module(bytes);
+    record('compile', begin);
+    output.result = runScript(new WebAssembly.Instance(module, stubs()).exports, source, Number(n));
+    record('whole', begin);
+    output.pss_kib = memory().pss_kib;
+  },
+
   compile(file, repeat) {
     const bytes = readFileSync(file);
     const before = memory();

@@ -12,7 +12,7 @@
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
   X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
-  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(table_new) X(global_new) X(capability_supported)
+  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(memory_data) X(table_new) X(global_new) X(capability_supported)
 
 #define DECLARE(name) static __typeof__(updraft_##name) *name;
 FUNCTIONS(DECLARE)
@@ -147,6 +147,14 @@ static void find(Instance *instance, const char *name, Function *out) {
   out->words[0] = item.handle;
 }
 
+static uint8_t *memory(Instance *instance, const char *name, size_t *len) {
+  updraft_extern_t item;
+  uint8_t *data;
+  check(instance_export(instance->store, instance->words[0], name, strlen(name), &item, &error), name);
+  check(memory_data(instance->store, item.handle, &data, len, &error), name);
+  return data;
+}
+
 static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
   updraft_val_t values[8], results[8] = {0};
   for (size_t i = 0; i < count; i++) {
@@ -178,4 +186,4 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, call, call_many, 1};
+const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1};

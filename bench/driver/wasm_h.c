@@ -37,7 +37,9 @@ static void *(*extern_as_func)(void *);
 static void *(*func_as_extern)(void *), *(*memory_as_extern)(void *), *(*table_as_extern)(void *), *(*global_as_extern)(void *);
 static void *(*func_new_with_env)(void *, const void *, Callback, void *, void (*)(void *));
 static void *(*func_call)(const void *, const ValVec *, ValVec *);
-static void *(*memory_new)(void *, const void *), *(*table_new)(void *, const void *, void *);
+static void *(*memory_new)(void *, const void *), *(*table_new)(void *, const void *, void *), *(*extern_as_memory)(void *);
+static char *(*memory_data)(void *);
+static size_t (*memory_data_size)(const void *);
 static void *(*global_new)(void *, const void *, const Val *);
 
 static void *engine, *compile_store;
@@ -73,6 +75,7 @@ static void load(void *library, Options options) {
   FIND(instance_new), FIND(instance_delete), FIND(instance_exports), FIND(extern_vec_delete), FIND(extern_delete);
   FIND(extern_as_func), FIND(func_as_extern), FIND(memory_as_extern), FIND(table_as_extern), FIND(global_as_extern);
   FIND(func_new_with_env), FIND(func_call), FIND(memory_new), FIND(table_new), FIND(global_new);
+  FIND(extern_as_memory), FIND(memory_data), FIND(memory_data_size);
   void *config = wasm_h.config_new();
   configure(library, config, options.mode);
   engine = wasm_h.engine_new_with_config(config);
@@ -156,20 +159,34 @@ static void instance_free(Instance *instance) {
   store_delete(instance->store);
 }
 
-static void find(Instance *instance, const char *name, Function *out) {
+static void *find_export(const Instance *instance, const char *name) {
   const Parts *parts = instance->handle;
   PointerVec types;
   module_exports(parts->module, &types);
-  void *function = NULL;
+  void *item = NULL;
   for (size_t i = 0; i < types.size; i++) {
     // Some engines end names with a NUL that counts.
     const ByteVec *found = wasm_h.exporttype_name(types.data[i]);
     const size_t len = strlen(name);
-    if (found->size >= len && found->size <= len + 1 && memcmp(found->data, name, len) == 0) function = extern_as_func(parts->exports.data[i]);
+    const bool is_as_long = found->size == len || (found->size == len + 1 && found->data[len] == 0);
+    if (is_as_long && memcmp(found->data, name, len) == 0) item = parts->exports.data[i];
   }
   wasm_h.exporttype_vec_delete(&types);
-  if (!function) fail("no export %s", name);
+  if (!item) fail("no export %s", name);
+  return item;
+}
+
+static void find(Instance *instance, const char *name, Function *out) {
+  void *function = extern_as_func(find_export(instance, name));
+  if (!function) fail("export %s is no function", name);
   out->words[0] = (uint64_t)function;
+}
+
+static uint8_t *memory(Instance *instance, const char *name, size_t *len) {
+  void *memory = extern_as_memory(find_export(instance, name));
+  if (!memory) fail("export %s is no memory", name);
+  *len = memory_data_size(memory);
+  return (uint8_t *)memory_data(memory);
 }
 
 static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
@@ -201,4 +218,4 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend wasm_h_backend = {load, compile, discard, code_size, instantiate, instance_free, find, call, call_many, 0};
+const Backend wasm_h_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 0};

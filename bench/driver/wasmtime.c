@@ -59,6 +59,8 @@ static void (*func_new_unchecked)(void *, const void *, void *(*)(void *, void *
 static void *(*func_call)(void *, const Func *, const WasmtimeVal *, size_t, WasmtimeVal *, size_t, void **);
 static void *(*func_call_unchecked)(void *, const Func *, Raw *, size_t, void **);
 static void *(*memory_new)(void *, const void *, void *);
+static uint8_t *(*memory_data)(const void *, const void *);
+static size_t (*memory_data_size)(const void *, const void *);
 static void *(*table_new)(void *, const void *, const WasmtimeVal *, void *);
 static void *(*global_new)(void *, const void *, const WasmtimeVal *, void *);
 static void (*error_message)(const void *, ByteVec *);
@@ -84,7 +86,8 @@ static void load(void *library, Options options) {
   FIND(config_strategy_set), FIND(config_parallel_compilation_set), FIND(config_epoch_interruption_set), FIND(module_new);
   FIND(module_delete), FIND(module_imports), FIND(module_serialize), FIND(store_new), FIND(store_delete), FIND(store_context);
   FIND(context_set_epoch_deadline), FIND(instance_new), FIND(instance_export_get), FIND(func_new), FIND(func_new_unchecked);
-  FIND(func_call), FIND(func_call_unchecked), FIND(memory_new), FIND(table_new), FIND(global_new), FIND(error_message);
+  FIND(func_call), FIND(func_call_unchecked), FIND(memory_new), FIND(table_new), FIND(global_new), FIND(error_message), FIND(memory_data);
+  FIND(memory_data_size);
   void *config = wasm_h.config_new();
   config_strategy_set(config, strstr(options.mode, "winch") ? STRATEGY_WINCH : STRATEGY_CRANELIFT);
   with_epochs = strstr(options.mode, "epoch") != NULL;
@@ -199,6 +202,14 @@ static void find(Instance *instance, const char *name, Function *out) {
   memcpy(out->words, &item.of.func, sizeof(Func));
 }
 
+static uint8_t *memory(Instance *instance, const char *name, size_t *len) {
+  Extern item;
+  if (!instance_export_get(instance->handle, (const Func *)instance->words, name, strlen(name), &item)) fail("no export %s", name);
+  if (item.kind != WASM_KIND_MEMORY) fail("export %s is no memory", name);
+  *len = memory_data_size(instance->handle, item.of.words);
+  return memory_data(instance->handle, item.of.words);
+}
+
 static uint64_t call(Instance *instance, Function *function, const Argument *args, size_t count, size_t result_count) {
   WasmtimeVal values[8], results[8];
   for (size_t i = 0; i < count; i++) {
@@ -232,4 +243,4 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, call, call_many, 1};
+const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1};

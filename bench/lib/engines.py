@@ -19,6 +19,7 @@ ENGINES = {
     "updraft-tiered-lazy": ("updraft", "updraft", "tiered-lazy", "the same, functions compiled when first called"),
     "updraft-deferred": ("updraft", "updraft", "tiered-lazy-deferred", "the same, bodies validated when first called, too"),
     "updraft-baseline": ("updraft", "updraft", "baseline-eager", "Updraft's baseline tier alone"),
+    "updraft-baseline-lazy": ("updraft", "updraft", "baseline-lazy", "the same, functions compiled when first called"),
     "updraft-wasm.h": ("updraft", "wasm_h", "default", "Updraft through the standard interface"),
     "wasmtime": ("wasmtime", "wasmtime", "cranelift", "wasmtime, default settings: Cranelift"),
     "wasmtime-epoch": ("wasmtime", "wasmtime", "cranelift-epoch", "wasmtime with interruptible loops (epochs)"),

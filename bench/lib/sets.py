@@ -3,7 +3,7 @@
 import dataclasses
 
 from .common import BENCH, CACHE, Missing, fetch, load, say
-from .wasmfile import WasmFile, module_with_data
+from .wasmfile import WasmFile, module_with_chain, module_with_data
 
 SECONDS_PER_NANOSECOND = 1e-9
 ALL = 0  # threads
@@ -15,7 +15,11 @@ COMPILE_ENGINES = ["updraft", "updraft-nopoll", "updraft-baseline", "wasmtime", 
 FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-lazy", "updraft-deferred", "updraft-baseline", "wasmtime", "winch",
                  "wasmi", "wasmi-lazy", "v8", "v8-deferred", "v8-liftoff"]
 SMALL_ENGINES = ["updraft", "updraft-tiered", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
+CHAIN_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "wasmtime", "winch", "wasmi-lazy", "v8", "v8-liftoff"]
 MEMORY_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "wasmer", "wasmi", "v8"]
+
+# Those that are tried first where a program runs for half a minute.
+LONG_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "v8", "v8-turbofan"]
 
 # Peers by the beginnings of their names that take long where there is much to do: interpreters, and Wasmer.
 SLOW = ("wasmi", "wasmer")
@@ -133,6 +137,27 @@ def whole_jobs(only, quick):
                           rounds=1 if slow else None, slow=slow)
 
 
+def program_jobs(only, quick, log):
+    engines = [engine for engine in KERNEL_ENGINES if engine != "updraft-nopoll"] + ["updraft-tiered-lazy"]
+    for name, program in load("programs/manifest.json").items():
+        if only and name not in only:
+            continue
+        try:
+            path = fetch(program["package"], program["sha256"]) / program["file"]
+            imports = WasmFile(path.read_bytes()).imports
+        except Missing as reason:
+            log(f"LEFT OUT {name}: {reason}")
+            continue
+        for size, (n, expected) in program["sizes"].items():
+            if quick and size == "long":
+                continue
+            for engine in engines:
+                slow = size == "long" and engine not in LONG_ENGINES
+                yield Job("programs", f"{name} {size}", engine, ALL, ["script", path, BENCH / "programs" / f"{name}.txt", n],
+                          {"whole": "whole", "compile": "compile"}, {"pss_kib": "pss_kib"}, expected=expected, imports=imports,
+                          rounds=1 if size == "long" else None, slow=slow)
+
+
 def edge_jobs(quick):
     """Calls, instances, tiny modules."""
     modules = BENCH / "modules"
@@ -145,6 +170,10 @@ def edge_jobs(quick):
         for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
             yield Job("instantiate", item, engine, 1, ["instantiate", path, 5, count], {"instantiate": "instantiate"})
         yield Job("tiny", "tiny", engine, ALL, ["tiny", modules / "tiny.wasm", 3, 100 if quick else 300], {"tiny": "tiny"})
+    chain = CACHE / "chain.wasm"
+    chain.write_bytes(module_with_chain(1000))
+    for engine in CHAIN_ENGINES:
+        yield Job("chain", "chain", engine, ALL, ["first", chain, 20, "run", 1, "i32:1"], {"first": "first"}, expected="1000")
     for engine in MEMORY_ENGINES:
         for item, path, count in [("empty", modules / "empty.wasm", 1000), ("1 MB data", data, 100)]:
             yield Job("instances", item, engine, ALL, ["instances", path, count], {}, memory_numbers(), rounds=1)
@@ -167,7 +196,7 @@ def memory_numbers():
     return {f"memory.{key}": key for key in ("pss_kib", "virtual_kib", "mappings")}
 
 
-SETS = ["kernels", "whole", "compile", "first", "edges", "background"]
+SETS = ["kernels", "whole", "programs", "compile", "first", "edges", "background"]
 
 
 def make_jobs(bench, sets, only, quick, log):
@@ -177,6 +206,7 @@ def make_jobs(bench, sets, only, quick, log):
         match name:
             case "kernels": jobs += kernel_jobs(only, quick)
             case "whole": jobs += whole_jobs(only, quick)
+            case "programs": jobs += program_jobs(only, quick, log)
             case "compile": jobs += compile_jobs(modules, quick)
             case "first": jobs += first_jobs(modules, quick)
             case "edges": jobs += edge_jobs(quick) if not only else []

@@ -136,3 +136,11 @@ def module_with_data(size):
     return (b"\0asm\1\0\0\0" + section(1, b"\1\x60\0\1\x7f") + section(3, b"\1\0") + section(5, b"\1\0" + leb(pages))
             + section(7, b"\1\3run\0\0") + section(10, b"\1" + leb(len(body)) + body)
             + section(11, b"\1\0\x41\0\x0b" + leb(size) + data))
+
+
+def module_with_chain(count):
+    """A module of `count` tiny functions, each of which adds one to what the next returns; `run` is the first."""
+    bodies = [b"\0\x20\0\x41\1\x6a\x10" + leb(i + 1) + b"\x0b" for i in range(count - 1)] + [b"\0\x20\0\x0b"]
+    code = leb(count) + b"".join(leb(len(body)) + body for body in bodies)
+    return (b"\0asm\1\0\0\0" + section(1, b"\1\x60\1\x7f\1\x7f") + section(3, leb(count) + b"\0" * count) + section(7, b"\1\3run\0\0")
+            + section(10, code))

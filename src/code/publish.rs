@@ -20,6 +20,9 @@
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
+use std::io::IoSlice;
+mod unlinked;
+
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
@@ -47,7 +50,7 @@ pub enum Lazy {
 
 /// What is kept of code that is published, besides what running it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum Retain {
     /// Nothing.
     Nothing,
     /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
@@ -60,7 +63,7 @@ pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
-    keep: Keep,
+    retain: Retain,
     state: ForkMutex<State>,
 }
 
@@ -187,12 +190,18 @@ impl ModuleCode {
             counts: TierCounts::default(),
             code_size: 0,
         };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, keep: Keep::Nothing, state: ForkMutex::new(state) })
+        Ok(ModuleCode {
+            space: Arc::clone(space),
+            module,
+            slots,
+            retain: Retain::Nothing,
+            state: ForkMutex::new(state),
+        })
     }
 
     /// The same, with what is to be kept of what is published.
-    pub fn keeping(mut self, keep: Keep) -> ModuleCode {
-        self.keep = keep;
+    pub fn retaining(mut self, retain: Retain) -> ModuleCode {
+        self.retain = retain;
         self
     }
 
@@ -272,7 +281,7 @@ impl ModuleCode {
             RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
             target => self.resolve(target, &outside, place),
         };
-        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.keep)).collect();
+        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.retain)).collect();
         let module = Some(Arc::clone(&self.module));
         let placed = match Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve) {
             Ok(placed) => placed,
@@ -369,37 +378,6 @@ impl ModuleCode {
         batch.retain(|new| state.versions[new.func.index()] < Some(new.version));
     }
 
-    /// The code of the top tier that callers now get, as it was before linking, sorted; what was not kept
-    /// ([`Keep`]) is left out.
-    pub fn unlinked(&self) -> Vec<(DefinedFunc, CompiledCode)> {
-        let mut units: Vec<(DefinedFunc, &Installed)> = Vec::new();
-        {
-            let state = self.state.lock();
-            for placed in &state.batches {
-                // SAFETY: from `Box::into_raw`; freed by `clear`, whose caller keeps it from happening meanwhile, and when
-                // `self` is dropped.
-                let batch = unsafe { &*placed.batch };
-                for unit in &batch.functions {
-                    if let CodeKind::Function(func) = unit.kind
-                        && unit.kept.is_some()
-                        && let Some(func) = self.module.defined_func(func)
-                        && self.entry(func) == unit.entry
-                    {
-                        units.push((func, unit));
-                    }
-                }
-            }
-        }
-        units.sort_unstable_by_key(|(func, _)| *func);
-        let restore = |(func, unit): (DefinedFunc, &Installed)| {
-            // SAFETY: finished code, which nobody changes, of a unit that lives as just said; it can be read wherever it
-            // can be run.
-            let linked = unsafe { std::slice::from_raw_parts(unit.start as *const u8, unit.len) };
-            Some((func, unit.kept.as_ref()?.restore(unit, linked)?))
-        };
-        units.into_iter().filter_map(restore).collect()
-    }
-
     /// Drops all code: the next call of each function has it compiled again. The slots stay.
     ///
     /// # Safety
@@ -466,22 +444,26 @@ impl Placed {
         let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
         let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
         let entries: Vec<usize> = units.iter().zip(&addresses).map(entry).collect();
-        let written = space.write(pass, &range, writer, |memory| {
+        // A second attempt fills the same fields in again.
+        let write = || {
+            let place = Place { entries: &entries, relays: start + relays };
+            for (Unit { code, .. }, address) in units.iter_mut().zip(&addresses) {
+                link(&mut code.bytes, *address, &code.relocations, |target| resolve(target, place))?;
+            }
+            let tail = (relays..).step_by(RELAY_SIZE).zip(relayed);
+            let tail = tail.map(|(offset, slot)| relay(start + offset, *slot)).collect::<Result<Vec<_>>>()?;
+            let mut pieces = Vec::with_capacity(2 * units.len() + 2);
             let mut end = 0;
             for (Unit { code, .. }, &offset) in units.iter().zip(&offsets) {
-                memory[end..offset].fill(TRAP);
+                fill_gap(&mut pieces, offset - end);
+                pieces.push(IoSlice::new(&code.bytes));
                 end = offset + code.bytes.len();
-                memory[offset..end].copy_from_slice(&code.bytes);
-                let place = Place { entries: &entries, relays: start + relays };
-                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, place))?;
             }
-            memory[end..].fill(TRAP);
-            for (number, slot) in relayed.iter().enumerate() {
-                let offset = relays + number * RELAY_SIZE;
-                memory[offset..][..RELAY_SIZE].copy_from_slice(&relay(start + offset, *slot)?);
-            }
-            Ok(())
-        });
+            fill_gap(&mut pieces, relays - end);
+            pieces.push(IoSlice::new(tail.as_flattened()));
+            space.write(pass, &range, writer, &mut pieces)
+        };
+        let written = write();
         if let Err(error) = written {
             space.free(pass, range);
             return Err(error);
@@ -502,10 +484,10 @@ impl Placed {
 }
 
 impl Unit {
-    fn of(new: NewCode, module: &Module, keep: Keep) -> Unit {
+    fn of(new: NewCode, module: &Module, retain: Retain) -> Unit {
         let kind = CodeKind::Function(module.func_index(new.func));
         let tier = new.version.tier;
-        let kept = (keep == Keep::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
+        let kept = (retain == Retain::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
         Unit { kind, tier: Some(tier), code: new.code, kept }
     }
 
@@ -529,6 +511,16 @@ impl Unit {
             loops: code.loops.map(Arc::from),
             kept: self.kept,
         }
+    }
+}
+
+/// Adds bytes that trap.
+fn fill_gap(pieces: &mut Vec<IoSlice<'_>>, mut len: usize) {
+    static TRAPS: [u8; CACHE_LINE] = [TRAP; CACHE_LINE];
+    while len > 0 {
+        let piece = &TRAPS[..len.min(CACHE_LINE)];
+        pieces.push(IoSlice::new(piece));
+        len -= piece.len();
     }
 }
 

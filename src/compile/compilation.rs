@@ -30,7 +30,7 @@ use std::sync::{Arc, Weak};
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
-use super::growth::{Growth, Watcher};
+use super::growth::Growth;
 use super::lock::Lock;
 use super::osr;
 use super::plan::Plan;
@@ -188,6 +188,7 @@ impl Compilation {
             module,
         });
         if first == 0 {
+            compilation.module.analyses.forget();
             compilation.events.post(Event::new(EventKind::BaselineFinished));
         }
         compilation
@@ -221,11 +222,6 @@ impl Compilation {
     /// How its functions have run.
     pub fn profile(&self) -> &ModuleProfile {
         &self.profile
-    }
-
-    /// Tells somebody, at most one, of the code that could be kept beyond this process.
-    pub(crate) fn watch_growth(&self, watcher: Arc<dyn Watcher>) {
-        self.growth.watch(watcher);
     }
 
     /// The tier of the first code of a function.
@@ -303,8 +299,12 @@ impl Compilation {
 
     fn account(&self, change: Change) {
         let [first, top] = change.outstanding();
-        if self.first.change(first) && self.stopped().is_none() {
-            self.events.post(Event::new(EventKind::BaselineFinished));
+        if self.first.change(first) {
+            // Whoever compiles a function after this analyses it by himself.
+            self.module.analyses.forget();
+            if self.stopped().is_none() {
+                self.events.post(Event::new(EventKind::BaselineFinished));
+            }
         }
         self.top.change(top);
     }
@@ -387,7 +387,7 @@ impl Compilation {
     }
 
     /// How a function has run, for the compiler.
-    pub(super) fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+    pub fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
         self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 

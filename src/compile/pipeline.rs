@@ -19,12 +19,13 @@ use super::source::Source;
 use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
-use crate::code::{Keep, Lazy, ModuleCode};
-use crate::config::LazyBatch;
+use crate::code::{Lazy, ModuleCode, Retain};
+use crate::config::{LazyBatch, Strategy};
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::module::body::Keep;
 use crate::sync::ForkMutex;
-use crate::tier::{Compilers, Scratch, Tier};
+use crate::tier::{BaselineKind, Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
 /// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
@@ -42,13 +43,13 @@ pub struct Begun {
 pub struct Pipeline {
     compilers: Arc<Compilers>,
     /// Scratches of lazy callers, for the next ones.
-    scratches: ForkMutex<Vec<Scratch>>,
+    scratches: ForkMutex<Vec<Box<Scratch>>>,
     kept_scratches: usize,
     pool: Pool<Client>,
     events: EventHub,
     top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
-    keep: Keep,
+    retain: Retain,
 }
 
 impl Pipeline {
@@ -63,14 +64,14 @@ impl Pipeline {
             events: EventHub::default(),
             top_speed,
             lazy_batch,
-            keep: Keep::Nothing,
+            retain: Retain::Nothing,
             compilers,
         }
     }
 
     /// The same, with what is to be kept of the code that is published.
-    pub fn keeping(self, keep: Keep) -> Pipeline {
-        Pipeline { keep, ..self }
+    pub fn retaining(self, retain: Retain) -> Pipeline {
+        Pipeline { retain, ..self }
     }
 
     /// The compilers.
@@ -81,6 +82,13 @@ impl Pipeline {
     /// How fast the top tier compiles.
     pub fn top_speed(&self) -> &Speed {
         &self.top_speed
+    }
+
+    /// Whether the analyses of bodies are worth keeping from their validation until they are compiled.
+    pub(crate) fn analyses_to_keep(&self, strategy: Strategy) -> Keep {
+        let eager = matches!(strategy, Strategy::Eager | Strategy::EagerBackground);
+        let native = self.compilers.baseline_kind() == Some(BaselineKind::Native);
+        if eager && native { Keep::Analyses } else { Keep::Nothing }
     }
 
     /// What happens to modules.
@@ -100,7 +108,7 @@ impl Pipeline {
         source: Option<Arc<dyn Source>>,
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
-        let code = Arc::new(ModuleCode::new(space, module, lazy)?.keeping(self.keep));
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?.retaining(self.retain));
         let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
         self.add_required(&compilation);
         Ok(Begun { compilation, code })
@@ -108,20 +116,34 @@ impl Pipeline {
 
     /// Queues what the plan requires, or does it here if that takes less time than waking somebody.
     fn add_required(&self, compilation: &Arc<Compilation>) {
-        if compilation.plan().is_awaited() && is_small(compilation) {
-            return self.compile_here(compilation);
+        let plan = compilation.plan();
+        if plan.is_awaited() && is_small(compilation) {
+            self.compile_here(compilation);
+            if !plan.is_advised() {
+                return;
+            }
         }
         let count = compilation.module().defined_func_count() as u32;
-        let mut units = Vec::new();
+        let (mut units, mut first_units, mut hot_units) = (Vec::new(), Vec::new(), Vec::new());
         for func in (0..count).map(DefinedFunc) {
-            let (first, top) = compilation.plan().required(func.0);
+            let (first, top) = plan.required(func.0);
+            let advice = plan.advice(func.0);
             for tier in [first, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
                 if compilation.request(func, tier, 0) {
-                    units.push(Unit::function(compilation, func, tier));
+                    let unit = Unit::function(compilation, func, tier);
+                    match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
+                        Some(Some(place)) if Some(tier) == first => first_units.push((place, unit)),
+                        Some(Some(place)) => hot_units.push((place, unit)),
+                        _ => units.push(unit),
+                    }
                 }
             }
         }
-        self.add(compilation, units);
+        first_units.sort_by_key(|(place, _)| *place);
+        // The newest of a queue is taken first.
+        hot_units.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        units.extend(hot_units.into_iter().map(|(_, unit)| unit));
+        self.add(compilation, first_units.into_iter().map(|(_, unit)| unit).collect(), units);
     }
 
     /// Compiles what is required at first on this thread. What fails is told as that of any unit.
@@ -145,12 +167,11 @@ impl Pipeline {
         compilation.publish();
     }
 
-    fn add(&self, compilation: &Arc<Compilation>, units: Vec<Unit>) {
-        if units.is_empty() {
-            return;
-        }
+    /// Queues units: those that go before others of their lane, in their order, and the others.
+    fn add(&self, compilation: &Arc<Compilation>, before: Vec<Unit>, units: Vec<Unit>) {
+        let runners = [self.pool.add_priority_units(before, 0), self.pool.add_units(units)];
         // A module that is awaited is compiled by its maker in any case.
-        if self.pool.add_units(units) == Runner::Caller && !compilation.plan().is_awaited() {
+        if runners.contains(&Runner::Caller) && !compilation.plan().is_awaited() {
             self.help_until_finished(compilation);
         }
     }
@@ -298,7 +319,7 @@ impl Pipeline {
         let wanted = functions.filter(|func| compilation.request(*func, tier, 0));
         let units: Vec<Unit> = wanted.map(|func| Unit::function(compilation, func, tier)).collect();
         let count = units.len();
-        self.add(compilation, units);
+        self.add(compilation, Vec::new(), units);
         count
     }
 

@@ -14,6 +14,7 @@ use super::compilation::Compilation;
 use super::pipeline::Pipeline;
 use super::pool::{Lane, Waited};
 use crate::error::Result;
+use crate::module::body::Keep;
 use crate::module::decode::Decoded;
 use crate::module::validate::{Progress, Scratch, worthwhile_threads};
 use crate::module::{Chunk, Module};
@@ -37,8 +38,8 @@ impl Making {
 impl Pipeline {
     /// Validates the bodies of a module that is being made under this number, on up to `threads` threads, the calling one
     /// included; 0 = a number for all modules that will not exist.
-    pub(crate) fn validate_now(&self, module: u64, decoded: Decoded, threads: usize) -> Result<Module> {
-        let progress = Progress::new(&decoded.module);
+    pub(crate) fn validate_now(&self, module: u64, decoded: Decoded, threads: usize, keep: Keep) -> Result<Module> {
+        let progress = Progress::new(&decoded.module, keep);
         let helpers = worthwhile_threads(&decoded.module, threads) - 1;
         let mut making = Arc::new(Making { decoded, progress });
         if helpers > 0 {

@@ -13,7 +13,7 @@ use super::module::CompiledModuleInner;
 use super::{CompiledModule, Engine, EngineInner, ModuleOptions};
 use crate::compile::compilation::Compilation;
 use crate::compile::events::NO_WORKER;
-use crate::compile::profile::format;
+use crate::compile::profile::{Reach, format};
 use crate::compile::source::Source;
 use crate::config::{Config, Strategy};
 use crate::error::{Error, Result};
@@ -25,9 +25,9 @@ use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
-use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected, Store};
+use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
 
-pub use crate::warm::artifact::Wasm;
+pub use crate::warm::artifact::{Store, Wasm};
 
 /// What an artifact has of a module that is being made.
 pub(super) struct Kept {
@@ -108,6 +108,12 @@ impl CompiledModule {
         CompiledModule::serialize_all(&[self], &self.engine().artifact_key()?, Wasm::Kept)
     }
 
+    /// As [`CompiledModule::serialize`], of several modules of one engine.
+    pub fn serialize_together(modules: &[&CompiledModule], wasm: Wasm) -> Result<Vec<u8>> {
+        let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
+        CompiledModule::serialize_all(modules, &first.engine().artifact_key()?, wasm)
+    }
+
     /// Modules of one engine, in one artifact.
     pub fn serialize_all(modules: &[&CompiledModule], key: &Key, wasm: Wasm) -> Result<Vec<u8>> {
         let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
@@ -144,24 +150,34 @@ impl CompiledModule {
     }
 
     fn restore_one(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Restored> {
-        let mut all = CompiledModule::restore(engine, store, options)?;
+        let (_, mut all) = CompiledModule::restore(engine, store, options, 1)?;
         match all.pop() {
-            Some(restored) if all.is_empty() => Ok(restored),
-            _ => Err(Error::Artifact { reason: "it has several modules".into() }),
+            Some(restored) => Ok(restored),
+            None => Err(Error::Artifact { reason: "it has several modules".into() }),
         }
     }
 
-    /// Makes the modules of an artifact, in the order in which they were given.
-    pub fn restore(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Vec<Restored>> {
+    /// Makes the modules of an artifact, in the order in which they were given, unless they are more than `most`. Says how
+    /// many it has.
+    pub fn restore(
+        engine: &Engine,
+        store: Store,
+        options: &ModuleOptions,
+        most: usize,
+    ) -> Result<(usize, Vec<Restored>)> {
         let identity = engine.identity();
         let mut opened = artifact::open(store, &identity, &engine.artifact_key()?)?;
         if let (Err(Rejected::Target), Some(target)) = (&opened.parts, &opened.target) {
             let reason = format!("it is for {target}, and this is {}", identity.target);
             return Err(Error::Artifact { reason: reason.into() });
         }
+        let count = opened.modules();
+        if count > most {
+            return Ok((count, Vec::new()));
+        }
         let parts: Vec<Result<Part, Rejected>> = match std::mem::replace(&mut opened.parts, Ok(Vec::new())) {
             Ok(parts) => parts.into_iter().map(Ok).collect(),
-            Err(why) => (0..opened.modules()).map(|_| Err(why)).collect(),
+            Err(why) => (0..count).map(|_| Err(why)).collect(),
         };
         let restore = |(number, part): (usize, Result<Part, Rejected>)| {
             let known = part.and_then(|part| Ok((part.wasm().ok_or(Rejected::Damaged)?, part)));
@@ -170,7 +186,8 @@ impl CompiledModule {
                 Err(rejected) => without_part(engine, &opened, number, rejected, options),
             }
         };
-        parts.into_iter().enumerate().map(restore).collect()
+        let restored: Vec<Restored> = parts.into_iter().enumerate().map(restore).collect::<Result<_>>()?;
+        Ok((count, restored))
     }
 
     /// Makes a module from its bytes, and from an artifact that may have been made of it with this key, in which they
@@ -226,20 +243,15 @@ impl CompiledModuleInner {
             parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
         };
         let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
-        let counted = self.compilation.profile().data(&self.code, |func| self.compilation.look(func));
-        let profile = format::write(&self.module, &counted);
+        let profile = format::write(&self.module, &self.profile());
         Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile }
     }
 
     /// `before`: what became of it elsewhere, if anything.
     fn progress_of(&self, func: DefinedFunc, before: Option<Progress>) -> Progress {
-        let word = self.compilation.look(func);
-        // Where nothing is counted and everything is lazy, what has code was run.
-        let lazy = self.compilation.plan().required(func.0).0.is_none();
-        let was_run = self.budgets.as_ref().map_or(lazy && word.reached().is_some(), |budgets| budgets.was_run(func));
         match () {
-            _ if word.is_refused(Tier::Top) => Progress::Refused,
-            _ if was_run || word.reached() == Some(Tier::Top) || before.is_some() => Progress::Executed,
+            _ if self.compilation.look(func).is_refused(Tier::Top) => Progress::Refused,
+            _ if self.reach(func) != Reach::Nowhere || before.is_some() => Progress::Executed,
             _ => Progress::Lazy,
         }
     }
@@ -291,6 +303,7 @@ fn without_part(
 
 fn without_code(engine: &Engine, wasm: &SharedBytes, rejected: Rejected, options: &ModuleOptions) -> Result<Restored> {
     let module = CompiledModule::from_shared(engine, wasm, options)?;
+    module.note_rejected(rejected);
     Ok(Restored { module, rejected: Some(rejected) })
 }
 

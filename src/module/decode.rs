@@ -14,7 +14,7 @@ use wasmparser::{
 };
 
 use crate::error::{Error, Result};
-use crate::module::body::Environment;
+use crate::module::body::{Environment, Kept};
 use crate::module::data::plain_segments;
 use crate::module::fixed::TableWrites;
 use crate::module::names::Names;
@@ -81,8 +81,8 @@ pub fn decode_shared(bytes: &SharedBytes, features: Features) -> Result<Decoded>
 impl Decoded {
     /// The module, whose bodies have been validated with this outcome.
     pub fn validated(self, validated: Validated) -> Module {
-        let Validated { features, indirect_sites, table_writes } = validated;
-        Module { features, indirect_sites, table_writes, ..self.module }
+        let Validated { features, indirect_sites, table_writes, analyses } = validated;
+        Module { features, indirect_sites, table_writes, analyses, ..self.module }
     }
 
     /// The module, whose bodies are validated later. What all of them together would tell stays unknown.
@@ -154,10 +154,13 @@ impl Builder {
             features: Features::default(),
             indirect_sites: IndirectSites::default(),
             names: Names::default(),
+            hints: OnceLock::new(),
+            host_hints: None,
             table_writes: TableWrites::Possible,
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),
             validity: Validity::Known,
+            analyses: Kept::default(),
         };
         Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }
     }

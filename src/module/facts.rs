@@ -2,6 +2,7 @@
 //!
 //! Not here: who knows that (`warm`).
 
+use super::body::Kept;
 use super::fixed::TableWrites;
 use super::validate::Validated;
 use super::{Features, IndirectSites, Module};
@@ -44,7 +45,7 @@ impl Validated {
             next = func + 1;
         }
         let indirect_sites = IndirectSites::new(functions);
-        reader.is_empty().then_some(Validated { features, indirect_sites, table_writes })
+        reader.is_empty().then_some(Validated { features, indirect_sites, table_writes, analyses: Kept::default() })
     }
 }
 

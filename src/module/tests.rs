@@ -1,5 +1,6 @@
 //! What decoding promises beyond wasmparser: counts, names, features, and which error is reported.
 
+use super::body::Keep;
 use super::decode::{Decoded, decode, load};
 use super::validate::{Scratch, validate, validate_all};
 use super::*;
@@ -313,9 +314,40 @@ fn features_are_found_without_knowing_operators() {
 #[test]
 fn validation_that_leaves_bodies_out_fails() {
     let Decoded { module, bodies } = decode(wasm("(module (func) (func))").into(), Features::ALL).unwrap();
-    let outcome = validate::Progress::new(&module).finish(&bodies, &module);
+    let outcome = validate::Progress::new(&module, Keep::Nothing).finish(&bodies, &module);
     assert!(matches!(outcome, Err(Error::Bug { .. })));
-    let progress = validate::Progress::new(&module);
+    let progress = validate::Progress::new(&module, Keep::Nothing);
     progress.work(&bodies, &module);
     assert!(progress.finish(&bodies, &module).is_ok());
+}
+
+/// What is kept of an analysis is all that it finds out, for each body but those with too many locals; until nobody wants it.
+#[test]
+fn analyses_are_kept_whole_until_they_are_forgotten() {
+    let locals = " i64 f32".repeat(1100);
+    let text = format!(
+        "(module (memory 1) (type $t (func)) (table 1 funcref) (func) (func (local {locals}) (local.set 2199 (f32.const 0)))
+          (func (param i32 v128) (local externref i64) (loop (loop (loop (local.set 0 (local.get 0)) (br_if 1 (local.get 0)))
+            (call_indirect (type $t) (i32.const 0))) (local.set 3 (i64.load (local.get 0))))))"
+    );
+    let Decoded { module, bodies } = decode(wasm(&text).into(), Features::ALL).unwrap();
+    let progress = validate::Progress::new(&module, Keep::Analyses);
+    progress.work(&bodies, &module);
+    let validated = progress.finish(&bodies, &module).unwrap();
+    let module = Decoded { module, bodies }.validated(validated);
+    let (mut kept, mut own) = (body::AnalysisScratch::default(), body::AnalysisScratch::default());
+    for (func, is_kept) in [(0, true), (1, false), (2, true)] {
+        let func = DefinedFunc(func);
+        let found = module.analyses.recall(func, &mut kept);
+        assert_eq!(found.is_some(), is_kept, "{func:?}");
+        let analysis = body::analyse(&module, func, &mut own);
+        assert!(found.is_none() || found == analysis, "{func:?}: {found:?} {analysis:?}");
+        // With debug assertions this compares the rest.
+        assert_eq!(body::recall(&module, func, &mut kept), analysis);
+        assert_eq!(kept.loops(), own.loops());
+    }
+    assert_eq!((kept.loops().len(), kept.weight(0), kept.weight(3)), (3, 8 * 8 * 8 * 3 + 8, 8));
+    module.analyses.forget();
+    assert!(module.analyses.recall(DefinedFunc(2), &mut kept).is_none());
+    assert!(body::recall(&module, DefinedFunc(2), &mut kept).is_some());
 }

@@ -13,7 +13,7 @@ use wasmparser::{
 };
 
 use crate::error::{Error, Result};
-use crate::module::body::{self, AnalysisScratch, BodyFlags};
+use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags, Keep, Kept, Made};
 use crate::module::fixed::TableWrites;
 use crate::module::{Features, IndirectSites, Module, unsupported};
 use crate::sync::without_host_signals;
@@ -74,12 +74,14 @@ pub struct Validated {
     pub(super) indirect_sites: IndirectSites,
     /// For [`Module::fixed_tables`].
     pub(super) table_writes: TableWrites,
+    /// What was found out about each, if it is to be kept.
+    pub(super) analyses: Kept,
 }
 
 /// Validates all bodies on up to `threads` threads, the calling one included. (An engine has threads for that, and uses
 /// [`Progress`].)
 pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
-    let progress = Progress::new(module);
+    let progress = Progress::new(module, Keep::Nothing);
     std::thread::scope(|scope| {
         for _ in 1..worthwhile_threads(module, threads) {
             // Without the thread the others do its share.
@@ -103,14 +105,20 @@ pub struct Progress {
     /// taken by somebody, who finishes them: the final value is the lowest of all.
     invalid: AtomicUsize,
     outcome: Mutex<Outcome>,
+    keep: Keep,
 }
 
 impl Progress {
     /// Nobody has looked at any body.
-    pub fn new(module: &Module) -> Progress {
+    pub fn new(module: &Module, keep: Keep) -> Progress {
         let (used, table_writes) = (module.features, TableWrites::None);
-        let outcome = Outcome { checked: 0, error: None, used, indirect: Vec::new(), table_writes };
-        Progress { next: AtomicUsize::new(0), invalid: AtomicUsize::new(usize::MAX), outcome: Mutex::new(outcome) }
+        let outcome = Outcome { checked: 0, error: None, used, indirect: Vec::new(), table_writes, made: Vec::new() };
+        Progress {
+            next: AtomicUsize::new(0),
+            invalid: AtomicUsize::new(usize::MAX),
+            outcome: Mutex::new(outcome),
+            keep,
+        }
     }
 
     /// Validates bodies that nobody has taken until there are none.
@@ -120,6 +128,7 @@ impl Progress {
         let mut indirect = Vec::new();
         let mut table_writes = TableWrites::None;
         let mut checked = 0;
+        let mut made = Made::default();
         loop {
             // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
             let start = self.next.fetch_add(CHUNK, Ordering::Relaxed);
@@ -136,6 +145,9 @@ impl Progress {
                         table_writes = table_writes.max(verdict.table_writes);
                         if verdict.indirect_calls != 0 {
                             indirect.push((func, verdict.indirect_calls));
+                        }
+                        if let (Keep::Analyses, Some(analysis)) = (self.keep, &verdict.analysis) {
+                            made.add(func, analysis, &scratch.analysis);
                         }
                     }
                     Err(error) => {
@@ -154,6 +166,7 @@ impl Progress {
         outcome.used = outcome.used | used;
         outcome.indirect.append(&mut indirect);
         outcome.table_writes = outcome.table_writes.max(table_writes);
+        outcome.made.push(made);
     }
 
     /// What was found, after the last `work` has returned, of which there was one at least.
@@ -169,6 +182,10 @@ impl Progress {
                 features: outcome.used,
                 indirect_sites: IndirectSites::new(outcome.indirect),
                 table_writes: outcome.table_writes,
+                analyses: match self.keep {
+                    Keep::Analyses => Kept::new(module.bodies.len(), outcome.made),
+                    Keep::Nothing => Kept::default(),
+                },
             }),
         }
     }
@@ -183,6 +200,8 @@ struct Outcome {
     /// Functions with indirect calls, and how many.
     indirect: Vec<(DefinedFunc, u32)>,
     table_writes: TableWrites,
+    /// By the threads that are done.
+    made: Vec<Made>,
 }
 
 /// What is known of a valid body.
@@ -190,6 +209,8 @@ struct Verdict {
     features: Features,
     indirect_calls: u32,
     table_writes: TableWrites,
+    /// Unless the analysis does not know the body.
+    analysis: Option<Analysis>,
 }
 
 fn check(
@@ -201,7 +222,7 @@ fn check(
     let Some(analysis) = body::analyse(module, func, &mut scratch.analysis) else {
         check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)?;
         let features = features_by_reference(bodies, module, func, scratch);
-        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible });
+        return Ok(Verdict { features, indirect_calls: 0, table_writes: TableWrites::Possible, analysis: None });
     };
     if cfg!(debug_assertions)
         && let Err(error) = check_by_reference(bodies, module, func, &module.bytes[module.body_range(func)], scratch)
@@ -210,7 +231,8 @@ fn check(
     }
     let writes = analysis.flags.contains(BodyFlags::TABLE_WRITES);
     let table_writes = if writes { TableWrites::Possible } else { TableWrites::None };
-    Ok(Verdict { features: analysis.features, indirect_calls: analysis.indirect_calls, table_writes })
+    let Analysis { features, indirect_calls, .. } = analysis;
+    Ok(Verdict { features, indirect_calls, table_writes, analysis: Some(analysis) })
 }
 
 /// The verdict of wasmparser, which is the meaning of validity here, on bytes in the place of a function's body.

@@ -43,7 +43,7 @@ pub(crate) fn outcome(result: Result<Vec<Val>, Error>) -> Outcome {
 }
 
 /// Calls an export in every mode, with each of these arguments in turn; what it gave, which is the same everywhere.
-fn run_everywhere(text: &str, export: &str, arguments: &[Vec<Val>]) -> Vec<Outcome> {
+pub(crate) fn run_everywhere(text: &str, export: &str, arguments: &[Vec<Val>]) -> Vec<Outcome> {
     let run = |mode: Mode| -> Vec<Outcome> {
         let mut fixture = Fixture::new(mode, text);
         arguments.iter().map(|arguments| outcome(fixture.call(export, arguments))).collect()

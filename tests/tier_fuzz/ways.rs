@@ -117,9 +117,7 @@ pub struct Program {
 pub enum Step {
     /// The module could not be instantiated.
     Refused(Option<Stop>),
-    /// The result, the functions and offsets of the backtrace, and what host functions were given so far. The offset of
-    /// the innermost frame is left out: the optimising tier merges a branch with the trap that it leads to, and may run
-    /// the later one of two accesses that fail alike first.
+    /// The result, the functions and offsets of the backtrace, and what host functions were given so far.
     Call { called: Called, frames: Vec<(u32, u32)>, host: (u64, u64) },
     /// A hash of memories, tables and globals.
     State(u64),
@@ -242,9 +240,7 @@ impl Run<'_> {
             return Ok((Ok(results.collect()), Vec::new()));
         };
         let frames = error.trap().map(|trap| &trap.frames[..]).unwrap_or_default();
-        let offset = |(i, offset)| if i == 0 { 0 } else { offset };
-        let frames =
-            frames.iter().enumerate().map(|(i, frame)| (frame.func.0, offset((i, frame.module_offset)))).collect();
+        let frames = frames.iter().map(|frame| (frame.func.0, frame.module_offset)).collect();
         match stop(error) {
             Ok(Stop::Exhausted) => Err(Nothing::Exhausted),
             Ok(stop) => Ok((Err(stop), frames)),

@@ -4,10 +4,12 @@
 //!
 //! Not here: who publishes when (`publisher`, `pool`), how (`code::publish`).
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::super::counts::count;
 use super::super::events::{Event, EventKind};
+use super::super::growth::Watcher;
 use super::super::publisher::{Drained, Publisher};
 use super::super::source::Origin;
 use super::super::state::Change;
@@ -20,6 +22,11 @@ use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
 impl Compilation {
+    /// Tells somebody, at most one, of the code that could be kept beyond this process.
+    pub(crate) fn watch_growth(&self, watcher: Arc<dyn Watcher>) {
+        self.growth.watch(watcher);
+    }
+
     /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
     pub(crate) fn publish(&self) -> bool {
         // Acquire: pairs with the Release in `count_compiled`.

@@ -16,8 +16,8 @@ const HELPER: usize = 0;
 /// A thread at work.
 pub(super) struct Session<'a, C: Client> {
     shared: &'a Shared<C>,
-    /// Taken away when the client panicked.
-    context: Option<C::Context>,
+    /// Taken away when the client panicked. Behind a pointer, because it goes in and out for every unit, and is large.
+    context: Option<Box<C::Context>>,
     worker: usize,
     slot: usize,
     batch: Option<Batch>,
@@ -51,7 +51,7 @@ impl<'a, C: Client> Session<'a, C> {
         if entry.is_big() || lane == Lane::Top || self.batch.as_ref().is_some_and(|batch| batch.lane != lane) {
             self.publish();
         }
-        let mut context = self.context.take().unwrap_or_else(|| shared.client.context(self.worker as u32));
+        let mut context = self.context.take().unwrap_or_else(|| Box::new(shared.client.context(self.worker as u32)));
         let start = Instant::now();
         // The context is dropped if the client panics: nobody knows what state it is in.
         let result = catch_unwind(AssertUnwindSafe(move || {
@@ -140,7 +140,7 @@ impl<C: Client> Session<'_, C> {
 /// A worker between two steps of a schedule.
 #[cfg(all(test, not(loom)))]
 pub(super) struct Suspended<C: Client> {
-    context: Option<C::Context>,
+    context: Option<Box<C::Context>>,
     batch: Option<Batch>,
 }
 

@@ -25,6 +25,7 @@
 mod control;
 mod env;
 mod fast;
+mod kept;
 mod leb;
 mod memory;
 mod prefixed;
@@ -36,6 +37,8 @@ use crate::module::{Features, Module};
 use crate::types::{DefinedFunc, ValType};
 
 pub(crate) use env::Environment;
+pub use kept::Keep;
+pub(crate) use kept::{Kept, Made};
 
 /// What is known of a valid body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +121,9 @@ impl Default for LoopInfo {
 /// Locals with a weight of their own, and with a type that is found at once. Behind them the weight is 0.
 pub(crate) const NEAR_LOCALS: usize = 2048;
 
+/// The weight of a local, at most: it leaves room for a type in a word.
+const MAX_WEIGHT: u32 = u32::MAX >> 4;
+
 /// Memory of the analysis, for one body after the other, and what it found out about the last of them beyond the
 /// [`Analysis`]. After `None` the contents mean nothing.
 #[derive(Default)]
@@ -129,9 +135,9 @@ pub struct AnalysisScratch {
 
 impl AnalysisScratch {
     /// How much a local is used: the sum over its `local.get`, `local.set` and `local.tee` of 8 to the power of the
-    /// number of loops around, at most 3 of them.
+    /// number of loops around, at most 3 of them. (Of 2^28 and more: less.)
     pub fn weight(&self, local: u32) -> u32 {
-        self.walk.locals.get(local as usize).map_or(0, |local| local.weight())
+        self.walk.locals.get(local as usize).map_or(0, |local| local.weight().min(MAX_WEIGHT))
     }
 
     /// The type of a local.
@@ -152,6 +158,23 @@ pub fn analyse(module: &Module, func: DefinedFunc, scratch: &mut AnalysisScratch
         Some(bytes) => fast::scan(module, func, bytes, &mut scratch.walk),
         None => analyse_bytes(module, func, &module.bytes[body], scratch),
     }
+}
+
+/// As [`analyse`], or what is known already of a body that was analysed before.
+pub fn recall(module: &Module, func: DefinedFunc, scratch: &mut AnalysisScratch) -> Option<Analysis> {
+    let Some(known) = module.analyses.recall(func, scratch) else {
+        return analyse(module, func, scratch);
+    };
+    if cfg!(debug_assertions) {
+        let mut again = AnalysisScratch::default();
+        assert_eq!(Some(known), analyse(module, func, &mut again), "{func:?}");
+        assert_eq!(scratch.loops(), again.loops(), "{func:?}");
+        for local in 0..known.local_count {
+            assert_eq!(scratch.weight(local), again.weight(local), "{func:?}, local {local}");
+            assert_eq!(scratch.local_type(local), again.local_type(local), "{func:?}, local {local}");
+        }
+    }
+    Some(known)
 }
 
 /// Analyses other bytes in the place of a function's body.

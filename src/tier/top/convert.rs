@@ -30,6 +30,7 @@ use cranelift_codegen::ir::{self, ExternalName, Function};
 use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 
 use super::placement;
+use super::places::{self, Places};
 use super::translate::Inlined;
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
@@ -68,7 +69,7 @@ pub(super) enum Placement {
 
 /// What Cranelift does not know about a unit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unit<'a> {
+pub(super) struct Unit {
     pub(super) check: StackCheck,
     /// Stack that the unit uses beyond what Cranelift reports as its frame.
     pub(super) extra_stack: u32,
@@ -76,16 +77,23 @@ pub(super) struct Unit<'a> {
     pub(super) imported_functions: u32,
     /// Where the unit starts in the module, for code that belongs to no operator.
     pub(super) wasm_start: u32,
+    pub(super) placement: Placement,
+}
+
+/// What leads from machine code to operators.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    pub(super) places: &'a Places,
     /// Callees that were inlined.
     pub(super) inlined: &'a [Inlined],
-    pub(super) placement: Placement,
 }
 
 /// Converts the code of `func`. An error says what in it the engine cannot link.
 pub(super) fn convert(
     code: &ClifCode,
     func: &Function,
-    unit: Unit<'_>,
+    unit: Unit,
+    sources: Sources<'_>,
     scratch: &mut placement::Scratch,
 ) -> Result<CompiledCode, String> {
     let buffer = &code.buffer;
@@ -136,10 +144,10 @@ pub(super) fn convert(
         });
     }
 
-    let mut places =
-        Places { buffer, next: 0, unit, met: Vec::new(), positions: vec![InlinedIndex::OWN; unit.inlined.len()] };
+    let positions = vec![InlinedIndex::OWN; sources.inlined.len()];
+    let mut operators = Operators { buffer, next: 0, unit, sources, met: Vec::new(), positions };
     for trap in buffer.traps() {
-        let (wasm_offset, inlined) = places.of(trap.offset);
+        let (wasm_offset, inlined) = operators.of(trap.offset, Some(trap.code));
         out.trap_sites.push(TrapSite {
             offset: shift + trap.offset,
             wasm_offset,
@@ -152,12 +160,12 @@ pub(super) fn convert(
         poll.and_then(poll::load_length).ok_or("a poll that the fault handler cannot step over")?;
     }
     out.trap_sites.sort_by_key(|site| site.offset);
-    places.next = 0;
+    operators.next = 0;
     for call in buffer.call_sites() {
         // The call ends where its return address is: it may be the last instruction of its operator.
-        out.call_sites.push(call_site(shift + call.ret_addr, places.of(call.ret_addr - 1)));
+        out.call_sites.push(call_site(shift + call.ret_addr, operators.of(call.ret_addr - 1, None)));
     }
-    out.inlined = places.met;
+    out.inlined = operators.met;
     out.call_sites.sort_by_key(|site| site.return_offset);
     Ok(out)
 }
@@ -174,19 +182,21 @@ fn call_site(return_offset: u32, (wasm_offset, inlined): (u32, InlinedIndex)) ->
 }
 
 /// Finds the operators of machine code offsets that mostly ascend.
-struct Places<'a> {
+struct Operators<'a> {
     buffer: &'a cranelift_codegen::MachBufferFinalized<cranelift_codegen::Final>,
     next: usize,
-    unit: Unit<'a>,
+    unit: Unit,
+    sources: Sources<'a>,
     /// The inlined callees that were met.
     met: Vec<InlinedCall>,
-    /// Where they are in `met`, by their numbers in `unit`; `OWN` for others.
+    /// Where they are in `met`, by their numbers in `sources`; `OWN` for others.
     positions: Vec<InlinedIndex>,
 }
 
-impl Places<'_> {
-    /// The wasm offset of the operator to which the instruction at `offset` belongs, and the callee that it is in.
-    fn of(&mut self, offset: u32) -> (u32, InlinedIndex) {
+impl Operators<'_> {
+    /// The wasm offset of the operator to which the instruction at `offset` belongs, or its trap of this code, and the
+    /// callee that it is in.
+    fn of(&mut self, offset: u32, trap: Option<ir::TrapCode>) -> (u32, InlinedIndex) {
         let places = self.buffer.get_srclocs_sorted();
         if places.get(self.next).is_none_or(|place| place.start > offset) {
             self.next = places.partition_point(|place| place.end <= offset);
@@ -194,19 +204,21 @@ impl Places<'_> {
         while places.get(self.next).is_some_and(|place| place.end <= offset) {
             self.next += 1;
         }
-        match places.get(self.next) {
-            Some(place) if place.start <= offset && !place.loc.is_default() => self.operator(place.loc.bits()),
-            _ => (self.unit.wasm_start, InlinedIndex::OWN),
-        }
+        let place = places.get(self.next).filter(|place| place.start <= offset && !place.loc.is_default());
+        let location = place.and_then(|place| {
+            let load = trap.and_then(|code| self.sources.places.load(place.loc, code));
+            load.or_else(|| self.sources.places.operator(place.loc))
+        });
+        location.map_or((self.unit.wasm_start, InlinedIndex::OWN), |location| self.operator(location))
     }
 
     /// What a location stands for.
     fn operator(&mut self, location: u32) -> (u32, InlinedIndex) {
-        let behind = self.unit.inlined.partition_point(|inlined| inlined.location <= location);
+        let behind = self.sources.inlined.partition_point(|inlined| inlined.location <= location);
         match behind.checked_sub(1) {
             None => (location, InlinedIndex::OWN),
             Some(number) => {
-                let inlined = self.unit.inlined[number];
+                let inlined = self.sources.inlined[number];
                 (location - inlined.location + inlined.body_offset, self.meet(number))
             }
         }
@@ -215,7 +227,7 @@ impl Places<'_> {
     /// Notes an inlined callee and those around it.
     fn meet(&mut self, number: usize) -> InlinedIndex {
         if self.positions[number] == InlinedIndex::OWN {
-            let Inlined { parent, func, call_offset, .. } = self.unit.inlined[number];
+            let Inlined { parent, func, call_offset, .. } = self.sources.inlined[number];
             let caller = parent.map_or(InlinedIndex::OWN, |parent| self.meet(usize::from(parent)));
             self.positions[number] = InlinedIndex::new(self.met.len());
             let func = FuncIndex(self.unit.imported_functions + func.0);
@@ -224,6 +236,7 @@ impl Places<'_> {
         self.positions[number]
     }
 }
+
 fn relocation_target(
     kind: Reloc,
     target: &FinalizedRelocTarget,
@@ -250,7 +263,9 @@ fn trap_code(code: ir::TrapCode) -> Result<TrapCode, String> {
         ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
         ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
         ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
-        other => TrapCode::from_number(other.as_raw().get()).ok_or_else(|| format!("trap code {other}"))?,
+        other => places::meaning(other)
+            .or_else(|| TrapCode::from_number(other.as_raw().get()))
+            .ok_or_else(|| format!("trap code {other}"))?,
     })
 }
 
@@ -401,6 +416,6 @@ mod tests {
         }
         assert_eq!(trap_code(ir::TrapCode::INTEGER_DIVISION_BY_ZERO), Ok(TrapCode::IntegerDivideByZero));
         assert!(trap_code(ir::TrapCode::STACK_OVERFLOW).is_err());
-        assert!(trap_code(ir::TrapCode::user(200).unwrap()).is_err());
+        assert!(trap_code(ir::TrapCode::user(99).unwrap()).is_err());
     }
 }

@@ -7,6 +7,7 @@
 
 mod convert;
 mod placement;
+mod places;
 #[cfg(test)]
 mod tests;
 mod trampoline;
@@ -26,12 +27,14 @@ use super::Counts;
 use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
+use super::target::{self, Machine};
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
-use convert::{Placement, StackCheck, Unit};
+use convert::{Placement, Sources, StackCheck, Unit};
+use places::Places;
 use translate::{Buffers, Job};
 pub(in crate::tier) use translate::{Check, Wrap, decide};
 
@@ -116,6 +119,8 @@ pub struct Scratch {
     builder: FunctionBuilderContext,
     buffers: Buffers,
     placement: placement::Scratch,
+    places: Places,
+    registers: regalloc2::Ctx,
 }
 
 impl Scratch {
@@ -126,6 +131,8 @@ impl Scratch {
             builder: FunctionBuilderContext::new(),
             buffers: Buffers::new(),
             placement: placement::Scratch::default(),
+            places: Places::default(),
+            registers: regalloc2::Ctx::default(),
         }
     }
 }
@@ -136,29 +143,8 @@ impl Default for Scratch {
     }
 }
 
-/// Processor features that every function may use (x86-64-v2).
-const REQUIRED: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
-
-/// Processor features beyond [`REQUIRED`] that Cranelift knows.
-const BEYOND: [&str; 14] = [
-    "has_avx",
-    "has_avx2",
-    "has_fma",
-    "has_bmi1",
-    "has_bmi2",
-    "has_lzcnt",
-    "has_avx_vnni",
-    "has_avx512bitalg",
-    "has_avx512dq",
-    "has_avx512f",
-    "has_avx512vl",
-    "has_avx512vbmi",
-    "has_avx512vnni",
-    "has_avx512ifma",
-];
-
 impl TopCompiler {
-    /// A compiler for this machine. `bounds` is what the engine found out that it can have.
+    /// A compiler for the machine that `Config::target` names. `bounds` is what the engine found out that it can have.
     ///
     /// Fails if the processor lacks what x86-64-v2 has.
     pub fn new(config: &Config, bounds: Bounds) -> Result<TopCompiler> {
@@ -167,20 +153,10 @@ impl TopCompiler {
 
     /// As [`TopCompiler::new`], for the top tier or for the portable baseline tier.
     pub fn with_optimisation(config: &Config, bounds: Bounds, optimisation: Optimisation) -> Result<TopCompiler> {
-        let unsupported = |feature: &str| Error::Unsupported { offset: 0, feature: feature.into() };
-        let mut machine = cranelift_native::builder().map_err(unsupported)?;
-        if !config.avx {
-            for name in BEYOND {
-                // Names that this version does not know are features that it does not use.
-                let _ = machine.set(name, "false");
-            }
-        }
-        let isa = machine
-            .finish(settings::Flags::new(shared_settings(config, optimisation)))
-            .map_err(|error| unsupported(&error.to_string()))?;
-        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
-        if let Some(missing) = REQUIRED.into_iter().find(|name| !has(name)) {
-            return Err(unsupported(&format!("a processor without {}", missing.trim_start_matches("has_"))));
+        let flags = settings::Flags::new(shared_settings(config, optimisation));
+        let isa = Machine::choose(&config.target)?.isa(flags)?;
+        if let Some(missing) = target::missing(&isa) {
+            return Err(Error::Unsupported { offset: 0, feature: format!("a processor without {missing}").into() });
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
@@ -195,17 +171,19 @@ impl TopCompiler {
         Ok(TopCompiler { isa, options, fail_function })
     }
 
-    /// The kind of machine that code is for.
+    /// The kind of machine that code is for, as a triple.
     pub fn target(&self) -> String {
         self.isa.triple().to_string()
     }
 
     /// The processor features that code may use, a bit each.
     pub fn cpu(&self) -> u64 {
-        let flags = self.isa.isa_flags();
-        let has = |name: &str| flags.iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
-        let known = REQUIRED.iter().chain(&BEYOND).enumerate();
-        known.filter(|(_, name)| has(name)).map(|(bit, _)| 1 << bit).sum()
+        target::feature_bits(&self.isa)
+    }
+
+    /// Their names, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        target::features(&self.isa).collect::<Vec<_>>().join(",")
     }
 
     /// The same compiler without inlining: every call is one. For tests that look at calls.
@@ -250,7 +228,8 @@ impl TopCompiler {
         if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
-        self.guarded(scratch, index, |Scratch { context, builder, buffers, placement }| {
+        self.guarded(scratch, index, |scratch| {
+            let Scratch { context, builder, buffers, .. } = scratch;
             let signature = match job.resume {
                 None => translate::signature(module.func_type(index)),
                 Some(_) => translate::osr::signature(module.func_type(index)),
@@ -265,10 +244,9 @@ impl TopCompiler {
                 extra_stack: summary.tail_stack,
                 imported_functions: module.import_counts().functions as u32,
                 wasm_start: module.body(job.func).start as u32,
-                inlined: buffers.inlined(),
                 placement: Placement::ByLoops,
             };
-            let mut code = self.finish(context, placement, unit)?;
+            let mut code = self.finish(scratch, unit)?;
             if let Some(loops) = &summary.loops {
                 translate::mark_calls(&mut code.call_sites, loops);
             }
@@ -283,7 +261,7 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, trampoline::entry_signature());
             trampoline::entry(&mut builder, ty);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::Never))
+            self.finish(scratch, bridge(StackCheck::Never))
         })
     }
 
@@ -298,20 +276,21 @@ impl TopCompiler {
             let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
-            self.finish(&mut scratch.context, &mut scratch.placement, bridge(StackCheck::IfLarge))
+            self.finish(scratch, bridge(StackCheck::IfLarge))
         })
     }
 
-    /// Runs Cranelift on `context.func`.
-    fn finish(
-        &self,
-        context: &mut Context,
-        placement: &mut placement::Scratch,
-        unit: Unit<'_>,
-    ) -> Result<CompiledCode, String> {
-        context.compile(&*self.isa, &mut ControlPlane::default()).map_err(|error| error.inner.to_string())?;
-        let code = context.compiled_code().expect("compiled above");
-        convert::convert(code, &context.func, unit, placement)
+    /// Runs Cranelift on the function that was translated.
+    fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
+        let Scratch { context, buffers, placement, places, registers, .. } = scratch;
+        let text = |error: cranelift_codegen::CodegenError| error.to_string();
+        let mut plane = ControlPlane::default();
+        context.optimize(&*self.isa, &mut plane).map_err(text)?;
+        places.number(&mut context.func);
+        let func = &context.func;
+        let code = self.isa.compile_function(func, &context.domtree, registers, false, &mut plane).map_err(text)?;
+        let code = code.apply_params(&func.params);
+        convert::convert(&code, func, unit, Sources { places, inlined: buffers.inlined() }, placement)
     }
 
     /// Turns errors and panics into [`Error::Compile`]. A panic costs the scratch its buffers.
@@ -337,9 +316,9 @@ impl TopCompiler {
 /// What trampolines name as their function.
 const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
-fn bridge(check: StackCheck) -> Unit<'static> {
+fn bridge(check: StackCheck) -> Unit {
     let placement = Placement::Aligned;
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, inlined: &[], placement }
+    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement }
 }
 
 /// Empties the context for a function of this signature.

@@ -215,10 +215,13 @@ fn module() -> Module {
         features: Features::ALL,
         indirect_sites: Default::default(),
         names: Names::default(),
+        hints: OnceLock::new(),
+        host_hints: None,
         table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
         validity: Default::default(),
+        analyses: Default::default(),
     }
 }
 
