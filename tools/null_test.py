@@ -123,7 +123,7 @@ OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
                                    "custom_section", "store_limits", "raw", "event", "func_state",
                                    "func_profile", "profile_site",
-                                   "module_stats", "compile_stats", "estimate", "artifact_status")} | {"export": "item", "extern": "outside"}
+                                   "module_stats", "compile_stats", "estimate", "artifact_status", "cache_stats")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
              "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
              "updraft_event_callback_t": "on_event", "updraft_executor_t": "executor",
