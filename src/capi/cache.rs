@@ -15,7 +15,7 @@ use super::{Extensible, HostData, array, enter, object, out, out_struct, updraft
 use crate::engine::CacheWrite;
 use crate::warm::cache::{CacheConfig, Place};
 use crate::warm::schedule::When;
-use crate::warm::store::{Body, EntryKey, Found, Miss, Over, Store, Unwritten, Version};
+use crate::warm::store::{Body, Entry, EntryKey, Miss, Over, Store, Unwritten, Version};
 
 /// Where the host's own cache puts what it has found. It lives as long as the call that it is given to.
 pub struct updraft_cache_value_t {
@@ -219,12 +219,12 @@ struct HostStore {
 }
 
 impl Store for HostStore {
-    fn get(&self, key: &EntryKey) -> Result<Found, Miss> {
+    fn get(&self, key: &EntryKey) -> Result<Entry, Miss> {
         let mut value = updraft_cache_value_t { bytes: None };
         // SAFETY: the C contract of `updraft_cache_get_t`.
         let status = unsafe { (self.get)(self.env.pointer(), key.as_ptr(), key.len(), &mut value) };
         match (status, value.bytes) {
-            (UPDRAFT_STATUS_OK, Some(bytes)) => Ok(Found { body: Body::Memory(bytes), version: Version::default() }),
+            (UPDRAFT_STATUS_OK, Some(bytes)) => Ok(Entry { body: Body::Memory(bytes), version: Version::default() }),
             (UPDRAFT_STATUS_OK | UPDRAFT_STATUS_NOT_FOUND, _) => Err(Miss::Absent),
             _ => Err(Miss::Unreadable),
         }

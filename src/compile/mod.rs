@@ -21,6 +21,7 @@ pub mod events;
 pub mod growth;
 mod lazy;
 mod lock;
+pub(crate) mod making;
 pub mod osr;
 pub mod pipeline;
 pub mod plan;

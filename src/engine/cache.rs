@@ -1,11 +1,13 @@
 //! The cache at work: modules begin with what its entries have, and are written when there is more.
 //!
-//!     `begin`: hash of the bytes -> entry -> what an artifact has of the module (`artifact`)
+//!     bytes of a module -> their hash -> entry -> what an artifact has of the module (`stream`, `artifact`)
 //!     code of the top tier is published -> `Schedule` -> the timer, then a task of the pool -> an entry
 //!     the last user of a module gives it up -> an entry
 //!
 //! An entry is an artifact without the wasm. It is written as a whole, with what is in the present entry and not here, so
 //! that processes that write the same module add up.
+//!
+//! Bytes that come piece by piece are compiled before their hash is known: nothing is looked for.
 //!
 //! A child of a fork writes nothing by itself of a module that its parent made.
 //!
@@ -17,18 +19,19 @@ use std::time::{Duration, Instant};
 
 use super::artifact::Kept;
 use super::module::{CompiledModuleInner, WeakModule};
+use super::stream::Wanted;
 use super::{CompiledModule, Engine, EngineInner};
 use crate::compile::events::{Event, EventKind};
 use crate::compile::growth::Watcher;
+use crate::config::Strategy;
 use crate::error::{Error, Result};
-use crate::module::Module;
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::timer::Alarm;
 use crate::sync::generation;
 use crate::warm::artifact::{self, Identity, Key, Part, Rejected};
 use crate::warm::cache::Cache;
 use crate::warm::schedule::{Do, Schedule};
-use crate::warm::store::{Body, Found, Miss};
+use crate::warm::store::{Body, Entry, Miss};
 
 pub use crate::warm::cache::CacheStats;
 
@@ -55,33 +58,44 @@ impl Engine {
     }
 }
 
-/// What the cache has of a module that is being made, whose bytes have this hash. Without a cache, nothing.
-pub(super) fn look_up(engine: &Engine, module: &Module, hash: impl FnOnce() -> [u8; 32]) -> Option<Kept> {
-    let cache = engine.0.cache.as_ref()?;
-    let found = find(engine, cache, module, &hash());
-    match found {
-        Ok(kept) => {
-            cache.hit();
-            Some(kept)
-        }
-        Err(miss) => {
-            cache.missed(miss);
-            None
-        }
-    }
+/// What is known of bytes of which a module is to be made.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Their hash, if there is a cache.
+    pub hash: Option<[u8; 32]>,
+    /// What an entry has of them.
+    pub kept: Option<Kept>,
 }
 
-fn find(engine: &Engine, cache: &Cache, module: &Module, hash: &[u8; 32]) -> Result<Kept, Miss> {
+/// Looks for the entry of a module that is to be made of these bytes. With one, nothing is compiled before it is needed,
+/// unless the host wants it so for this module.
+pub(super) fn look_up(engine: &Engine, mut wanted: Wanted, bytes: &[u8]) -> (Wanted, Found) {
+    let (Some(cache), Wanted::Module { options, .. }) = (&engine.0.cache, &mut wanted) else {
+        return (wanted, Found::default());
+    };
+    let hash = artifact::hash(bytes);
+    let kept = find(engine, cache, &hash);
+    match &kept {
+        Ok(_) => {
+            cache.hit();
+            options.strategy.get_or_insert(Strategy::Lazy);
+        }
+        Err(miss) => cache.missed(*miss),
+    }
+    (wanted, Found { hash: Some(hash), kept: kept.ok() })
+}
+
+fn find(engine: &Engine, cache: &Cache, hash: &[u8; 32]) -> Result<Kept, Miss> {
     let key = engine.shared_key().ok_or(Miss::NoKey)?;
     let identity = engine.identity();
-    let part = open(cache.get(&identity.entry(hash))?, &identity, &key, module, hash)?;
+    let part = open(cache.get(&identity.entry(hash))?, &identity, &key, hash)?;
     let facts = part.facts().ok_or(Miss::NotAuthentic)?;
     Ok(Kept { facts, part: Arc::new(part) })
 }
 
-/// What an entry has of a module.
-fn open(found: Found, identity: &Identity, key: &Key, module: &Module, hash: &[u8; 32]) -> Result<Part, Miss> {
-    let store = match found.body {
+/// What an entry has of the module with this hash.
+fn open(entry: Entry, identity: &Identity, key: &Key, hash: &[u8; 32]) -> Result<Part, Miss> {
+    let store = match entry.body {
         Body::Memory(bytes) => artifact::Store::memory(Arc::new(bytes)),
         Body::File(file) => artifact::Store::opened(file).map_err(|_| Miss::Unreadable)?,
     };
@@ -90,9 +104,8 @@ fn open(found: Found, identity: &Identity, key: &Key, module: &Module, hash: &[u
         Rejected::Key | Rejected::Damaged | Rejected::Wasm => Miss::NotAuthentic,
         _ => Miss::OtherEngine,
     })?;
-    let part = parts.pop().filter(|_| parts.is_empty()).ok_or(Miss::NotAuthentic)?;
-    let fits = part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len());
-    if part.hash == *hash && fits { Ok(part) } else { Err(Miss::NotAuthentic) }
+    let part = parts.pop().filter(|part| parts.is_empty() && part.hash == *hash);
+    part.ok_or(Miss::NotAuthentic)
 }
 
 /// Writes a module when it should be. Code that is published holds it, and it holds nothing.
@@ -169,7 +182,7 @@ impl Writer {
         let (identity, hash) = (engine.identity(), module.hash());
         let new = self.schedule.begin();
         let written = cache.put(&identity.entry(hash), |present| {
-            let present = present.and_then(|found| open(found, &identity, &key, &module.module, hash).ok());
+            let present = present.and_then(|entry| open(entry, &identity, &key, hash).ok());
             let contents = module.contents(artifact::Wasm::LeftOut, present.as_ref());
             let functions = contents.code.len();
             (artifact::write(&identity, &key, vec![contents]), functions)

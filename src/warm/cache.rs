@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use super::directory::Directory;
 use super::key_file;
 use super::schedule::When;
-use super::store::{EntryKey, Found, Miss, Over, Store, Unwritten};
+use super::store::{Entry, EntryKey, Miss, Over, Store, Unwritten};
 
 /// Where the entries of a cache are.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ impl Cache {
     }
 
     /// The entry of this name, or a miss. What becomes of it is to be counted.
-    pub fn get(&self, name: &EntryKey) -> Result<Found, Miss> {
+    pub fn get(&self, name: &EntryKey) -> Result<Entry, Miss> {
         self.store.get(name)
     }
 
@@ -108,7 +108,7 @@ impl Cache {
     pub fn put<T>(
         &self,
         name: &EntryKey,
-        mut make: impl FnMut(Option<Found>) -> (Vec<u8>, T),
+        mut make: impl FnMut(Option<Entry>) -> (Vec<u8>, T),
     ) -> Result<(u64, T), Unwritten> {
         for attempt in 1.. {
             let (present, over) = match self.store.get(name) {

@@ -24,7 +24,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::store::{Body, EntryKey, Found, Miss, Over, Store, Unwritten, Version};
+use super::store::{Body, Entry, EntryKey, Miss, Over, Store, Unwritten, Version};
 use crate::sync::yield_now;
 use crate::sys::files;
 use crate::sys::random::random;
@@ -123,7 +123,7 @@ impl Directory {
 }
 
 impl Store for Directory {
-    fn get(&self, key: &EntryKey) -> Result<Found, Miss> {
+    fn get(&self, key: &EntryKey) -> Result<Entry, Miss> {
         let miss = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Miss::Absent,
             io::ErrorKind::InvalidInput | io::ErrorKind::NotADirectory => Miss::NotAnEntry,
@@ -135,7 +135,7 @@ impl Store for Directory {
             return Err(Miss::NotAnEntry);
         }
         let metadata = if touch(&file, &metadata) { file.metadata().map_err(miss)? } else { metadata };
-        Ok(Found { body: body(file, metadata.len())?, version: version(&metadata) })
+        Ok(Entry { body: body(file, metadata.len())?, version: version(&metadata) })
     }
 
     fn put(&self, key: &EntryKey, bytes: &[u8], over: Over) -> Result<(), Unwritten> {

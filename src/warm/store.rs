@@ -71,7 +71,7 @@ pub enum Over {
 
 /// An entry as its store has it.
 #[derive(Debug)]
-pub struct Found {
+pub struct Entry {
     /// The bytes.
     pub body: Body,
     /// Which version they are.
@@ -90,7 +90,7 @@ pub enum Body {
 /// Keeps entries. Any thread, several at once.
 pub trait Store: Send + Sync {
     /// The entry of this name.
-    fn get(&self, key: &EntryKey) -> Result<Found, Miss>;
+    fn get(&self, key: &EntryKey) -> Result<Entry, Miss>;
 
     /// Keeps the entry, in place of `over`, if it may.
     fn put(&self, key: &EntryKey, bytes: &[u8], over: Over) -> Result<(), Unwritten>;

@@ -218,7 +218,7 @@ fn readers_find_whole_entries_while_many_write() {
             scope.spawn(move || {
                 for round in 0..400u32 {
                     match store.get(&key((round % 20) as u8)) {
-                        Ok(Found { body: Body::Memory(bytes), .. }) => {
+                        Ok(Entry { body: Body::Memory(bytes), .. }) => {
                             assert!(is_whole(&bytes));
                             hits.fetch_add(1, Ordering::Relaxed);
                         }
