@@ -446,7 +446,8 @@ pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) ->
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
-    Ok(plan.with_advice(advice::of(module, None)))
+    // A module that is not whole yet, and gets a plan, has no hints.
+    Ok(if module.is_whole() { plan.with_advice(advice::of(module, None)) } else { plan })
 }
 
 /// The export "memory", else the only memory.

@@ -405,6 +405,11 @@ impl Module {
         get_or_make(&self.fixed_tables, || fixed::FixedTables::new(self))
     }
 
+    /// Whether all of it was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.late.get().is_some()
+    }
+
     fn late(&self) -> &Late {
         self.late.get().expect("nobody asks a module that is not whole")
     }
