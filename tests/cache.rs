@@ -10,7 +10,6 @@ mod processes;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use updraft::compile::events::{Event, EventKind, Scope, Waited};

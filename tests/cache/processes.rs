@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use updraft::config::Workers;
-use updraft::engine::{CacheStats, CacheWrite};
+use updraft::engine::CacheWrite;
 use updraft::warm::schedule::When;
 use updraft::warm::store::Miss;
 
@@ -235,7 +235,7 @@ fn without_permission_everything_is_counted() {
         let module = make(&engine);
         tier_up(&module, 0..2);
         drop(module);
-        fs::set_permissions(own.entry(), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(own.entry(), fs::Permissions::from_mode(0o000)).unwrap();
         let engine = own.engine();
         assert_eq!(run(&make(&engine)), 0);
         assert_eq!(accesses(&engine), missed(Miss::Unreadable));
