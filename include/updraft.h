@@ -66,7 +66,32 @@
 #define UPDRAFT_NO_WORKER 4294967295
 
 /**
- * Code of its baseline tier has been run in this process.
+ * In place of an optimisation priority: nothing is known.
+ */
+#define UPDRAFT_PRIORITY_NONE UINT32_MAX
+
+/**
+ * In place of an optimisation priority: the function runs once, and is not worth the top tier.
+ */
+#define UPDRAFT_PRIORITY_RUN_ONCE 127
+
+/**
+ * Frequency of a call that is never to be inlined.
+ */
+#define UPDRAFT_FREQUENCY_NEVER 0
+
+/**
+ * Frequency of what runs once per call of its function; one more is twice as often, one less half as often. From 1 to 64.
+ */
+#define UPDRAFT_FREQUENCY_ONCE 32
+
+/**
+ * Frequency of a call that is to be inlined whenever that is possible.
+ */
+#define UPDRAFT_FREQUENCY_ALWAYS 127
+
+/**
+ * It has been run: in this process in the baseline tier, or in another one, without getting further.
  */
 #define UPDRAFT_PROFILE_RUN 1
 
@@ -145,6 +170,11 @@
  * In `updraft_config_set_workers`: as many as the machine suggests.
  */
 #define UPDRAFT_WORKERS_AUTO 4294967295
+
+/**
+ * Modules as bytes, with the code that they had. Reference-counted, immutable; any thread.
+ */
+typedef struct updraft_artifact_t updraft_artifact_t;
 
 /**
  * Who called a host function. Borrowed: valid until the host function returns, on its thread.
@@ -671,9 +701,49 @@ typedef uint32_t updraft_event_thread_t;
 typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t *event);
 
 /**
+ * What a hint is about. A hint never changes what a program does.
+ */
+typedef uint32_t updraft_hint_kind_t;
+
+/**
  * How far a job is.
  */
 typedef uint32_t updraft_job_state_t;
+
+/**
+ * Why the code of an artifact is not used. Later versions may add some.
+ */
+typedef uint32_t updraft_artifact_verdict_t;
+
+/**
+ * What the artifact of a module was good for so far. Set `struct_size` before it is filled in.
+ */
+typedef struct updraft_artifact_status_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Whether its code is used, or why not.
+   */
+  updraft_artifact_verdict_t verdict;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes that the code in it takes there.
+   */
+  uint64_t code_bytes;
+  /**
+   * Functions that were loaded, not compiled.
+   */
+  uint64_t loaded;
+  /**
+   * Pieces that turned out not to be what was written when they were needed: their functions are compiled.
+   */
+  uint64_t damaged;
+} updraft_artifact_status_t;
 
 /**
  * When functions move to the top tier by themselves.
@@ -1556,6 +1626,11 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_CAPABILITY_TOP_TIER 4
 
 /**
+ * Code for other kinds of machines can be made (`updraft_config_set_target`).
+ */
+#define UPDRAFT_CAPABILITY_ALL_ARCH 5
+
+/**
  * 32-bit integer.
  */
 #define UPDRAFT_VAL_I32 0
@@ -1779,6 +1854,27 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_THREAD_DISPATCHER 1
 
 /**
+ * Which way an `if` or `br_if` goes, as a rule (`metadata.code.branch_hint`).
+ */
+#define UPDRAFT_HINT_BRANCH 1
+
+/**
+ * In which order functions are compiled, and how hot they are (`metadata.code.compilation_priority`, which was called
+ * `compilation_order`).
+ */
+#define UPDRAFT_HINT_PRIORITY 2
+
+/**
+ * How often calls and loops run (`metadata.code.instr_freq`).
+ */
+#define UPDRAFT_HINT_FREQUENCY 3
+
+/**
+ * What indirect calls call (`metadata.code.call_targets`).
+ */
+#define UPDRAFT_HINT_TARGETS 4
+
+/**
  * The module is being decoded, validated or compiled.
  */
 #define UPDRAFT_JOB_RUNNING 0
@@ -1792,6 +1888,61 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * There will be no module; `updraft_job_wait` says why.
  */
 #define UPDRAFT_JOB_FAILED 2
+
+/**
+ * It is used, each piece after it was authenticated.
+ */
+#define UPDRAFT_ARTIFACT_ACCEPTED 0
+
+/**
+ * It has another version of the format.
+ */
+#define UPDRAFT_ARTIFACT_VERSION 1
+
+/**
+ * Another build of the engine made it.
+ */
+#define UPDRAFT_ARTIFACT_BUILD 2
+
+/**
+ * It is for another kind of machine.
+ */
+#define UPDRAFT_ARTIFACT_TARGET 3
+
+/**
+ * It uses features that this processor does not have, or that this engine is not to use.
+ */
+#define UPDRAFT_ARTIFACT_CPU 4
+
+/**
+ * The engine that made it had other settings, of those that change code.
+ */
+#define UPDRAFT_ARTIFACT_SETTINGS 5
+
+/**
+ * The engine that made it allowed other features of WebAssembly.
+ */
+#define UPDRAFT_ARTIFACT_FEATURES 6
+
+/**
+ * It was made with another key.
+ */
+#define UPDRAFT_ARTIFACT_KEY 7
+
+/**
+ * It is not what was written.
+ */
+#define UPDRAFT_ARTIFACT_DAMAGED 8
+
+/**
+ * It is of another module than the one that it was to be used for.
+ */
+#define UPDRAFT_ARTIFACT_WASM 9
+
+/**
+ * The module was not made from an artifact.
+ */
+#define UPDRAFT_ARTIFACT_NONE UINT32_MAX
 
 /**
  * Never: nothing is counted.
@@ -2222,7 +2373,8 @@ updraft_status_t updraft_config_set_canonicalize_nans(struct updraft_config_t *c
                                                       struct updraft_error_t **error);
 
 /**
- * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
+ * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default): the features
+ * "native" or "x86-64-v2" of `updraft_config_set_target`.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -2752,6 +2904,76 @@ updraft_status_t updraft_subscription_dispatch(const struct updraft_subscription
                                                struct updraft_error_t **error);
 
 /**
+ * Writes how many hints of a kind a module has: those of its custom sections, and those of the options that it was made
+ * with. `used` can be of use (of hints for one place, one); `ignored` are those that are out of range or out of order, do
+ * not stand at an operator of their kind, or say what no hint says, and whole sections that are damaged, come twice or stand
+ * behind the code.
+ *
+ * Reads the bodies that have hints. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_hint_counts(const struct updraft_module_t *module,
+                                            updraft_hint_kind_t kind,
+                                            size_t *used,
+                                            size_t *ignored,
+                                            struct updraft_error_t **error);
+
+/**
+ * A hint for the function `func` (imported ones are counted): functions with a lower `compile` are compiled before others,
+ * and before those without; where functions are compiled when they are first called, this one is compiled in the background
+ * instead. `optimise` says how hot it is: the lower, the hotter, each number half as hot as the one before; the hottest
+ * functions are compiled by the top tier in the background, without being waited for. Or `UPDRAFT_PRIORITY_NONE`, or
+ * `UPDRAFT_PRIORITY_RUN_ONCE`.
+ *
+ * Of several hints for one place, in options or in the module, the last one given here counts. One for a function or an
+ * operator that the module does not have is ignored, and counted (`updraft_module_hint_counts`). A strategy that a function
+ * was given (`updraft_module_options_set_func_strategy`) counts more. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_priority(const struct updraft_module_options_t *options,
+                                                     uint32_t func,
+                                                     uint32_t compile,
+                                                     uint32_t optimise,
+                                                     struct updraft_error_t **error);
+
+/**
+ * A hint for the `if` or `br_if` that is `offset` bytes behind the start of the body of the function `func` (where its
+ * locals are declared): `likely` is 1 if the branch is taken as a rule, 0 if it is not.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_branch_hint(const struct updraft_module_options_t *options,
+                                                        uint32_t func,
+                                                        uint32_t offset,
+                                                        uint32_t likely,
+                                                        struct updraft_error_t **error);
+
+/**
+ * A hint for the call or loop that is `offset` bytes behind the start of a body: how often it runs per call of its function
+ * (`UPDRAFT_FREQUENCY_ONCE`), or one of the other `UPDRAFT_FREQUENCY_` numbers.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_frequency(const struct updraft_module_options_t *options,
+                                                      uint32_t func,
+                                                      uint32_t offset,
+                                                      uint32_t frequency,
+                                                      struct updraft_error_t **error);
+
+/**
+ * A hint for the indirect call that is `offset` bytes behind the start of a body: it calls the `count` functions at `funcs`,
+ * each in so many percent of the cases; others get the rest.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE (more than 100 percent, for example) and BUSY.
+ * Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_call_targets(const struct updraft_module_options_t *options,
+                                                         uint32_t func,
+                                                         uint32_t offset,
+                                                         const uint32_t *funcs,
+                                                         const uint32_t *percents,
+                                                         size_t count,
+                                                         struct updraft_error_t **error);
+
+/**
  * Makes options that choose nothing.
  *
  * Writes to `out` options owned by the caller (`updraft_module_options_delete`). Fails with MISUSE. Any thread. Since 0.1.
@@ -2905,6 +3127,133 @@ updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
 void updraft_job_delete(struct updraft_job_t *job);
 
 /**
+ * Whether modules can be serialised with their machine code (1, the default), which takes a few bytes for each call in it.
+ * With 0 artifacts have none.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_artifacts(struct updraft_config_t *config,
+                                              uint32_t on,
+                                              struct updraft_error_t **error);
+
+/**
+ * Makes an artifact of a module as it is now: its wasm, the code of the optimising tier, what became of each function, and
+ * the profile. May be called at any time, also while the module runs. Of bodies that are validated later, all are first.
+ *
+ * The artifact is authenticated with the secret of `updraft_config_set_cache_key`; without one, with a random one of the
+ * process, so that in other processes the wasm alone is used.
+ *
+ * Writes to `out` an artifact owned by the caller (`updraft_artifact_delete`). Fails with INVALID and UNSUPPORTED (a body that
+ * is not valid), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_serialize(const struct updraft_module_t *module,
+                                          struct updraft_artifact_t **out,
+                                          struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_serialize`, of `count` modules that belong together (1 to 1024, of one engine) in one artifact:
+ * `updraft_artifact_open` makes them again, in this order.
+ *
+ * Writes to `out` an artifact owned by the caller (`updraft_artifact_delete`). Fails with INVALID, UNSUPPORTED, LIMIT, SYSTEM
+ * and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_new(const struct updraft_module_t *const *modules,
+                                      size_t count,
+                                      struct updraft_artifact_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `bytes` where the bytes of an artifact are, which live as long as it, and to `len` how many there are.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_bytes(const struct updraft_artifact_t *artifact,
+                                        const uint8_t **bytes,
+                                        size_t *len,
+                                        struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to an artifact, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_clone(const struct updraft_artifact_t *artifact,
+                                        struct updraft_artifact_t **out,
+                                        struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to an artifact. NULL is allowed. Modules made from its bytes are not affected.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_artifact_delete(struct updraft_artifact_t *artifact);
+
+/**
+ * Makes the module of an artifact with one module from the `len` bytes at `bytes`, which may come from anywhere: code is run
+ * only if it was made with the same secret, by this build of the engine, for this machine and with the same settings; of
+ * what is not, or was changed, the wasm is used like that of `updraft_module_new`. `updraft_module_artifact_status` tells.
+ *
+ * Code is loaded when a function is called first, and ahead in the background, with an event for each function
+ * (`UPDRAFT_ORIGIN_LOADED`). `options` may be NULL, and are copied; without a strategy of their own nothing is compiled
+ * before it is needed. With `release` NULL the bytes are copied (and `env` is not used). Otherwise they must stay as they
+ * are until `release` is called with `env`, once, as soon as the engine does not need them any more: on a thread that lets go of
+ * the module, or on this one.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails with INVALID (no artifact, one without wasm
+ * that is of no use here, or one for another kind of machine), as `updraft_module_new` does, and with BUSY (the options); `release` is called then, too, if
+ * the bytes were looked at. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_deserialize(const struct updraft_engine_t *engine,
+                                            const uint8_t *bytes,
+                                            size_t len,
+                                            updraft_finalizer_t release,
+                                            void *env,
+                                            const struct updraft_module_options_t *options,
+                                            struct updraft_module_t **out,
+                                            struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_deserialize`, from the file with the path of `len` bytes at `path`, which is read as far as it is
+ * needed, and stays open as long as the module. It may be changed or replaced at any time.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_deserialize` does, and with
+ * SYSTEM (the file). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_deserialize_file(const struct updraft_engine_t *engine,
+                                                 const char *path,
+                                                 size_t len,
+                                                 const struct updraft_module_options_t *options,
+                                                 struct updraft_module_t **out,
+                                                 struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_deserialize`, of an artifact with any number of modules: writes up to `capacity` of them to `modules`,
+ * in the order in which they were given to `updraft_artifact_new`, and to `count` how many the artifact has. If those
+ * are more than `capacity`, nothing is made, and nothing is written to `modules`, which may be NULL if `capacity` is 0. The
+ * bytes are copied.
+ *
+ * Each module is owned by the caller (`updraft_module_delete`). Fails as `updraft_module_deserialize` does. Any thread. Since
+ * 0.1.
+ */
+updraft_status_t updraft_artifact_open(const struct updraft_engine_t *engine,
+                                       const uint8_t *bytes,
+                                       size_t len,
+                                       const struct updraft_module_options_t *options,
+                                       struct updraft_module_t **modules,
+                                       size_t capacity,
+                                       size_t *count,
+                                       struct updraft_error_t **error);
+
+/**
+ * Fills in what the artifact that a module was made from was good for so far.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_artifact_status(const struct updraft_module_t *module,
+                                                struct updraft_artifact_status_t *status,
+                                                struct updraft_error_t **error);
+
+/**
  * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Default: DEFAULT. Of no effect unless
  * the engine uses both tiers (`updraft_config_set_tiers`), as it does by default.
  *
@@ -3011,6 +3360,49 @@ updraft_status_t updraft_module_import_profile(const struct updraft_module_t *mo
                                                size_t len,
                                                updraft_profile_use_t use,
                                                struct updraft_error_t **error);
+
+/**
+ * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
+ * default), and the features of its processor that code may use besides those that the engine needs everywhere: names as
+ * "avx2", and of groups as "x86-64-v3", separated by commas; "native" is all that this processor has. NULL, the default, is
+ * "native" for this machine, and nothing else for another one. Both are UTF-8 and are copied.
+ *
+ * With features that older machines have, artifacts are of use there, too. The engine itself is refused on a machine that
+ * lacks one of them. An engine for another machine compiles modules whole, in the optimising tier, when they are made; they
+ * can be serialised, but there are no stores to run them. It needs a library with the cargo feature `all-arch`.
+ *
+ * Fails with MISUSE and BUSY; `updraft_engine_new` with MISUSE for what is no triple, and for features that are unknown or
+ * that this processor lacks, and with UNSUPPORTED for machines that the library has no compiler for. Since 0.1.
+ */
+updraft_status_t updraft_config_set_target(struct updraft_config_t *config,
+                                           const char *triple,
+                                           size_t triple_len,
+                                           const char *features,
+                                           size_t features_len,
+                                           struct updraft_error_t **error);
+
+/**
+ * Copies the target triple of the machine that the engine makes code for to `buffer`, as `updraft_module_func_name` does.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_target(const struct updraft_engine_t *engine,
+                                       char *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Copies the names of the processor features that the engine's code may use, separated by commas, to `buffer`, as
+ * `updraft_module_func_name` does. They are names for `updraft_config_set_target`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cpu_features(const struct updraft_engine_t *engine,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

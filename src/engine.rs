@@ -32,9 +32,9 @@ use crate::types::FuncType;
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
-pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
+pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
-pub use artifact::{Restored, Status, Wasm};
+pub use artifact::{Restored, Status, Store, Wasm};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -104,6 +104,16 @@ impl Engine {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The machine that code is made for, as a triple.
+    pub fn target(&self) -> String {
+        self.0.pipeline.compilers().top().target()
+    }
+
+    /// The names of the processor features that code may use, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        self.0.pipeline.compilers().top().cpu_features()
     }
 
     /// Whether 32-bit memories are kept in bounds by unmapped pages.

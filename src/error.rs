@@ -124,6 +124,8 @@ impl fmt::Display for Error {
         match self {
             Error::Invalid { offset, reason } => write!(f, "invalid module: {reason} (at offset {offset:#x})"),
             Error::Profile { offset, reason } => write!(f, "invalid profile: {reason} (at offset {offset:#x})"),
+            // Not of a module: those begin otherwise.
+            Error::Unsupported { offset: 0, feature } => write!(f, "unsupported feature: {feature}"),
             Error::Unsupported { offset, feature } => {
                 write!(f, "unsupported feature: {feature} (at offset {offset:#x})")
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{Fixture, MODES, Mode, Rng, compile, tier_up_some};
 use updraft::compile::events::{ALL_EVENTS, Event, EventKind, Scope};
 use updraft::compile::source::Origin;
-use updraft::config::{Config, Strategy, Tiers, Workers};
+use updraft::config::{Config, Strategy, Target, Tiers, Workers};
 use updraft::engine::{CompiledModule, Engine, ModuleOptions, Restored};
 use updraft::error::Error;
 use updraft::runtime::instance::Instance;
@@ -213,7 +213,7 @@ fn code_of_another_engine_is_not_run() {
         assert_eq!(fixture.module.progress().loaded, 0);
     }
     // An artifact for older machines runs on newer ones, not the other way round.
-    let old = Config { avx: false, ..base() };
+    let old = Config { target: Target::with_features("x86-64-v2"), ..base() };
     assert_eq!(restore(base(), &all_top(old.clone())).rejected, None);
     let has_more = Engine::new(base()).unwrap().identity().cpu != Engine::new(old.clone()).unwrap().identity().cpu;
     assert_eq!(restore(old, &bytes).rejected, has_more.then_some(Rejected::Cpu));

@@ -38,9 +38,13 @@ pub mod module_items;
 
 // Compilation, watched and steered:
 pub mod events;
+pub mod hints;
 pub mod job;
+// After the options that it takes:
+pub mod artifact;
 pub mod policy;
 pub mod profile;
+pub mod target;
 pub mod tiering;
 pub mod workers;
 

@@ -384,7 +384,7 @@ impl Compilation {
     }
 
     /// How a function has run, for the compiler.
-    pub(super) fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+    pub fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
         self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling.
 
+pub mod advice;
 mod batch;
 mod client;
 pub mod compilation;

@@ -116,20 +116,34 @@ impl Pipeline {
 
     /// Queues what the plan requires, or does it here if that takes less time than waking somebody.
     fn add_required(&self, compilation: &Arc<Compilation>) {
-        if compilation.plan().is_awaited() && is_small(compilation) {
-            return self.compile_here(compilation);
+        let plan = compilation.plan();
+        if plan.is_awaited() && is_small(compilation) {
+            self.compile_here(compilation);
+            if !plan.is_advised() {
+                return;
+            }
         }
         let count = compilation.module().defined_func_count() as u32;
-        let mut units = Vec::new();
+        let (mut units, mut first_units, mut hot_units) = (Vec::new(), Vec::new(), Vec::new());
         for func in (0..count).map(DefinedFunc) {
-            let (first, top) = compilation.plan().required(func.0);
+            let (first, top) = plan.required(func.0);
+            let advice = plan.advice(func.0);
             for tier in [first, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
                 if compilation.request(func, tier, 0) {
-                    units.push(Unit::function(compilation, func, tier));
+                    let unit = Unit::function(compilation, func, tier);
+                    match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
+                        Some(Some(place)) if Some(tier) == first => first_units.push((place, unit)),
+                        Some(Some(place)) => hot_units.push((place, unit)),
+                        _ => units.push(unit),
+                    }
                 }
             }
         }
-        self.add(compilation, units);
+        first_units.sort_by_key(|(place, _)| *place);
+        // The newest of a queue is taken first.
+        hot_units.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        units.extend(hot_units.into_iter().map(|(_, unit)| unit));
+        self.add(compilation, first_units.into_iter().map(|(_, unit)| unit).collect(), units);
     }
 
     /// Compiles what is required at first on this thread. What fails is told as that of any unit.
@@ -153,12 +167,11 @@ impl Pipeline {
         compilation.publish();
     }
 
-    fn add(&self, compilation: &Arc<Compilation>, units: Vec<Unit>) {
-        if units.is_empty() {
-            return;
-        }
+    /// Queues units: those that go before others of their lane, in their order, and the others.
+    fn add(&self, compilation: &Arc<Compilation>, before: Vec<Unit>, units: Vec<Unit>) {
+        let runners = [self.pool.add_priority_units(before, 0), self.pool.add_units(units)];
         // A module that is awaited is compiled by its maker in any case.
-        if self.pool.add_units(units) == Runner::Caller && !compilation.plan().is_awaited() {
+        if runners.contains(&Runner::Caller) && !compilation.plan().is_awaited() {
             self.help_until_finished(compilation);
         }
     }
@@ -306,7 +319,7 @@ impl Pipeline {
         let wanted = functions.filter(|func| compilation.request(*func, tier, 0));
         let units: Vec<Unit> = wanted.map(|func| Unit::function(compilation, func, tier)).collect();
         let count = units.len();
-        self.add(compilation, units);
+        self.add(compilation, Vec::new(), units);
         count
     }
 

@@ -11,6 +11,7 @@ use super::Engine;
 use super::artifact::{self, Kept};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
+use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::plan::Plan;
@@ -21,6 +22,7 @@ use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
 use crate::module::body::Keep;
 use crate::module::decode::Decoded;
+use crate::module::hints::HostHints;
 use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
@@ -28,7 +30,7 @@ use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
-use crate::warm::artifact::{Part, hash};
+use crate::warm::artifact::{Part, Rejected, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,8 @@ pub struct ModuleOptions {
     pub overrides: Vec<(FuncIndex, Strategy)>,
     /// When its bodies are validated.
     pub validation: Option<Validation>,
+    /// Hints besides those of its sections.
+    pub hints: HostHints,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -60,6 +64,8 @@ struct CompiledModuleInner {
     budgets: Option<Budgets>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// Why the code of the artifact that it was to be made from is not used.
+    rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
@@ -131,7 +137,7 @@ impl CompiledModule {
         let (facts, part) = kept.map(|Kept { facts, part }| (facts, part)).unzip();
         let load = || {
             let decoded = decode(engine.config().features)?;
-            let module = match (facts, validation) {
+            let mut module = match (facts, validation) {
                 // Whoever kept it had validated it.
                 (Some(facts), _) => decoded.validated(facts),
                 (None, Validation::Upfront) => {
@@ -141,6 +147,7 @@ impl CompiledModule {
                 }
                 (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
             };
+            module.set_host_hints(&options.hints);
             Ok((plan(engine, &module, options)?, Arc::new(module)))
         };
         let prepared: Result<_> = load();
@@ -167,6 +174,7 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
+            rejected: OnceLock::new(),
             hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
@@ -378,6 +386,15 @@ impl CompiledModule {
         self.0.part.as_ref()
     }
 
+    /// Why the code of the artifact that it was made from is not used.
+    pub fn artifact_rejected(&self) -> Option<Rejected> {
+        self.0.rejected.get().copied()
+    }
+
+    pub(super) fn note_rejected(&self, why: Rejected) {
+        get_or_make(&self.0.rejected, || why);
+    }
+
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
         get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
@@ -440,7 +457,8 @@ fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Pla
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
-    Ok(Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides))
+    let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
+    Ok(plan.with_advice(advice::of(module, None)))
 }
 
 /// The export "memory", else the only memory.
