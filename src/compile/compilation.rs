@@ -264,6 +264,7 @@ impl Compilation {
             units: self.units.load(Ordering::Relaxed),
             compiled: read(&self.counters.compiled),
             discarded: read(&self.counters.discarded),
+            repeated: read(&self.counters.repeated),
             batches: read(&self.counters.batches),
             publication_waits: read(&self.counters.publication_waits),
             code_size: code.map_or(0, |code| code.code_size()),
@@ -316,7 +317,11 @@ impl Compilation {
             let _floats = WasmFloats::enter();
             self.ensure_valid(func, &mut scratch.validation)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
+            let profile = profile.as_ref();
+            if tier == Tier::Top && self.is_first_of_two(func) {
+                return compilers.compile_first(scratch, &self.module, &self.layout, func, profile);
+            }
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile)
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();
@@ -335,6 +340,21 @@ impl Compilation {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a function that is claimed for the top tier is compiled for the first of two times.
+    fn is_first_of_two(&self, func: DefinedFunc) -> bool {
+        self.look(func).attempts() == 1 && self.plan.may_repeat(func.0)
+    }
+
+    /// Allows a second compilation by the top tier; see [`State::allow_second`].
+    pub fn allow_second(&self, func: DefinedFunc) -> bool {
+        let (change, allowed) = self.states[func.index()].allow_second();
+        self.account(change);
+        if allowed {
+            count(&self.counters.repeated);
+        }
+        allowed
     }
 
     /// How a function has run, for the compiler.

@@ -32,6 +32,17 @@ pub struct CompiledCode {
     pub frame_size: u32,
     /// Where loops of the baseline tier could be continued by other code. Recorded where functions move up by themselves.
     pub loops: Option<Box<Loops>>,
+    pub edition: Edition,
+}
+
+/// Whether code of the top tier is meant to be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// It is not: others may call it directly.
+    #[default]
+    Final,
+    /// It looks out for what its profile did not foresee, and may be compiled once more: others call it through its slot.
+    Provisional,
 }
 
 /// The loops of a function and the homes of its values, which lie at equal distances.

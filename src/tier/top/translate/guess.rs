@@ -20,6 +20,7 @@ use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
 use crate::tier::profile::FunctionProfile;
+use crate::tier::top::Lookout;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
 /// What a profile says about a call, or about one of the targets of an indirect one.
@@ -118,7 +119,7 @@ impl Translator<'_> {
     fn guesses(&self, type_index: TypeIndex) -> ([Option<FuncIndex>; 2], Others) {
         let mut guesses = [None; 2];
         let site = self.known.and_then(|known| known.profile.indirect(self.offset as u32));
-        let Some(site) = site.filter(|site| site.total >= SIGNIFICANT) else { return (guesses, Others::Many) };
+        let Some(site) = site.filter(|site| site.total >= SIGNIFICANT) else { return (guesses, Others::Unknown) };
         let ty = &self.module.types()[type_index.index()];
         let mut others = site.total;
         let usual = site.targets.iter().filter(|(_, count)| count.saturating_mul(USUAL) >= site.total);
@@ -142,6 +143,13 @@ impl Translator<'_> {
         otherwise: impl FnOnce(&mut Self),
     ) {
         let (guesses, others) = self.guesses(type_index);
+        // A call of which nothing is known, or one that was not usual, may become so.
+        let unforeseen = self.lookout == Lookout::On && others != Others::Many;
+        let otherwise = |t: &mut Self| {
+            t.unforeseen = unforeseen;
+            otherwise(t);
+            t.unforeseen = false;
+        };
         if guesses == [None; 2] {
             return otherwise(self);
         }
@@ -182,6 +190,8 @@ impl Translator<'_> {
 enum Others {
     Few,
     Many,
+    /// The call has hardly run.
+    Unknown,
 }
 
 #[cfg(test)]
