@@ -325,6 +325,46 @@ static void switches(void) {
     updraft_config_delete(config);
 }
 
+/* The machine that code is for. */
+static void target(void) {
+    updraft_config_t *config = test_config();
+    updraft_engine_t *engine = NULL;
+    updraft_store_t *store;
+    updraft_instance_t instance;
+    updraft_val_t result;
+    char triple[64], features[256];
+    size_t needed = 0;
+    OK(updraft_engine_new(config, &engine, E));
+    OK(updraft_engine_target(engine, triple, sizeof triple, &needed, E));
+    CHECK_EQ(strncmp(triple, "x86_64-", 7), 0);
+    CHECK_EQ(needed, strlen(triple));
+    OK(updraft_engine_cpu_features(engine, NULL, 0, &needed, E));
+    CHECK(needed > 0 && needed < sizeof features);
+    updraft_engine_delete(engine);
+
+    OK(updraft_config_set_target(config, triple, strlen(triple), "", 0, E));
+    OK(updraft_engine_new(config, &engine, E));
+    OK(updraft_engine_cpu_features(engine, features, sizeof features, &needed, E));
+    CHECK_TEXT(features, "sse3,ssse3,sse41,sse42,popcnt");
+    store = test_store(engine);
+    instance = test_instance(store, "(module (func (export \"f\") (result i32) (i32.const 42)))");
+    OK(updraft_func_call(store, test_export(store, instance, "f"), NULL, 0, &result, 1, E));
+    CHECK_EQ(result.of.i32, 42);
+    OK(updraft_store_delete(store, E));
+    updraft_engine_delete(engine);
+
+    OK(updraft_config_set_target(config, NULL, 0, "warp9", 5, E));
+    FAILS(MISUSE, "features: warp9 is unknown for x86_64-", updraft_engine_new(config, &engine, E));
+    OK(updraft_config_set_target(config, "toaster", 7, NULL, 0, E));
+    FAILS(MISUSE, "target: toaster is no triple", updraft_engine_new(config, &engine, E));
+    FAILS(MISUSE, "triple is not UTF-8", updraft_config_set_target(config, "\xff", 1, NULL, 0, E));
+    if (!updraft_capability_supported(UPDRAFT_CAPABILITY_ALL_ARCH)) {
+        OK(updraft_config_set_target(config, "s390x-unknown-linux-gnu", 23, NULL, 0, E));
+        FAILS(UNSUPPORTED, "cargo feature all-arch", updraft_engine_new(config, &engine, E));
+    }
+    updraft_config_delete(config);
+}
+
 static void references(void) {
     updraft_config_t *config = NULL, *copy = NULL;
     int finalized = 0;
@@ -347,6 +387,7 @@ int main(void) {
     references();
     memories_of_the_host();
     features();
+    target();
     lazy_and_eager();
     memory_modes();
     stack_and_frames();

@@ -399,6 +399,15 @@ static void call_everything(void) {
     FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_target(NULL, "x", 1, "x", 1, E));
+    FAILS(MISUSE, "triple is NULL", updraft_config_set_target(config, NULL, 1, "x", 1, E));
+    FAILS(MISUSE, "features is NULL", updraft_config_set_target(config, "x", 1, NULL, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_target(NULL, out.text, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_engine_target(engine, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_engine_target(engine, out.text, 1, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_cpu_features(NULL, out.text, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_engine_cpu_features(engine, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_engine_cpu_features(engine, out.text, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_ready(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_idle(NULL, 0, E));
     FAILS(MISUSE, "module is NULL", updraft_module_wait_tier(NULL, funcs, 1, 1, 0, E));

@@ -66,7 +66,32 @@
 #define UPDRAFT_NO_WORKER 4294967295
 
 /**
- * Code of its baseline tier has been run in this process.
+ * In place of an optimisation priority: nothing is known.
+ */
+#define UPDRAFT_PRIORITY_NONE UINT32_MAX
+
+/**
+ * In place of an optimisation priority: the function runs once, and is not worth the top tier.
+ */
+#define UPDRAFT_PRIORITY_RUN_ONCE 127
+
+/**
+ * Frequency of a call that is never to be inlined.
+ */
+#define UPDRAFT_FREQUENCY_NEVER 0
+
+/**
+ * Frequency of what runs once per call of its function; one more is twice as often, one less half as often. From 1 to 64.
+ */
+#define UPDRAFT_FREQUENCY_ONCE 32
+
+/**
+ * Frequency of a call that is to be inlined whenever that is possible.
+ */
+#define UPDRAFT_FREQUENCY_ALWAYS 127
+
+/**
+ * It has been run: in this process in the baseline tier, or in another one, without getting further.
  */
 #define UPDRAFT_PROFILE_RUN 1
 
@@ -584,6 +609,11 @@ typedef uint32_t updraft_event_mask_t;
 typedef uint32_t updraft_event_kind_t;
 
 /**
+ * Where code came from.
+ */
+typedef uint32_t updraft_origin_t;
+
+/**
  * Something that happened. What a kind does not speak of is 0 (`func`, `worker`: none).
  */
 typedef struct updraft_event_t {
@@ -644,6 +674,14 @@ typedef struct updraft_event_t {
    * When the work began, by the clock of `time_ns`.
    */
   uint64_t began_ns;
+  /**
+   * Where the code came from: an `UPDRAFT_ORIGIN_` number.
+   */
+  updraft_origin_t origin;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } updraft_event_t;
 
 /**
@@ -656,6 +694,11 @@ typedef uint32_t updraft_event_thread_t;
  * functions that wait; it must not delete the engine's last reference.
  */
 typedef void (*updraft_event_callback_t)(void *env, const struct updraft_event_t *event);
+
+/**
+ * What a hint is about. A hint never changes what a program does.
+ */
+typedef uint32_t updraft_hint_kind_t;
 
 /**
  * How far a job is.
@@ -1543,6 +1586,11 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_CAPABILITY_TOP_TIER 4
 
 /**
+ * Code for other kinds of machines can be made (`updraft_config_set_target`).
+ */
+#define UPDRAFT_CAPABILITY_ALL_ARCH 5
+
+/**
  * 32-bit integer.
  */
 #define UPDRAFT_VAL_I32 0
@@ -1745,6 +1793,16 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_MASK_ALL 4294967295
 
 /**
+ * It was compiled.
+ */
+#define UPDRAFT_ORIGIN_COMPILED 0
+
+/**
+ * It was loaded: kept from another process, or from a module before.
+ */
+#define UPDRAFT_ORIGIN_LOADED 1
+
+/**
  * On those that post: workers of the engine, and threads of the host inside Updraft. Not for languages whose runtime
  * must know its threads.
  */
@@ -1754,6 +1812,27 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * On the one that calls `updraft_subscription_dispatch`.
  */
 #define UPDRAFT_EVENT_THREAD_DISPATCHER 1
+
+/**
+ * Which way an `if` or `br_if` goes, as a rule (`metadata.code.branch_hint`).
+ */
+#define UPDRAFT_HINT_BRANCH 1
+
+/**
+ * In which order functions are compiled, and how hot they are (`metadata.code.compilation_priority`, which was called
+ * `compilation_order`).
+ */
+#define UPDRAFT_HINT_PRIORITY 2
+
+/**
+ * How often calls and loops run (`metadata.code.instr_freq`).
+ */
+#define UPDRAFT_HINT_FREQUENCY 3
+
+/**
+ * What indirect calls call (`metadata.code.call_targets`).
+ */
+#define UPDRAFT_HINT_TARGETS 4
 
 /**
  * The module is being decoded, validated or compiled.
@@ -2199,7 +2278,8 @@ updraft_status_t updraft_config_set_canonicalize_nans(struct updraft_config_t *c
                                                       struct updraft_error_t **error);
 
 /**
- * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
+ * Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default): the features
+ * "native" or "x86-64-v2" of `updraft_config_set_target`.
  *
  * Fails with MISUSE and BUSY. Since 0.1.
  */
@@ -2729,6 +2809,76 @@ updraft_status_t updraft_subscription_dispatch(const struct updraft_subscription
                                                struct updraft_error_t **error);
 
 /**
+ * Writes how many hints of a kind a module has: those of its custom sections, and those of the options that it was made
+ * with. `used` can be of use (of hints for one place, one); `ignored` are those that are out of range or out of order, do
+ * not stand at an operator of their kind, or say what no hint says, and whole sections that are damaged, come twice or stand
+ * behind the code.
+ *
+ * Reads the bodies that have hints. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_hint_counts(const struct updraft_module_t *module,
+                                            updraft_hint_kind_t kind,
+                                            size_t *used,
+                                            size_t *ignored,
+                                            struct updraft_error_t **error);
+
+/**
+ * A hint for the function `func` (imported ones are counted): functions with a lower `compile` are compiled before others,
+ * and before those without; where functions are compiled when they are first called, this one is compiled in the background
+ * instead. `optimise` says how hot it is: the lower, the hotter, each number half as hot as the one before; the hottest
+ * functions are compiled by the top tier in the background, without being waited for. Or `UPDRAFT_PRIORITY_NONE`, or
+ * `UPDRAFT_PRIORITY_RUN_ONCE`.
+ *
+ * Of several hints for one place, in options or in the module, the last one given here counts. One for a function or an
+ * operator that the module does not have is ignored, and counted (`updraft_module_hint_counts`). A strategy that a function
+ * was given (`updraft_module_options_set_func_strategy`) counts more. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_priority(const struct updraft_module_options_t *options,
+                                                     uint32_t func,
+                                                     uint32_t compile,
+                                                     uint32_t optimise,
+                                                     struct updraft_error_t **error);
+
+/**
+ * A hint for the `if` or `br_if` that is `offset` bytes behind the start of the body of the function `func` (where its
+ * locals are declared): `likely` is 1 if the branch is taken as a rule, 0 if it is not.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_branch_hint(const struct updraft_module_options_t *options,
+                                                        uint32_t func,
+                                                        uint32_t offset,
+                                                        uint32_t likely,
+                                                        struct updraft_error_t **error);
+
+/**
+ * A hint for the call or loop that is `offset` bytes behind the start of a body: how often it runs per call of its function
+ * (`UPDRAFT_FREQUENCY_ONCE`), or one of the other `UPDRAFT_FREQUENCY_` numbers.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_frequency(const struct updraft_module_options_t *options,
+                                                      uint32_t func,
+                                                      uint32_t offset,
+                                                      uint32_t frequency,
+                                                      struct updraft_error_t **error);
+
+/**
+ * A hint for the indirect call that is `offset` bytes behind the start of a body: it calls the `count` functions at `funcs`,
+ * each in so many percent of the cases; others get the rest.
+ *
+ * The rest as with `updraft_module_options_add_priority`. Fails with MISUSE (more than 100 percent, for example) and BUSY.
+ * Since 0.1.
+ */
+updraft_status_t updraft_module_options_add_call_targets(const struct updraft_module_options_t *options,
+                                                         uint32_t func,
+                                                         uint32_t offset,
+                                                         const uint32_t *funcs,
+                                                         const uint32_t *percents,
+                                                         size_t count,
+                                                         struct updraft_error_t **error);
+
+/**
  * Makes options that choose nothing.
  *
  * Writes to `out` options owned by the caller (`updraft_module_options_delete`). Fails with MISUSE. Any thread. Since 0.1.
@@ -2988,6 +3138,49 @@ updraft_status_t updraft_module_import_profile(const struct updraft_module_t *mo
                                                size_t len,
                                                updraft_profile_use_t use,
                                                struct updraft_error_t **error);
+
+/**
+ * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
+ * default), and the features of its processor that code may use besides those that the engine needs everywhere: names as
+ * "avx2", and of groups as "x86-64-v3", separated by commas; "native" is all that this processor has. NULL, the default, is
+ * "native" for this machine, and nothing else for another one. Both are UTF-8 and are copied.
+ *
+ * With features that older machines have, artifacts are of use there, too. The engine itself is refused on a machine that
+ * lacks one of them. An engine for another machine compiles modules whole, in the optimising tier, when they are made; they
+ * can be serialised, but there are no stores to run them. It needs a library with the cargo feature `all-arch`.
+ *
+ * Fails with MISUSE and BUSY; `updraft_engine_new` with MISUSE for what is no triple, and for features that are unknown or
+ * that this processor lacks, and with UNSUPPORTED for machines that the library has no compiler for. Since 0.1.
+ */
+updraft_status_t updraft_config_set_target(struct updraft_config_t *config,
+                                           const char *triple,
+                                           size_t triple_len,
+                                           const char *features,
+                                           size_t features_len,
+                                           struct updraft_error_t **error);
+
+/**
+ * Copies the target triple of the machine that the engine makes code for to `buffer`, as `updraft_module_func_name` does.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_target(const struct updraft_engine_t *engine,
+                                       char *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Copies the names of the processor features that the engine's code may use, separated by commas, to `buffer`, as
+ * `updraft_module_func_name` does. They are names for `updraft_config_set_target`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cpu_features(const struct updraft_engine_t *engine,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
 
 /**
  * Waits until all that the strategy of a module asks for at first is there (for a lazy one: at once), and compiles its

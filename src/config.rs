@@ -164,6 +164,25 @@ pub enum MemoryMode {
     Explicit,
 }
 
+/// The machine that code is made for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Its triple. None: this machine. With another one, which needs the cargo feature `all-arch`, modules are compiled,
+    /// and can be serialised for that machine, but not run.
+    pub triple: Option<Box<str>>,
+    /// Features of the processor that code may use, besides those that every processor has that the engine runs on: names
+    /// as `avx2`, and of groups as `x86-64-v3`, separated by commas; `native` is all that this one has. None: `native` for
+    /// this machine, nothing else for another one.
+    pub features: Option<Box<str>>,
+}
+
+impl Target {
+    /// This machine, and others with these features of the processor.
+    pub fn with_features(names: &str) -> Target {
+        Target { triple: None, features: Some(names.into()) }
+    }
+}
+
 /// Settings of an engine. The defaults suit a host that trusts its machine but not its guests.
 #[derive(Clone)]
 pub struct Config {
@@ -192,8 +211,8 @@ pub struct Config {
     pub fuel: bool,
     /// Whether NaN results have one bit pattern.
     pub canonicalize_nans: bool,
-    /// Whether processor features beyond x86-64-v2 are used (AVX and later).
-    pub avx: bool,
+    /// The machine that code is made for.
+    pub target: Target,
     /// Whether explicitly checked memories move at each grow (a test mode).
     pub memory_moves: bool,
     /// Bytes of stack that one outermost call may use.
@@ -213,6 +232,11 @@ pub struct Config {
     pub memory_images: bool,
     /// Where linear memories come from, instead of the engine.
     pub memory_creator: Option<Arc<dyn MemoryCreator>>,
+    /// Whether modules can be serialised with their code of the top tier, which takes some bytes for each call in it.
+    pub artifacts: bool,
+    /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a random
+    /// one, so that artifacts are of use in this process only.
+    pub artifact_key: Option<Arc<[u8]>>,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
     /// In which tiers it fails.
@@ -241,7 +265,7 @@ impl Default for Config {
             interrupts: true,
             fuel: false,
             canonicalize_nans: false,
-            avx: true,
+            target: Target::default(),
             memory_moves: false,
             max_stack: 1 << 20,
             compile_threads: 0,
@@ -251,6 +275,8 @@ impl Default for Config {
             backtrace_frames: 64,
             memory_images: true,
             memory_creator: None,
+            artifacts: true,
+            artifact_key: None,
             fail_function: None,
             fail_tiers: Tiers::Both,
         }

@@ -1,5 +1,6 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
+mod artifact;
 mod job;
 mod module;
 mod profile;
@@ -9,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::code::Retain;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
@@ -30,8 +32,9 @@ use crate::types::FuncType;
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
-pub use crate::compile::profile::{FunctionRecord, ProfileData, Top};
+pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
+pub use artifact::{Restored, Status, Wasm};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -80,7 +83,9 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let pipeline = Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads));
+        let retain = if config.artifacts { Retain::Unlinked } else { Retain::Nothing };
+        let pipeline =
+            Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
         Ok(Engine(Arc::new(EngineInner {
             config,
             bounds,
@@ -99,6 +104,16 @@ impl Engine {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The machine that code is made for, as a triple.
+    pub fn target(&self) -> String {
+        self.0.pipeline.compilers().top().target()
+    }
+
+    /// The names of the processor features that code may use, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        self.0.pipeline.compilers().top().cpu_features()
     }
 
     /// Whether 32-bit memories are kept in bounds by unmapped pages.

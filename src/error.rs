@@ -18,6 +18,8 @@ pub enum Error {
     Text { reason: Box<str> },
     /// The bytes are not a profile of the module; `offset` counts from the profile's first byte.
     Profile { offset: u64, reason: Box<str> },
+    /// The bytes are not an artifact, or one that is of no use here.
+    Artifact { reason: Box<str> },
     /// A function could not be compiled.
     Compile { func: FuncIndex, reason: Box<str> },
     /// Imports are missing, or are not what the module asks for.
@@ -56,7 +58,7 @@ impl Error {
     pub fn status(&self) -> u32 {
         match self {
             Error::Misuse { .. } => 1,
-            Error::Invalid { .. } | Error::Profile { .. } => 2,
+            Error::Invalid { .. } | Error::Profile { .. } | Error::Artifact { .. } => 2,
             Error::Unsupported { .. } => 3,
             Error::Text { .. } => 4,
             Error::Compile { .. } => 5,
@@ -78,6 +80,7 @@ impl Error {
             Error::Unsupported { offset, feature } => Error::Unsupported { offset: *offset, feature: feature.clone() },
             Error::Profile { offset, reason } => Error::Profile { offset: *offset, reason: reason.clone() },
             Error::Text { reason } => Error::Text { reason: reason.clone() },
+            Error::Artifact { reason } => Error::Artifact { reason: reason.clone() },
             Error::Compile { func, reason } => Error::Compile { func: *func, reason: reason.clone() },
             Error::Link { reason } => Error::Link { reason: reason.clone() },
             Error::Limit { what, asked, limit } => Error::Limit { what, asked: *asked, limit: *limit },
@@ -121,10 +124,13 @@ impl fmt::Display for Error {
         match self {
             Error::Invalid { offset, reason } => write!(f, "invalid module: {reason} (at offset {offset:#x})"),
             Error::Profile { offset, reason } => write!(f, "invalid profile: {reason} (at offset {offset:#x})"),
+            // Not of a module: those begin otherwise.
+            Error::Unsupported { offset: 0, feature } => write!(f, "unsupported feature: {feature}"),
             Error::Unsupported { offset, feature } => {
                 write!(f, "unsupported feature: {feature} (at offset {offset:#x})")
             }
             Error::Text { reason } => write!(f, "invalid text: {reason}"),
+            Error::Artifact { reason } => write!(f, "invalid artifact: {reason}"),
             Error::Compile { func, reason } => write!(f, "function {} could not be compiled: {reason}", func.0),
             Error::Link { reason } => write!(f, "cannot link: {reason}"),
             Error::Limit { what, asked, limit } => write!(f, "limit reached: {what} ({asked} asked, {limit} allowed)"),

@@ -10,6 +10,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod abi;
+pub(crate) mod bytes;
 pub mod capi;
 pub mod code;
 pub mod compile;

@@ -30,3 +30,7 @@ pub const OSR_OPERANDS: usize = 64;
 
 /// Locals of a function, parameters included: the bound of wasmparser, which all engines have agreed on.
 pub const MAX_LOCALS: u32 = 50_000;
+
+/// Bytes of kept code that are loaded and published at a time, ahead of their first call: enough that publishing costs
+/// nothing, and less than a millisecond of work.
+pub const LOADED_BATCH: usize = 100 << 10;

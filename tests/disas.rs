@@ -19,7 +19,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use updraft::abi::vmctx::VmLayout;
-use updraft::config::{Config, Tiers};
+use updraft::config::{Config, Target, Tiers};
 use updraft::error::Result;
 use updraft::module::{Features, decode};
 use updraft::tier::baseline::{self, BaselineCompiler};
@@ -60,7 +60,12 @@ enum Subject {
 impl Setup {
     /// Reads the `;;!` lines of a file.
     fn parse(text: &str) -> Setup {
-        let config = Config { tiers: Tiers::Baseline, avx: false, interrupts: false, ..Config::default() };
+        let config = Config {
+            tiers: Tiers::Baseline,
+            target: Target::with_features("x86-64-v2"),
+            interrupts: false,
+            ..Config::default()
+        };
         let mut setup = Setup {
             config,
             bounds: Bounds::Guarded,

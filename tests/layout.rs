@@ -40,7 +40,7 @@ fn struct_facts() -> Facts {
         }
         events::updraft_event_t {
             size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker,
-            began_ns
+            began_ns, origin, reserved
         }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }

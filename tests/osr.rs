@@ -11,7 +11,7 @@ mod lifecycle;
 use std::sync::Arc;
 
 use common::{Fixture, call, exported_func};
-use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Tiering, TieringPolicy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Target, Tiering, TieringPolicy, Tiers};
 use updraft::engine::{CompiledModule, Engine, OsrCounts};
 use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func};
@@ -28,7 +28,7 @@ fn modes(tiering: Tiering) -> Vec<(String, Config)> {
                 tiers: Tiers::Both,
                 baseline,
                 signals,
-                avx: signals,
+                target: if signals { Target::default() } else { Target::with_features("x86-64-v2") },
                 memory_mode: if signals { MemoryMode::Auto } else { MemoryMode::Explicit },
                 code_reservation: 64 << 20,
                 tiering,

@@ -90,7 +90,7 @@ fn modules_and_functions_may_have_a_strategy_of_their_own() {
     let options = |strategy, overrides: &[(u32, Strategy)]| ModuleOptions {
         strategy,
         overrides: overrides.iter().map(|(func, strategy)| (FuncIndex(*func), *strategy)).collect(),
-        validation: None,
+        ..ModuleOptions::default()
     };
     let make = |options| CompiledModule::with_options(&engine, &bytes, &options).unwrap();
     assert_eq!(total(&make(options(None, &[]))), 20);

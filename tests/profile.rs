@@ -4,7 +4,7 @@ mod common;
 
 use common::{Fixture, call, compile, exported_func};
 use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
-use updraft::engine::{Eagerness, Engine, FunctionRecord};
+use updraft::engine::{Eagerness, Engine, FunctionRecord, Reach, calls_of_functions};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
@@ -75,9 +75,11 @@ fn calls_are_counted() {
         run(&mut fixture, 2, 0);
         let calls = record(&fixture, RUN).calls;
         assert_eq!(calls.iter().map(|call| call.count).collect::<Vec<_>>(), [30]);
-        let seen = fixture.module.calls_of_functions(&fixture.module.profile());
+        let seen = calls_of_functions(fixture.module.module(), &fixture.module.profile());
         assert_eq!(seen, [0, 0, 30, 0, 0, 0, 30, 0, 0], "calls of the host are not seen");
         assert_eq!(record(&fixture, DefinedFunc(1)), FunctionRecord::default());
+        let ran = FunctionRecord { reach: Reach::Run, ..FunctionRecord::default() };
+        assert_eq!(record(&fixture, DefinedFunc(2)), ran);
         assert_eq!(targets(&fixture, RUN), (30, vec![(2, 30)]));
         let bytes = fixture.module.module().bytes();
         assert_eq!(bytes[calls[0].wasm_offset as usize], 0x10);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 
 use common::{Rng, call, compile, exported_func};
 use updraft::config::{
-    BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Workers,
+    BaselineChoice, Config, MemoryMode, Osr, Strategy, Target, TierUp, Tiering, TieringPolicy, Tiers, Workers,
 };
 use updraft::engine::{Cancel, CompiledModule, Denied, Engine};
 use updraft::error::Error;
@@ -34,7 +34,7 @@ fn modes() -> Vec<(String, Config)> {
                     strategy: Strategy::Lazy,
                     baseline,
                     signals,
-                    avx,
+                    target: if avx { Target::default() } else { Target::with_features("x86-64-v2") },
                     memory_mode,
                     workers: Workers::Threads(workers),
                     code_reservation: 64 << 20,

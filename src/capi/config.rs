@@ -356,7 +356,8 @@ pub unsafe extern "C" fn updraft_config_set_canonicalize_nans(
     })
 }
 
-/// Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default).
+/// Whether processor features beyond x86-64-v2, AVX and later, are used where they exist (1, the default): the features
+/// "native" or "x86-64-v2" of `updraft_config_set_target`.
 ///
 /// Fails with MISUSE and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
@@ -366,7 +367,7 @@ pub unsafe extern "C" fn updraft_config_set_avx(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     change(config, error, |config| {
-        config.avx = flag(on, "on")?;
+        config.target.features = if flag(on, "on")? { None } else { Some("x86-64-v2".into()) };
         Ok(())
     })
 }

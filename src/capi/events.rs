@@ -98,9 +98,13 @@ pub struct updraft_event_t {
     pub worker: u32,
     /// When the work began, by the clock of `time_ns`.
     pub began_ns: u64,
+    /// Where the code came from: an `UPDRAFT_ORIGIN_` number.
+    pub origin: updraft_origin_t,
+    /// 0.
+    pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<updraft_event_t>() == 72);
+const _: () = assert!(size_of::<updraft_event_t>() == 80);
 
 // SAFETY: `repr(C)`; the assertion above leaves no room for padding.
 unsafe impl Record for updraft_event_t {}
@@ -108,6 +112,13 @@ unsafe impl Record for updraft_event_t {}
 /// Called with an event, which lives until it returns. It may call Updraft, also to close its own subscription, but for
 /// functions that wait; it must not delete the engine's last reference.
 pub type updraft_event_callback_t = Option<unsafe extern "C" fn(env: *mut c_void, event: *const updraft_event_t)>;
+
+/// Where code came from.
+pub type updraft_origin_t = u32;
+/// It was compiled.
+pub const UPDRAFT_ORIGIN_COMPILED: updraft_origin_t = 0;
+/// It was loaded: kept from another process, or from a module before.
+pub const UPDRAFT_ORIGIN_LOADED: updraft_origin_t = 1;
 
 /// On which threads a callback is called.
 pub type updraft_event_thread_t = u32;
@@ -138,6 +149,8 @@ fn event_for_c(event: &Event) -> updraft_event_t {
         to_tier: tier_number(event.to_tier) as u16,
         worker: event.worker,
         began_ns: event.began_ns,
+        origin: event.origin as updraft_origin_t,
+        reserved: 0,
     }
 }
 

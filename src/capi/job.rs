@@ -51,7 +51,7 @@ pub const UPDRAFT_JOB_DONE: updraft_job_state_t = 1;
 /// There will be no module; `updraft_job_wait` says why.
 pub const UPDRAFT_JOB_FAILED: updraft_job_state_t = 2;
 
-const BUSY: Error = Error::Busy { what: "the options are in use by another thread" };
+pub(super) const BUSY: Error = Error::Busy { what: "the options are in use by another thread" };
 
 /// Makes options that choose nothing.
 ///

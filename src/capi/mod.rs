@@ -38,9 +38,11 @@ pub mod module_items;
 
 // Compilation, watched and steered:
 pub mod events;
+pub mod hints;
 pub mod job;
 pub mod policy;
 pub mod profile;
+pub mod target;
 pub mod tiering;
 pub mod workers;
 

@@ -4,7 +4,7 @@ use super::error::{Fail, updraft_error_t};
 use super::module::updraft_module_t;
 use super::status::updraft_status_t;
 use super::{Record, array, array_mut, enter, object, out, write_records};
-use crate::engine::{CompiledModule, Eagerness, FunctionRecord, Top};
+use crate::engine::{CompiledModule, Eagerness, FunctionRecord, Reach, calls_of_functions};
 use crate::types::{DefinedFunc, FuncIndex};
 
 /// What becomes of functions that a profile says to be hot.
@@ -15,7 +15,7 @@ pub const UPDRAFT_PROFILE_USE_WAIT: updraft_profile_use_t = 0;
 /// `UPDRAFT_PROFILE_USE_WAIT`.
 pub const UPDRAFT_PROFILE_USE_TIER_UP: updraft_profile_use_t = 1;
 
-/// Code of its baseline tier has been run in this process.
+/// It has been run: in this process in the baseline tier, or in another one, without getting further.
 pub const UPDRAFT_PROFILE_RUN: u32 = 1;
 /// It has, or had in another process, code of the top tier.
 pub const UPDRAFT_PROFILE_TOP: u32 = 2;
@@ -106,13 +106,13 @@ pub unsafe extern "C" fn updraft_module_profile(
 
 fn func_profiles(module: &CompiledModule, first: u32, capacity: usize) -> Vec<updraft_func_profile_t> {
     let data = module.profile();
-    let calls = module.calls_of_functions(&data);
+    let calls = calls_of_functions(module.module(), &data);
     let nothing = FunctionRecord::default();
     let all = module.defined_functions().zip((0..).map(DefinedFunc)).filter(|(func, _)| *func >= first);
     let records = all.filter_map(|(func, defined)| {
         let record = data.function(defined).unwrap_or(&nothing);
-        let was_run = module.function(FuncIndex(func)).is_some_and(|state| state.was_run);
-        let flags = [(was_run, UPDRAFT_PROFILE_RUN), (record.top == Top::Reached, UPDRAFT_PROFILE_TOP)];
+        let was_run = record.reach == Reach::Run || module.function(FuncIndex(func)).is_some_and(|state| state.was_run);
+        let flags = [(was_run, UPDRAFT_PROFILE_RUN), (record.reach == Reach::Top, UPDRAFT_PROFILE_TOP)];
         let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum();
         let sites = (record.calls.len() + record.indirect.len() + record.loops.len()) as u32;
         let calls = calls[defined.index()];

@@ -48,8 +48,10 @@ pub const UPDRAFT_CAPABILITY_WASI: updraft_capability_t = 2;
 /// The baseline tier is there.
 pub const UPDRAFT_CAPABILITY_BASELINE_TIER: updraft_capability_t = 3;
 /// The optimising tier is there.
-// Last added.
 pub const UPDRAFT_CAPABILITY_TOP_TIER: updraft_capability_t = 4;
+/// Code for other kinds of machines can be made (`updraft_config_set_target`).
+// Last added.
+pub const UPDRAFT_CAPABILITY_ALL_ARCH: updraft_capability_t = 5;
 
 /// Version of the binary interface of the library that is running. A program that loads the library at run time
 /// compares it with `UPDRAFT_ABI_VERSION`; unequal numbers do not work together.
@@ -94,6 +96,7 @@ pub extern "C" fn updraft_capability_supported(capability: updraft_capability_t)
         UPDRAFT_CAPABILITY_TEXT => cfg!(feature = "wat").into(),
         UPDRAFT_CAPABILITY_WASI => cfg!(feature = "wasi").into(),
         UPDRAFT_CAPABILITY_TOP_TIER => 1,
+        UPDRAFT_CAPABILITY_ALL_ARCH => cfg!(feature = "all-arch").into(),
         _ => 0,
     }
 }

@@ -12,8 +12,9 @@
 //! # Where code is written
 //!
 //! - Normally a memory file backs the code: its pages are mapped readable and executable in the reservation,
-//!   at the offset in the file that they have in the reservation (so neighbours merge into one mapping), and
-//!   writable elsewhere, while a chunk is being filled.
+//!   at the offset in the file that they have in the reservation (so neighbours merge into one mapping). A chunk
+//!   that is filled by many has a writable view elsewhere meanwhile; what gets a chunk of its own is written into
+//!   the file by one system call, which costs less than to map and touch as many pages.
 //! - Where that is forbidden, every batch is written into fresh pages that then become executable, once.
 //!
 //! # Fork
@@ -24,6 +25,7 @@
 //! Not here: what the bytes are (`publish`), who finds them (`map`).
 
 use std::collections::HashMap;
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::map::{Batch, ChunkMap, GRANULE, Registration};
@@ -32,7 +34,7 @@ use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::sync::{ForkGuard, ForkMutex};
 use crate::sys::fork::{self, Pass};
-use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, page_size};
+use crate::sys::mmap::{Mapping, MemFile, Protection, Sharing, allows_file_size, page_size};
 
 /// The largest reservation: everything in it must be within reach of 32-bit differences.
 pub const MAX_RESERVATION: usize = 2 << 30;
@@ -46,7 +48,7 @@ const LARGE: usize = GRANULE / 4;
 /// How code gets into memory without any address being writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backing {
-    /// Through a second view of a memory file.
+    /// Into a memory file, mostly through a second view of it.
     TwoViews,
     /// Into fresh pages, which then become executable.
     FreshPages,
@@ -77,7 +79,7 @@ pub(super) struct State {
     /// Addresses of the groups of lazy stubs made so far.
     pub(super) stubs: Vec<usize>,
     /// The file behind the chunks of this epoch.
-    file: Option<MemFile>,
+    file: Option<Arc<MemFile>>,
     epoch: usize,
 }
 
@@ -109,7 +111,7 @@ struct SlotChunk {
 struct Current {
     chunk: usize,
     used: usize,
-    view: Option<Arc<Mapping>>,
+    writer: Writer,
 }
 
 /// A range of executable memory.
@@ -121,10 +123,13 @@ pub(super) struct CodeRange {
     len: usize,
 }
 
-/// Write access to a fresh [`CodeRange`], until it is sealed.
+/// Write access to a fresh [`CodeRange`] until it is sealed; or to a chunk that ranges are taken from.
+#[derive(Clone)]
 pub(super) enum Writer {
     /// The view, and where in it the range starts.
     View(Arc<Mapping>, usize),
+    /// The file, and where in it the range starts.
+    File(Arc<MemFile>, usize),
     /// The range itself is still writable, and not yet executable.
     InPlace,
 }
@@ -253,10 +258,7 @@ impl CodeSpace {
     fn probe(&self) -> Result<()> {
         let pass = fork::enter();
         let (range, writer) = self.allocate(&pass, 16, CACHE_LINE)?;
-        let sealed = self.write(&pass, &range, writer, |bytes| {
-            bytes.fill(TRAP);
-            Ok(())
-        });
+        let sealed = self.write(&pass, &range, writer, &mut [IoSlice::new(&[TRAP; 16])]);
         self.free(&pass, range);
         sealed
     }
@@ -297,30 +299,30 @@ impl CodeSpace {
         let mut state = self.lock(pass);
         let state = &mut *state;
         if len > LARGE {
-            let (chunk, view) = self.open_chunk(state, len, 1)?;
-            return self.range_in(state, chunk, 0, len, view).inspect_err(|_| self.release(state, chunk));
+            let (chunk, writer) = self.open_chunk(state, len, 1)?;
+            return self.range_in(state, chunk, 0, len, writer).inspect_err(|_| self.release(state, chunk));
         }
         let fits = |current: &Current| current.used.next_multiple_of(alignment) + len <= GRANULE;
         if !state.current.as_ref().is_some_and(fits) {
             if let Some(current) = state.current.take() {
                 self.retire(state, current.chunk);
             }
-            let (chunk, view) = self.open_chunk(state, GRANULE, GRANULE / CACHE_LINE)?;
-            state.current = Some(Current { chunk, used: 0, view });
+            let (chunk, writer) = self.open_chunk(state, GRANULE, GRANULE / CACHE_LINE)?;
+            state.current = Some(Current { chunk, used: 0, writer });
         }
         let current = state.current.as_mut().expect("opened above");
         let offset = current.used.next_multiple_of(alignment);
         current.used = offset + len;
-        let (chunk, view) = (current.chunk, current.view.clone());
-        self.range_in(state, chunk, offset, len, view).inspect_err(|_| self.release(state, chunk))
+        let (chunk, writer) = (current.chunk, current.writer.clone());
+        self.range_in(state, chunk, offset, len, writer).inspect_err(|_| self.release(state, chunk))
     }
 
     /// Makes a chunk with no users yet.
-    fn open_chunk(&self, state: &mut State, bytes: usize, capacity: usize) -> Result<(usize, Option<Arc<Mapping>>)> {
+    fn open_chunk(&self, state: &mut State, bytes: usize, capacity: usize) -> Result<(usize, Writer)> {
         let (first, granules) = self.take(state, bytes, End::Low)?;
         let len = granules * GRANULE;
-        let view = match self.map_code(state, first, len) {
-            Ok(view) => view,
+        let writer = match self.map_code(state, first, len, capacity) {
+            Ok(writer) => writer,
             Err(error) => {
                 self.unmap(state, first, granules);
                 return Err(error);
@@ -330,20 +332,26 @@ impl CodeSpace {
         let map = Arc::new(ChunkMap::new(self.address(first), capacity));
         self.registration.set(first..first + granules, Arc::as_ptr(&map));
         state.chunks.insert(first, Chunk { granules, users: 0, epoch: state.epoch, pages, map });
-        Ok((first, view))
+        Ok((first, writer))
     }
 
-    /// Maps the code of a new chunk, and returns the view to write it through.
-    fn map_code(&self, state: &mut State, first: usize, len: usize) -> Result<Option<Arc<Mapping>>> {
+    /// Maps the code of a new chunk for so many users at most; where to write it.
+    fn map_code(&self, state: &mut State, first: usize, len: usize, capacity: usize) -> Result<Writer> {
         if self.backing == Backing::FreshPages {
-            return Ok(None);
+            return Ok(Writer::InPlace);
         }
         if state.file.is_none() {
-            state.file = Some(MemFile::new(c"updraft-code", self.reservation())?);
+            state.file = Some(Arc::new(MemFile::new(c"updraft-code", self.reservation())?));
         }
         let file = state.file.as_ref().expect("made above");
         let file_offset = first * GRANULE;
-        let view = Mapping::of_file(file, file_offset, len, Protection::ReadWrite, Sharing::Shared)?;
+        // The limit may have been lowered since the file was made.
+        let writer = if capacity == 1 && allows_file_size(file_offset + len) {
+            Writer::File(file.clone(), file_offset)
+        } else {
+            let view = Mapping::of_file(file, file_offset, len, Protection::ReadWrite, Sharing::Shared)?;
+            Writer::View(Arc::new(view), 0)
+        };
         // SAFETY: the granules were free.
         unsafe {
             self.reservation.map_file(
@@ -355,7 +363,7 @@ impl CodeSpace {
                 Sharing::Shared,
             )?;
         }
-        Ok(Some(Arc::new(view)))
+        Ok(writer)
     }
 
     /// Counts a user of a chunk, and gives it a place there.
@@ -365,7 +373,7 @@ impl CodeSpace {
         chunk: usize,
         offset: usize,
         len: usize,
-        view: Option<Arc<Mapping>>,
+        writer: Writer,
     ) -> Result<(CodeRange, Writer)> {
         let start = self.address(chunk) + offset;
         let known = state.chunks.get_mut(&chunk).expect("a chunk in use");
@@ -375,9 +383,10 @@ impl CodeSpace {
         }
         let entry = known.map.reserve(start, len).expect("an entry per cache line");
         let range = CodeRange { chunk, map: Arc::clone(&known.map), entry, start, len };
-        let writer = match view {
-            Some(view) => Writer::View(view, offset),
-            None => {
+        let writer = match writer {
+            Writer::View(view, start) => Writer::View(view, start + offset),
+            Writer::File(file, start) => Writer::File(file, start + offset),
+            Writer::InPlace => {
                 // SAFETY: nobody knows these pages, and nothing was ever written to them.
                 unsafe { self.reservation.protect(self.offset(chunk) + offset, len, Protection::ReadWrite)? };
                 Writer::InPlace
@@ -386,21 +395,32 @@ impl CodeSpace {
         Ok((range, writer))
     }
 
-    /// Lets `fill` write the whole range, and makes it executable.
+    /// Fills the range with `pieces`, one behind the other, and traps behind them, and makes it executable.
     pub(super) fn write(
         &self,
         _pass: &Pass,
         range: &CodeRange,
         writer: Writer,
-        fill: impl FnOnce(&mut [u8]) -> Result<()>,
+        pieces: &mut [IoSlice<'_>],
     ) -> Result<()> {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        assert!(len <= range.len, "what is written fits into its range");
         let target = match &writer {
             Writer::View(view, offset) => view.base().wrapping_add(*offset),
+            Writer::File(file, offset) => return file.write_all_at(*offset, pieces),
             Writer::InPlace => range.start as *mut u8,
         };
-        // SAFETY: the writer is the only access to this range, which is writable and as long as this; the
-        // view lives until the end of the function. Nobody runs or reads the range yet.
-        fill(unsafe { std::slice::from_raw_parts_mut(target, range.len) })?;
+        let mut end = target;
+        for piece in pieces {
+            // SAFETY: the writer is the only access to this range, which is writable and not shorter than all pieces;
+            // the view lives until the end of the function. Nobody runs or reads the range yet.
+            unsafe {
+                end.copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+                end = end.add(piece.len());
+            }
+        }
+        // SAFETY: as above.
+        unsafe { end.write_bytes(TRAP, range.len - len) };
         if let Writer::InPlace = writer {
             let offset = range.start - self.reservation.base() as usize;
             // SAFETY: the pages are the range's own; they hold finished code and are never written again.
@@ -445,7 +465,7 @@ impl CodeSpace {
         match &mut state.current {
             // The current chunk starts again. Its old code is dead, and its pages are still ours alone:
             // a fork in between would have retired it. In-place pages cannot be written twice.
-            Some(current) if current.chunk == first && current.view.is_some() => {
+            Some(current) if current.chunk == first && !matches!(current.writer, Writer::InPlace) => {
                 current.used = 0;
                 chunk.map.reset();
             }

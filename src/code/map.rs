@@ -27,6 +27,7 @@
 use std::ptr;
 use std::sync::Arc;
 
+use super::kept::Kept;
 use crate::module::Module;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, ForkMutex, Ordering, Site, fence_at, order};
 use crate::tier::Tier;
@@ -69,6 +70,8 @@ pub struct Installed {
     pub inlined: Box<[InlinedCall]>,
     /// Its loops, where other code could go on.
     pub loops: Option<Arc<Loops>>,
+    /// What it was before linking, if that is kept.
+    pub kept: Option<Kept>,
 }
 
 impl Installed {

@@ -18,6 +18,7 @@
 
 pub mod arena;
 pub mod counters;
+pub mod kept;
 pub mod link;
 pub mod map;
 pub mod publish;
@@ -33,5 +34,5 @@ mod tests;
 
 pub use arena::CodeSpace;
 pub use map::{Found, find};
-pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, TierCounts};
-pub use slot::Version;
+pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, Retain};
+pub use slot::{TierCounts, Version};

@@ -20,12 +20,14 @@
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
+use super::kept::Kept;
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
-use super::slot::{self, Version};
+use super::slot::{self, TierCounts, Version};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -44,12 +46,22 @@ pub enum Lazy {
     NoStubs,
 }
 
+/// What is kept of code that is published, besides what running it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retain {
+    /// Nothing.
+    Nothing,
+    /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
+    Unlinked,
+}
+
 /// The machine code of a module, and its slots. Dropping it frees both: by then no instance of the
 /// module may exist, and no other module may refer to its slots.
 pub struct ModuleCode {
     space: Arc<CodeSpace>,
     module: Arc<Module>,
     slots: SlotRange,
+    retain: Retain,
     state: ForkMutex<State>,
 }
 
@@ -62,24 +74,6 @@ struct State {
     batches: Vec<Placed>,
     counts: TierCounts,
     code_size: usize,
-}
-
-/// How many functions have code, by the tier of the best they have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TierCounts {
-    /// Of the baseline tier.
-    pub baseline: usize,
-    /// Of the top tier.
-    pub top: usize,
-}
-
-impl TierCounts {
-    fn of(&mut self, tier: Tier) -> &mut usize {
-        match tier {
-            Tier::Baseline => &mut self.baseline,
-            Tier::Top => &mut self.top,
-        }
-    }
 }
 
 /// Compiled code of a function, to be published.
@@ -155,6 +149,7 @@ struct Unit {
     kind: CodeKind,
     tier: Option<Tier>,
     code: CompiledCode,
+    kept: Option<Kept>,
 }
 
 impl ModuleCode {
@@ -178,7 +173,19 @@ impl ModuleCode {
             counts: TierCounts::default(),
             code_size: 0,
         };
-        Ok(ModuleCode { space: Arc::clone(space), module, slots, state: ForkMutex::new(state) })
+        Ok(ModuleCode {
+            space: Arc::clone(space),
+            module,
+            slots,
+            retain: Retain::Nothing,
+            state: ForkMutex::new(state),
+        })
+    }
+
+    /// The same, with what is to be kept of what is published.
+    pub fn retaining(mut self, retain: Retain) -> ModuleCode {
+        self.retain = retain;
+        self
     }
 
     /// The module.
@@ -261,7 +268,7 @@ impl ModuleCode {
             RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
             target => self.resolve(target, &outside, place),
         };
-        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module)).collect();
+        let mut units: Vec<Unit> = batch.drain(..).map(|new| Unit::of(new, &self.module, self.retain)).collect();
         let module = Some(Arc::clone(&self.module));
         let placed = match Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve) {
             Ok(placed) => placed,
@@ -343,7 +350,7 @@ impl ModuleCode {
         let outside = self.outside(std::iter::once(&code), |_| false)?;
         let resolve = |target: RelocationTarget, place: Place<'_>| self.resolve(target, &outside, place);
         let kind = CodeKind::Osr { func: self.module.func_index(func), wasm_offset };
-        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code }];
+        let mut units = vec![Unit { kind, tier: Some(Tier::Top), code, kept: None }];
         let module = Some(Arc::clone(&self.module));
         let placed = Placed::new(&self.space, &pass, module, &mut units, &outside.slots, resolve)?;
         let entry = placed.entries[0];
@@ -359,10 +366,42 @@ impl ModuleCode {
         batch.retain(|new| state.versions[new.func.index()] < Some(new.version));
     }
 
+    /// The code of the top tier that callers now get, as it was before linking, sorted; what was not kept
+    /// ([`Retain`]) is left out.
+    pub fn unlinked(&self) -> Vec<(DefinedFunc, CompiledCode)> {
+        let mut units: Vec<(DefinedFunc, &Installed)> = Vec::new();
+        {
+            let state = self.state.lock();
+            for placed in &state.batches {
+                // SAFETY: from `Box::into_raw`; freed by `clear`, whose caller keeps it from happening meanwhile, and when
+                // `self` is dropped.
+                let batch = unsafe { &*placed.batch };
+                for unit in &batch.functions {
+                    if let CodeKind::Function(func) = unit.kind
+                        && unit.kept.is_some()
+                        && let Some(func) = self.module.defined_func(func)
+                        && self.entry(func) == unit.entry
+                    {
+                        units.push((func, unit));
+                    }
+                }
+            }
+        }
+        units.sort_unstable_by_key(|(func, _)| *func);
+        let restore = |(func, unit): (DefinedFunc, &Installed)| {
+            // SAFETY: finished code, which nobody changes, of a unit that lives as just said; it can be read wherever it
+            // can be run.
+            let linked = unsafe { std::slice::from_raw_parts(unit.start as *const u8, unit.len) };
+            Some((func, unit.kept.as_ref()?.restore(unit, linked)?))
+        };
+        units.into_iter().filter_map(restore).collect()
+    }
+
     /// Drops all code: the next call of each function has it compiled again. The slots stay.
     ///
     /// # Safety
-    /// No thread runs code of this module, or has it on its stack, or begins to before this returns.
+    /// No thread runs code of this module, or has it on its stack, or begins to before this returns; and none is in
+    /// [`ModuleCode::unlinked`].
     pub unsafe fn clear(&self) -> Result<()> {
         let pass = fork::enter();
         let stubs = self.space.stubs(&pass, self.slots.count())?;
@@ -425,22 +464,26 @@ impl Placed {
         let addresses: Vec<usize> = offsets.iter().map(|offset| start + offset).collect();
         let entry = |(unit, address): (&Unit, &usize)| address + unit.code.entry_offset as usize;
         let entries: Vec<usize> = units.iter().zip(&addresses).map(entry).collect();
-        let written = space.write(pass, &range, writer, |memory| {
+        // A second attempt fills the same fields in again.
+        let write = || {
+            let place = Place { entries: &entries, relays: start + relays };
+            for (Unit { code, .. }, address) in units.iter_mut().zip(&addresses) {
+                link(&mut code.bytes, *address, &code.relocations, |target| resolve(target, place))?;
+            }
+            let tail = (relays..).step_by(RELAY_SIZE).zip(relayed);
+            let tail = tail.map(|(offset, slot)| relay(start + offset, *slot)).collect::<Result<Vec<_>>>()?;
+            let mut pieces = Vec::with_capacity(2 * units.len() + 2);
             let mut end = 0;
             for (Unit { code, .. }, &offset) in units.iter().zip(&offsets) {
-                memory[end..offset].fill(TRAP);
+                fill_gap(&mut pieces, offset - end);
+                pieces.push(IoSlice::new(&code.bytes));
                 end = offset + code.bytes.len();
-                memory[offset..end].copy_from_slice(&code.bytes);
-                let place = Place { entries: &entries, relays: start + relays };
-                link(&mut memory[offset..end], start + offset, &code.relocations, |target| resolve(target, place))?;
             }
-            memory[end..].fill(TRAP);
-            for (number, slot) in relayed.iter().enumerate() {
-                let offset = relays + number * RELAY_SIZE;
-                memory[offset..][..RELAY_SIZE].copy_from_slice(&relay(start + offset, *slot)?);
-            }
-            Ok(())
-        });
+            fill_gap(&mut pieces, relays - end);
+            pieces.push(IoSlice::new(tail.as_flattened()));
+            space.write(pass, &range, writer, &mut pieces)
+        };
+        let written = write();
         if let Err(error) = written {
             space.free(pass, range);
             return Err(error);
@@ -461,9 +504,11 @@ impl Placed {
 }
 
 impl Unit {
-    fn of(new: NewCode, module: &Module) -> Unit {
+    fn of(new: NewCode, module: &Module, retain: Retain) -> Unit {
         let kind = CodeKind::Function(module.func_index(new.func));
-        Unit { kind, tier: Some(new.version.tier), code: new.code }
+        let tier = new.version.tier;
+        let kept = (retain == Retain::Unlinked && tier == Tier::Top).then(|| Kept::of(&new.code));
+        Unit { kind, tier: Some(tier), code: new.code, kept }
     }
 
     fn given_back(self, func: DefinedFunc, version: Version) -> NewCode {
@@ -484,7 +529,18 @@ impl Unit {
             call_sites: code.call_sites.into(),
             inlined: code.inlined.into(),
             loops: code.loops.map(Arc::from),
+            kept: self.kept,
         }
+    }
+}
+
+/// Adds bytes that trap.
+fn fill_gap(pieces: &mut Vec<IoSlice<'_>>, mut len: usize) {
+    static TRAPS: [u8; CACHE_LINE] = [TRAP; CACHE_LINE];
+    while len > 0 {
+        let piece = &TRAPS[..len.min(CACHE_LINE)];
+        pieces.push(IoSlice::new(piece));
+        len -= piece.len();
     }
 }
 
@@ -528,7 +584,8 @@ impl CodeSpace {
         let resolve = |_: RelocationTarget, _: Place<'_>| -> Result<usize> {
             Err(Error::Bug { reason: "a trampoline refers to a function of a module".into() })
         };
-        let placed = Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code }], &[], resolve)?;
+        let placed =
+            Placed::new(self, &pass, None, &mut vec![Unit { kind, tier: None, code, kept: None }], &[], resolve)?;
         let entry = placed.entries[0];
         Ok(CodeHandle { space: Arc::clone(self), placed: Some(placed), entry })
     }

@@ -4,6 +4,8 @@
 //! number of the function only, so all modules of an engine share the stubs. No lookup finds them: they
 //! cannot fault, and no frame returns to them.
 
+use std::io::IoSlice;
+
 use super::arena::{CACHE_LINE, CodeSpace};
 use crate::abi::vmctx::VMCTX_LAZY_COMPILE;
 use crate::error::Result;
@@ -39,13 +41,9 @@ impl CodeSpace {
             };
             // Somebody else may make the same group meanwhile; the second of the two is given back.
             let (range, writer) = self.allocate(pass, STUB_GROUP * STUB_SIZE, CACHE_LINE)?;
-            let fill = |bytes: &mut [u8]| {
-                for (index, stub) in bytes.chunks_exact_mut(STUB_SIZE).enumerate() {
-                    stub.copy_from_slice(&lazy_stub((have * STUB_GROUP + index) as u32));
-                }
-                Ok(())
-            };
-            if let Err(error) = self.write(pass, &range, writer, fill) {
+            let stubs: Vec<[u8; STUB_SIZE]> =
+                (0..STUB_GROUP).map(|index| lazy_stub((have * STUB_GROUP + index) as u32)).collect();
+            if let Err(error) = self.write(pass, &range, writer, &mut [IoSlice::new(stubs.as_flattened())]) {
                 self.free(pass, range);
                 return Err(error);
             }

@@ -382,6 +382,11 @@ fn either_way_of_writing_code_is_enough() {
         assert!(!works());
     });
     in_child(|| {
+        let code = ModuleCode::new(&CodeSpace::new(1 << 20).unwrap(), module(1), Lazy::Stubs).unwrap();
+        no_memory_file();
+        publish(&code, [(0, code_of(GRANULE))]).unwrap();
+    });
+    in_child(|| {
         if no_change() {
             assert!(works());
             no_memory_file();

@@ -150,13 +150,21 @@ impl pool::Client for Client {
             compilation.discard(func, tier);
             return Outcome::Discarded;
         }
+        if tier == Tier::Baseline
+            && let Some(ready) = compilation.load(func, context.worker)
+        {
+            compilation.unqueued(func, tier);
+            let bytes = compilation.add_ready(ready);
+            context.note(&compilation, bytes);
+            return Outcome::Compiled;
+        }
         if compilation.claim(func, tier).is_err() {
             compilation.not_needed(func, tier);
             return Outcome::Discarded;
         }
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
-                if tier == Tier::Top {
+                if tier == Tier::Top && ready.is_compiled() {
                     self.top_speed.note(compilation.module().body_range(func).len(), ready.compile_ns());
                 }
                 let bytes = compilation.add_ready(ready);

@@ -21,6 +21,7 @@
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
 mod publication;
+mod second;
 mod validity;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use super::osr;
 use super::plan::Plan;
 use super::profile::ModuleProfile;
 use super::publisher::Publisher;
+use super::source::{Origin, Source};
 use super::state::{Change, Denied, State, Taken, Word};
 use crate::abi::vmctx::VmLayout;
 use crate::code::ModuleCode;
@@ -54,9 +56,15 @@ pub(super) struct Ready {
     tier: Tier,
     code: CompiledCode,
     effort: Effort,
+    origin: Origin,
 }
 
 impl Ready {
+    /// Whether somebody has just compiled it.
+    pub(super) fn is_compiled(&self) -> bool {
+        self.origin == Origin::Compiled
+    }
+
     /// How long it took to compile.
     pub(super) fn compile_ns(&self) -> u64 {
         self.effort.duration_ns
@@ -100,6 +108,8 @@ pub struct Compilation {
     code: Weak<ModuleCode>,
     plan: Plan,
     profile: ModuleProfile,
+    /// Code that need not be compiled.
+    source: Option<Arc<dyn Source>>,
     /// 1: calls are linked directly, and everything is published at once.
     whole: AtomicU32,
     states: Box<[State]>,
@@ -140,6 +150,7 @@ impl Compilation {
         layout: VmLayout,
         plan: Plan,
         counts: Counts,
+        source: Option<Arc<dyn Source>>,
     ) -> Arc<Compilation> {
         let module = code.module().clone();
         let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
@@ -152,6 +163,7 @@ impl Compilation {
             whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
             plan,
             profile: ModuleProfile::new(&module, counts),
+            source,
             uncompiled: AtomicU32::new(words.len() as u32),
             measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
@@ -265,6 +277,7 @@ impl Compilation {
             compiled: read(&self.counters.compiled),
             discarded: read(&self.counters.discarded),
             repeated: read(&self.counters.repeated),
+            loaded: read(&self.counters.loaded),
             batches: read(&self.counters.batches),
             publication_waits: read(&self.counters.publication_waits),
             code_size: code.map_or(0, |code| code.code_size()),
@@ -309,6 +322,11 @@ impl Compilation {
         tier: Tier,
         worker: u32,
     ) -> Result<Ready> {
+        if tier == Tier::Top
+            && let Some(ready) = self.load_claimed(func, worker)
+        {
+            return Ok(ready);
+        }
         let began_ns = now_ns();
         // The compilers turn their own panics into errors. One that comes through must not leave a claim behind.
         let compile = AssertUnwindSafe(|| {
@@ -333,7 +351,7 @@ impl Compilation {
                 count(&self.counters.compiled);
                 #[cfg(test)]
                 self.recorded.lock().push((func, tier, code.clone()));
-                Ok(Ready { func, tier, code, effort })
+                Ok(Ready { func, tier, code, effort, origin: Origin::Compiled })
             }
             Err(error) => {
                 self.refuse(func, tier, &error, effort);
@@ -342,23 +360,37 @@ impl Compilation {
         }
     }
 
-    /// Whether a function that is claimed for the top tier is compiled for the first of two times.
-    fn is_first_of_two(&self, func: DefinedFunc) -> bool {
-        self.look(func).attempts() == 1 && self.plan.may_repeat(func.0)
+    /// What need not be compiled.
+    pub(super) fn source(&self) -> Option<&dyn Source> {
+        self.source.as_deref()
     }
 
-    /// Allows a second compilation by the top tier; see [`State::allow_second`].
-    pub fn allow_second(&self, func: DefinedFunc) -> bool {
-        let (change, allowed) = self.states[func.index()].allow_second();
-        self.account(change);
-        if allowed {
-            count(&self.counters.repeated);
-        }
-        allowed
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Code of a claimed function that `load` may find.
+    pub(super) fn timed(
+        &self,
+        func: DefinedFunc,
+        tier: Tier,
+        worker: u32,
+        load: impl FnOnce() -> Option<CompiledCode>,
+    ) -> Option<Ready> {
+        let began_ns = now_ns();
+        let code = load()?;
+        let effort = Effort { began_ns, duration_ns: now_ns().saturating_sub(began_ns), worker };
+        self.count_loaded();
+        Some(Ready { func, tier, code, effort, origin: Origin::Loaded })
+    }
+
+    /// Ends the claim of a function, which somebody else may claim.
+    pub(super) fn release(&self, func: DefinedFunc, tier: Tier) {
+        self.account(self.states[func.index()].release(tier));
     }
 
     /// How a function has run, for the compiler.
-    pub(super) fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
+    pub fn snapshot(&self, func: DefinedFunc) -> Option<FunctionProfile> {
         self.profile.snapshot(&*self.code.upgrade()?, func)
     }
 
@@ -396,6 +428,14 @@ impl Compilation {
         });
     }
 
+    /// The top tier has refused a claimed function in another process.
+    pub(super) fn refused_elsewhere(&self, func: DefinedFunc) {
+        let reason = "the optimising tier has refused it before".into();
+        let error = Error::Compile { func: self.module.func_index(func), reason };
+        self.failures.lock().insert((func.0, Tier::Top), error);
+        self.account(self.states[func.index()].refuse(Tier::Top));
+    }
+
     /// Whether something that was required will not come, though nothing refused it.
     pub(super) fn gave_up(&self) -> bool {
         // Relaxed: who asks has seen that nothing is outstanding, which comes after.
@@ -410,7 +450,11 @@ impl Compilation {
         self.account(state.abandon());
     }
 
-    /// A unit turned out not to be needed.
+    /// A unit is not needed any more: somebody does its work otherwise.
+    pub(super) fn unqueued(&self, func: DefinedFunc, tier: Tier) {
+        self.account(self.states[func.index()].unqueued(tier));
+    }
+
     /// A unit was not run: the function has its code, or may not have it, or somebody else is at it.
     pub(super) fn not_needed(&self, func: DefinedFunc, tier: Tier) {
         // Otherwise who waits for the function would wait for this unit.

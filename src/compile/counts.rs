@@ -22,6 +22,8 @@ pub struct Progress {
     pub units: usize,
     /// Compilations that ended with code.
     pub compiled: u64,
+    /// Functions whose code was loaded, not compiled.
+    pub loaded: u64,
     /// Units that found their work done, taken or not wanted any more.
     pub discarded: u64,
     /// Functions that asked for a second compilation by the top tier.
@@ -38,6 +40,7 @@ pub struct Progress {
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) compiled: AtomicU64,
+    pub(super) loaded: AtomicU64,
     pub(super) discarded: AtomicU64,
     pub(super) repeated: AtomicU64,
     pub(super) batches: AtomicU64,

@@ -34,10 +34,24 @@ use crate::types::DefinedFunc;
 impl Pipeline {
     /// Sees to it that a function has code. The thread's stack is used: at least `COMPILE_STACK` bytes.
     pub fn compile_now(&self, compilation: &Arc<Compilation>, code: &ModuleCode, func: DefinedFunc) -> Result<()> {
-        let tier = compilation.lowest();
+        let lowest = compilation.lowest();
         let mut was_busy = Busy::No;
         loop {
-            match compilation.claim(func, tier) {
+            let (tier, claimed) = compilation.claim_first(func);
+            match claimed {
+                Ok(()) if tier > lowest => match compilation.load_claimed(func, NO_WORKER) {
+                    Some(ready) => {
+                        let published = compilation.publish_now(ready);
+                        self.notify();
+                        return published;
+                    }
+                    // From now on it is not offered.
+                    None => {
+                        compilation.release(func, tier);
+                        self.notify();
+                        continue;
+                    }
+                },
                 Ok(()) => {
                     let batch = self.add_batch(compilation, func);
                     let own = self.compile_claimed(compilation, func, tier);
@@ -45,6 +59,7 @@ impl Pipeline {
                     return own;
                 }
                 Err(Taken::Reached) => return Ok(()),
+                Err(Taken::Refused) if tier > lowest => continue,
                 Err(Taken::Refused) => return Err(compilation.failure(func, tier)),
                 Err(Taken::InFlight) if compilation.is_inherited() => {
                     return if code.is_published(func) {

@@ -11,6 +11,7 @@
 //!
 //! Not here: code generation (`tier`), executable memory (`code`). No lock is held while compiling.
 
+pub mod advice;
 mod batch;
 mod client;
 pub mod compilation;
@@ -26,6 +27,7 @@ pub mod pool;
 pub mod profile;
 mod publisher;
 mod queue;
+pub mod source;
 pub mod state;
 pub mod tiering;
 pub mod trampoline;

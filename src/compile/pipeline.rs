@@ -15,10 +15,11 @@ use super::compilation::{Cancel, Compilation, Stopped};
 use super::events::{Event, EventHub, EventKind, ModuleEvents, NO_WORKER};
 use super::plan::Plan;
 use super::pool::{Lane, Pool, PoolConfig, Runner, Stats, Waited};
+use super::source::Source;
 use super::tiering::Speed;
 use crate::abi::vmctx::VmLayout;
 use crate::code::arena::CodeSpace;
-use crate::code::{Lazy, ModuleCode};
+use crate::code::{Lazy, ModuleCode, Retain};
 use crate::config::{LazyBatch, Strategy};
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -48,6 +49,7 @@ pub struct Pipeline {
     events: EventHub,
     top_speed: Arc<Speed>,
     pub(super) lazy_batch: Option<LazyBatch>,
+    retain: Retain,
 }
 
 impl Pipeline {
@@ -62,8 +64,14 @@ impl Pipeline {
             events: EventHub::default(),
             top_speed,
             lazy_batch,
+            retain: Retain::Nothing,
             compilers,
         }
+    }
+
+    /// The same, with what is to be kept of the code that is published.
+    pub fn retaining(self, retain: Retain) -> Pipeline {
+        Pipeline { retain, ..self }
     }
 
     /// The compilers.
@@ -97,30 +105,45 @@ impl Pipeline {
         module: Arc<Module>,
         layout: VmLayout,
         plan: Plan,
+        source: Option<Arc<dyn Source>>,
     ) -> Result<Begun> {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
-        let code = Arc::new(ModuleCode::new(space, module, lazy)?);
-        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts());
+        let code = Arc::new(ModuleCode::new(space, module, lazy)?.retaining(self.retain));
+        let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
         self.add_required(&compilation);
         Ok(Begun { compilation, code })
     }
 
     /// Queues what the plan requires, or does it here if that takes less time than waking somebody.
     fn add_required(&self, compilation: &Arc<Compilation>) {
-        if compilation.plan().is_awaited() && is_small(compilation) {
-            return self.compile_here(compilation);
+        let plan = compilation.plan();
+        if plan.is_awaited() && is_small(compilation) {
+            self.compile_here(compilation);
+            if !plan.is_advised() {
+                return;
+            }
         }
         let count = compilation.module().defined_func_count() as u32;
-        let mut units = Vec::new();
+        let (mut units, mut first_units, mut hot_units) = (Vec::new(), Vec::new(), Vec::new());
         for func in (0..count).map(DefinedFunc) {
-            let (first, top) = compilation.plan().required(func.0);
+            let (first, top) = plan.required(func.0);
+            let advice = plan.advice(func.0);
             for tier in [first, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
                 if compilation.request(func, tier, 0) {
-                    units.push(Unit::function(compilation, func, tier));
+                    let unit = Unit::function(compilation, func, tier);
+                    match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
+                        Some(Some(place)) if Some(tier) == first => first_units.push((place, unit)),
+                        Some(Some(place)) => hot_units.push((place, unit)),
+                        _ => units.push(unit),
+                    }
                 }
             }
         }
-        self.add(compilation, units);
+        first_units.sort_by_key(|(place, _)| *place);
+        // The newest of a queue is taken first.
+        hot_units.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        units.extend(hot_units.into_iter().map(|(_, unit)| unit));
+        self.add(compilation, first_units.into_iter().map(|(_, unit)| unit).collect(), units);
     }
 
     /// Compiles what is required at first on this thread. What fails is told as that of any unit.
@@ -131,7 +154,9 @@ impl Pipeline {
         self.with_scratch(longest, |scratch| {
             for func in functions {
                 let required = compilation.plan().required(func.0).0 == Some(tier);
-                if required
+                if required && let Some(ready) = compilation.load(func, NO_WORKER) {
+                    compilation.add_ready(ready);
+                } else if required
                     && compilation.claim(func, tier).is_ok()
                     && let Ok(ready) = compilation.compile(&self.compilers, scratch, func, tier, NO_WORKER)
                 {
@@ -142,12 +167,11 @@ impl Pipeline {
         compilation.publish();
     }
 
-    fn add(&self, compilation: &Arc<Compilation>, units: Vec<Unit>) {
-        if units.is_empty() {
-            return;
-        }
+    /// Queues units: those that go before others of their lane, in their order, and the others.
+    fn add(&self, compilation: &Arc<Compilation>, before: Vec<Unit>, units: Vec<Unit>) {
+        let runners = [self.pool.add_priority_units(before, 0), self.pool.add_units(units)];
         // A module that is awaited is compiled by its maker in any case.
-        if self.pool.add_units(units) == Runner::Caller && !compilation.plan().is_awaited() {
+        if runners.contains(&Runner::Caller) && !compilation.plan().is_awaited() {
             self.help_until_finished(compilation);
         }
     }
@@ -295,7 +319,7 @@ impl Pipeline {
         let wanted = functions.filter(|func| compilation.request(*func, tier, 0));
         let units: Vec<Unit> = wanted.map(|func| Unit::function(compilation, func, tier)).collect();
         let count = units.len();
-        self.add(compilation, units);
+        self.add(compilation, Vec::new(), units);
         count
     }
 
@@ -339,6 +363,13 @@ impl Pipeline {
     /// Waits for a job, running its tasks and units meanwhile.
     pub(crate) fn help_job(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
         self.pool.help_until(Lane::Baseline, module, deadline, done)
+    }
+
+    /// Has the first code of functions made in the background.
+    pub(crate) fn request_first(&self, compilation: &Arc<Compilation>, funcs: &[DefinedFunc]) {
+        let tier = compilation.lowest();
+        let wanted = funcs.iter().filter(|func| compilation.request(**func, tier, 0));
+        self.pool.add_units(wanted.map(|func| Unit::function(compilation, *func, tier)).collect());
     }
 
     /// Takes back what is queued of a job.

@@ -1,6 +1,10 @@
 //! What a strategy requires of each function.
 //!
-//! Not here: compiling it.
+//! What hints and profiles advise for single functions changes what the strategy says, where the host has not said
+//! otherwise for them: a function that is known to run is compiled before it is called, a hot one by the top tier, too.
+//! Nobody waits for that code, unless the strategy is one that is awaited.
+//!
+//! Not here: compiling it, where advice comes from (`advice`).
 
 use std::collections::HashMap;
 
@@ -8,18 +12,47 @@ use super::state::Word;
 use crate::config::{Strategy, Tiers};
 use crate::tier::Tier;
 
+/// What is known of a function before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The function, among those that the module defines.
+    pub func: u32,
+    /// It will run: its place in the order of first code, lower ones first.
+    pub first: Option<u32>,
+    /// It is hot: its place among such functions.
+    pub top: Option<u32>,
+}
+
 /// The strategy of a module, with exceptions for single functions. Frozen when the module is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
     strategy: Strategy,
     tiers: Tiers,
     overrides: HashMap<u32, Strategy>,
+    /// Sorted by function.
+    advice: Box<[Advice]>,
 }
 
 impl Plan {
     /// A plan; the overrides name functions among those that the module defines.
     pub fn new(strategy: Strategy, tiers: Tiers, overrides: impl IntoIterator<Item = (u32, Strategy)>) -> Plan {
-        Plan { strategy, tiers, overrides: overrides.into_iter().collect() }
+        Plan { strategy, tiers, overrides: overrides.into_iter().collect(), advice: Box::default() }
+    }
+
+    /// The plan, with advice: sorted by function, one for each.
+    pub fn with_advice(self, advice: Vec<Advice>) -> Plan {
+        Plan { advice: advice.into(), ..self }
+    }
+
+    /// Whether there is any advice.
+    pub(super) fn is_advised(&self) -> bool {
+        !self.advice.is_empty()
+    }
+
+    /// What is known of a function, if the host has not said what is to become of it.
+    pub(super) fn advice(&self, func: u32) -> Option<Advice> {
+        let found = self.advice.binary_search_by_key(&func, |advice| advice.func).ok()?;
+        Some(self.advice[found]).filter(|_| !self.overrides.contains_key(&func))
     }
 
     /// The strategy of the module.
@@ -44,11 +77,16 @@ impl Plan {
     /// The tiers that are required of a function: before the module counts as ready, and in the end.
     pub fn required(&self, func: u32) -> (Option<Tier>, Option<Tier>) {
         let (lowest, highest) = (self.lowest(), self.highest());
-        match self.strategy_of(func) {
+        let (mut first, mut top) = match self.strategy_of(func) {
             Strategy::Lazy => (None, None),
             Strategy::Eager | Strategy::EagerBackground => (Some(lowest), Some(lowest)),
             Strategy::LazyBaselineEagerTop => (None, Some(highest).filter(|tier| *tier == Tier::Top)),
+        };
+        if let Some(advice) = self.advice(func) {
+            first = first.or(advice.first.map(|_| lowest));
+            top = top.max(first).max(advice.top.map(|_| highest).filter(|tier| *tier == Tier::Top));
         }
+        (first, top)
     }
 
     /// Whether the top tier may compile a function twice by itself: unless the strategy sends it there at once.
@@ -93,6 +131,25 @@ mod tests {
         assert_eq!(Plan::new(Strategy::LazyBaselineEagerTop, Tiers::Baseline, []).required(0), (None, None));
         assert_eq!(Plan::new(Strategy::LazyBaselineEagerTop, Tiers::Top, []).required(0), (None, Some(Top)));
         assert_eq!(Plan::new(Strategy::Eager, Tiers::Top, []).required(0), (Some(Top), Some(Top)));
+    }
+
+    #[test]
+    fn advice_adds_to_the_strategy_and_yields_to_the_host() {
+        let advice = [(0, Some(1), None), (1, Some(0), Some(0)), (2, None, Some(1)), (3, Some(2), Some(2))];
+        let advice: Vec<Advice> = advice.map(|(func, first, top)| Advice { func, first, top }).into();
+        let plan = |strategy, tiers| Plan::new(strategy, tiers, [(3, Strategy::Lazy)]).with_advice(advice.clone());
+        let required = |plan: Plan| [0, 1, 2, 3, 4].map(|func| plan.required(func));
+        let (base, top) = (Some(Baseline), Some(Top));
+        let expected = [(base, base), (base, top), (None, top), (None, None), (None, None)];
+        assert_eq!(required(plan(Strategy::Lazy, Tiers::Both)), expected);
+        let expected = [(base, base), (base, top), (base, top), (None, None), (base, base)];
+        assert_eq!(required(plan(Strategy::Eager, Tiers::Both)), expected);
+        let expected = [(base, top), (base, top), (None, top), (None, None), (None, top)];
+        assert_eq!(required(plan(Strategy::LazyBaselineEagerTop, Tiers::Both)), expected);
+        let expected = [(base, base), (base, base), (None, None), (None, None), (None, None)];
+        assert_eq!(required(plan(Strategy::Lazy, Tiers::Baseline)), expected);
+        let expected = [(top, top), (top, top), (None, top), (None, None), (None, None)];
+        assert_eq!(required(plan(Strategy::Lazy, Tiers::Top)), expected);
     }
 
     #[test]

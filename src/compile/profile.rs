@@ -12,23 +12,23 @@
 
 mod data;
 pub mod format;
+mod hinted;
 
-pub use data::{FunctionRecord, ProfileData, TARGETS, Top};
+pub use data::{FunctionRecord, ProfileData, Reach, TARGETS};
 
 use std::sync::Arc;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::lock::Lock;
-use super::state::Word;
 use crate::abi::profile::{SITE_COUNT0, SITE_COUNT1, SITE_OTHERS, SITE_SLOT0, SITE_SLOT1};
 use crate::code::ModuleCode;
 use crate::code::counters::{Counters, Shard};
 use crate::error::Result;
 use crate::module::Module;
+use crate::tier::Counts;
 use crate::tier::counters::CounterLayout;
-use crate::tier::profile::{CallCount, FunctionProfile, IndirectCalls, LoopTrips};
-use crate::tier::{Counts, Tier};
+use crate::tier::profile::{Absent, CallCount, FunctionProfile, IndirectCalls, LoopTrips};
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
 /// Functions whose sites a snapshot has besides the function's own.
@@ -86,56 +86,41 @@ impl ModuleProfile {
         self.counted.as_ref().map_or(0, |counted| counted.counters.reserved())
     }
 
-    /// All that is known of the module. `state` is where a function has got to.
-    pub fn data(&self, code: &ModuleCode, state: impl Fn(DefinedFunc) -> Word) -> ProfileData {
+    /// All that is known of the module. `reach` is how far a function got here.
+    pub fn data(&self, code: &ModuleCode, reach: impl Fn(DefinedFunc) -> Reach) -> ProfileData {
         let imported = self.imported.lock().clone();
         let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
         let functions = all.filter_map(|func| {
             let mut record = self.record(code, imported.as_deref(), func);
-            if state(func).reached() == Some(Tier::Top) {
-                record.top = Top::Reached;
-            }
+            record.reach = record.reach.max(reach(func));
             (!record.is_empty()).then_some((func, record))
         });
         ProfileData { functions: functions.collect() }
     }
 
-    /// All that is known of a function. `reached` is the tier of its code.
-    pub fn function(&self, code: &ModuleCode, func: DefinedFunc, reached: Option<Tier>) -> FunctionRecord {
+    /// All that is known of a function. `reach` is how far it got here.
+    pub fn function(&self, code: &ModuleCode, func: DefinedFunc, reach: Reach) -> FunctionRecord {
         let imported = self.imported.lock().clone();
         let mut record = self.record(code, imported.as_deref(), func);
-        if reached == Some(Tier::Top) {
-            record.top = Top::Reached;
-        }
+        record.reach = record.reach.max(reach);
         record
-    }
-
-    /// How often each function was called by code of the module, as far as `data` tells.
-    pub fn calls_of_functions(&self, data: &ProfileData) -> Vec<u64> {
-        let mut counts = vec![0u64; self.module.defined_func_count()];
-        let mut add = |func: DefinedFunc, count| {
-            let known = &mut counts[func.index()];
-            *known = known.saturating_add(count);
-        };
-        for (_, record) in &data.functions {
-            for call in &record.calls {
-                if let Some(func) = called_at(&self.module, call.wasm_offset) {
-                    add(func, call.count);
-                }
-            }
-            record.indirect.iter().flat_map(|site| &site.targets).for_each(|(func, count)| add(*func, *count));
-        }
-        counts
     }
 
     /// How a function has run, and what it calls: for the optimising tier. `None`: nothing is known of it.
     pub fn snapshot(&self, code: &ModuleCode, func: DefinedFunc) -> Option<FunctionProfile> {
         let imported = self.imported.lock().clone();
-        let own = self.record(code, imported.as_deref(), func);
-        if own.is_empty() {
+        let mut own = self.record(code, imported.as_deref(), func);
+        // What was measured, or else what was said: the two have no scale in common.
+        let hinted = !own.has_counts();
+        let mut profile = FunctionProfile::default();
+        if hinted {
+            profile.absent = Absent::Unknown;
+            own = hinted::record(&self.module, func, &profile);
+        }
+        hinted::add_orders(&self.module, func, &mut profile);
+        if !own.has_counts() && profile.orders.is_empty() {
             return None;
         }
-        let mut profile = FunctionProfile::default();
         let mut met = vec![func];
         let mut waiting = self.callees(&own);
         own.add_to(&mut profile);
@@ -149,7 +134,11 @@ impl ModuleProfile {
             }
             met.push(callee);
             if self.module.body_range(callee).len() <= CALLEE_BYTES {
-                let record = self.record(code, imported.as_deref(), callee);
+                let record = match hinted {
+                    true => hinted::record(&self.module, callee, &profile),
+                    false => self.record(code, imported.as_deref(), callee),
+                };
+                hinted::add_orders(&self.module, callee, &mut profile);
                 waiting.extend(self.callees(&record));
                 record.add_to(&mut profile);
             }
@@ -157,6 +146,7 @@ impl ModuleProfile {
         profile.calls.sort_unstable_by_key(|call| call.wasm_offset);
         profile.indirect.sort_unstable_by_key(|site| site.wasm_offset);
         profile.loops.sort_unstable_by_key(|site| site.wasm_offset);
+        profile.orders.sort_unstable_by_key(|(at, _)| *at);
         Some(profile)
     }
 
@@ -210,6 +200,24 @@ impl ModuleProfile {
         });
         record
     }
+}
+
+/// How often each function was called by code of the module, as far as `data` tells.
+pub fn calls_of_functions(module: &Module, data: &ProfileData) -> Vec<u64> {
+    let mut counts = vec![0u64; module.defined_func_count()];
+    let mut add = |func: DefinedFunc, count| {
+        let known = &mut counts[func.index()];
+        *known = known.saturating_add(count);
+    };
+    for (_, record) in &data.functions {
+        for call in &record.calls {
+            if let Some(func) = called_at(module, call.wasm_offset) {
+                add(func, call.count);
+            }
+        }
+        record.indirect.iter().flat_map(|site| &site.targets).for_each(|(func, count)| add(*func, *count));
+    }
+    counts
 }
 
 /// Adds what a shard has counted at an indirect call.

@@ -57,7 +57,8 @@ impl World {
     fn begin(&self, module: &Arc<Module>, strategy: Strategy, overrides: &[(u32, Strategy)]) -> Running<'_> {
         let plan = Plan::new(strategy, self.config.tiers, overrides.iter().copied());
         let events = self.pipeline.events().open();
-        let begun = self.pipeline.begin(&self.space, events, module.clone(), VmLayout::new(module), plan).unwrap();
+        let begun =
+            self.pipeline.begin(&self.space, events, module.clone(), VmLayout::new(module), plan, None).unwrap();
         Running { world: self, compilation: begun.compilation, code: begun.code }
     }
 
@@ -423,7 +424,7 @@ fn a_full_code_space_fails_the_job_and_nothing_else() {
     let error = loop {
         let plan = Plan::new(Strategy::Eager, Tiers::Both, []);
         let events = world.pipeline.events().open();
-        let begun = world.pipeline.begin(&world.space, events, module.clone(), VmLayout::new(&module), plan);
+        let begun = world.pipeline.begin(&world.space, events, module.clone(), VmLayout::new(&module), plan, None);
         let begun = match begun {
             Ok(begun) => begun,
             Err(error) => break error,

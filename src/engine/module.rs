@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::artifact::{self, Kept};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
+use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::plan::Plan;
@@ -20,13 +22,15 @@ use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
 use crate::module::body::Keep;
 use crate::module::decode::Decoded;
-use crate::module::{ExportItem, Features, Module, decode};
+use crate::module::hints::HostHints;
+use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
+use crate::warm::artifact::{Part, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,8 @@ pub struct ModuleOptions {
     pub overrides: Vec<(FuncIndex, Strategy)>,
     /// When its bodies are validated.
     pub validation: Option<Validation>,
+    /// Hints besides those of its sections.
+    pub hints: HostHints,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
@@ -56,6 +62,10 @@ struct CompiledModuleInner {
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
     budgets: Option<Budgets>,
+    /// What an artifact has of the module.
+    part: Option<Arc<Part>>,
+    /// The hash of its bytes.
+    hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
     engine: Engine,
@@ -80,10 +90,22 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::decoded(engine, options, |features| decode::decode_copy(bytes, features))
+    }
+
+    /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
+    pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
+        CompiledModule::decoded(engine, options, |features| decode::decode_shared(bytes, features))
+    }
+
+    fn decoded(
+        engine: &Engine,
+        options: &ModuleOptions,
+        decode: impl FnOnce(Features) -> Result<Decoded>,
+    ) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
-            let module =
-                CompiledModule::begin(engine, events, options, |features| decode::decode_copy(bytes, features))?;
+            let module = CompiledModule::begin(engine, events, options, decode)?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -98,17 +120,32 @@ impl CompiledModule {
         options: &ModuleOptions,
         decode: impl FnOnce(Features) -> Result<Decoded>,
     ) -> Result<CompiledModule> {
+        CompiledModule::begin_from(engine, events, options, None, decode)
+    }
+
+    /// As [`CompiledModule::begin`], with what an artifact has of the module.
+    pub(super) fn begin_from(
+        engine: &Engine,
+        events: ModuleEvents,
+        options: &ModuleOptions,
+        kept: Option<Kept>,
+        decode: impl FnOnce(Features) -> Result<Decoded>,
+    ) -> Result<CompiledModule> {
         let validation = options.validation.unwrap_or(engine.config().validation);
+        let (facts, part) = kept.map(|Kept { facts, part }| (facts, part)).unzip();
         let load = || {
             let decoded = decode(engine.config().features)?;
-            let module = match validation {
-                Validation::Upfront => {
+            let mut module = match (facts, validation) {
+                // Whoever kept it had validated it.
+                (Some(facts), _) => decoded.validated(facts),
+                (None, Validation::Upfront) => {
                     let strategy = options.strategy.unwrap_or(engine.config().strategy);
                     let keep = engine.pipeline().analyses_to_keep(strategy);
                     engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads(), keep)?
                 }
-                Validation::Deferred | Validation::Background => decoded.deferred(),
+                (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
             };
+            module.set_host_hints(&options.hints);
             Ok((plan(engine, &module, options)?, Arc::new(module)))
         };
         let prepared: Result<_> = load();
@@ -119,7 +156,8 @@ impl CompiledModule {
         let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
         let layout = VmLayout::new(&module);
         let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan)?;
+        let source = part.clone().map(artifact::source);
+        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan, source)?;
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
@@ -133,11 +171,14 @@ impl CompiledModule {
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
             budgets,
+            part,
+            hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
+        artifact::load_ahead(&module);
         if validation == Validation::Background {
             engine.pipeline().validate_in_background(&module.0.compilation);
         }
@@ -337,6 +378,16 @@ impl CompiledModule {
         self.0.types[by_id[found].1 as usize].clone()
     }
 
+    /// What an artifact has of the module, if it was made from one.
+    pub(super) fn part(&self) -> Option<&Arc<Part>> {
+        self.0.part.as_ref()
+    }
+
+    /// The hash of its bytes, by which it is known in other processes.
+    pub fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
+    }
+
     pub(super) fn code(&self) -> &ModuleCode {
         &self.0.code
     }
@@ -394,7 +445,8 @@ fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Pla
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
-    Ok(Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides))
+    let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
+    Ok(plan.with_advice(advice::of(module, None)))
 }
 
 /// The export "memory", else the only memory.

@@ -3,10 +3,10 @@
 //! Not here: counting and snapshots (`compile::profile`).
 
 use super::CompiledModule;
-use crate::compile::profile::{FunctionRecord, ProfileData, Top, format};
+use crate::compile::profile::{FunctionRecord, ProfileData, Reach, format};
 use crate::config::Tiers;
 use crate::error::Result;
-use crate::types::{FuncIndex, Tier};
+use crate::types::{DefinedFunc, FuncIndex, Tier};
 
 /// What becomes of functions that a profile says to be hot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +21,25 @@ impl CompiledModule {
     /// How the module has run so far: what its baseline code has counted, and what was brought in from elsewhere.
     pub fn profile(&self) -> ProfileData {
         let compilation = self.compilation();
-        compilation.profile().data(self.code(), |func| compilation.look(func))
+        compilation.profile().data(self.code(), |func| self.reach(func))
+    }
+
+    /// How far a function got in this process.
+    fn reach(&self, func: DefinedFunc) -> Reach {
+        let reached = self.compilation().look(func).reached();
+        match self.budgets() {
+            _ if reached == Some(Tier::Top) => Reach::Top,
+            Some(budgets) if budgets.was_run(func) => Reach::Run,
+            // Nothing is counted: what is compiled when it is called, and is compiled, was called.
+            None if reached.is_some() && self.compilation().plan().required(func.0).0.is_none() => Reach::Run,
+            _ => Reach::Nowhere,
+        }
     }
 
     /// How a function has run so far; `None` if the module does not define it.
     pub fn function_profile(&self, func: FuncIndex) -> Option<FunctionRecord> {
-        let reached = self.function(func)?.word.reached();
-        let func = self.module().defined_func(func)?;
-        Some(self.compilation().profile().function(self.code(), func, reached))
+        let func = self.module().defined_func(func).filter(|func| func.index() < self.module().defined_func_count())?;
+        Some(self.compilation().profile().function(self.code(), func, self.reach(func)))
     }
 
     /// The profile as bytes, for [`CompiledModule::import_profile`] in another process, or here.
@@ -42,15 +53,10 @@ impl CompiledModule {
         let data = format::read(self.module(), bytes)?;
         self.compilation().profile().import(&data);
         if eagerness == Eagerness::TierUp && self.engine().config().tiers == Tiers::Both {
-            let hot = data.functions.iter().filter(|(_, record)| record.top == Top::Reached);
+            let hot = data.functions.iter().filter(|(_, record)| record.reach == Reach::Top);
             let hot: Vec<FuncIndex> = hot.map(|(func, _)| self.module().func_index(*func)).collect();
             self.request_tiers(&hot, Tier::Top, 0)?;
         }
         Ok(())
-    }
-
-    /// How often each of its own functions was called by the module's code, as far as a profile tells.
-    pub fn calls_of_functions(&self, data: &ProfileData) -> Vec<u64> {
-        self.compilation().profile().calls_of_functions(data)
     }
 }

@@ -154,6 +154,8 @@ impl Builder {
             features: Features::default(),
             indirect_sites: IndirectSites::default(),
             names: Names::default(),
+            hints: OnceLock::new(),
+            host_hints: None,
             table_writes: TableWrites::Possible,
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),

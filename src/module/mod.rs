@@ -8,7 +8,9 @@ pub mod body;
 mod data;
 pub mod decode;
 mod encoding;
+mod facts;
 pub(crate) mod fixed;
+pub mod hints;
 pub(crate) mod integral;
 pub mod names;
 pub mod registry;
@@ -60,6 +62,9 @@ pub struct Module {
     /// Known once the bodies are validated.
     pub(crate) indirect_sites: IndirectSites,
     pub(crate) names: names::Names,
+    /// Made when somebody asks.
+    pub(crate) hints: OnceLock<hints::Hints>,
+    pub(crate) host_hints: Option<Box<hints::HostHints>>,
     /// What bodies do to tables.
     pub(crate) table_writes: fixed::TableWrites,
     /// Made when somebody asks.

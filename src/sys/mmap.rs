@@ -6,6 +6,7 @@
 //! Not here: who may read or write through the addresses; a mapping hands out raw pointers only.
 
 use std::ffi::CStr;
+use std::io::IoSlice;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
@@ -268,6 +269,27 @@ impl MemFile {
         Ok(())
     }
 
+    /// Writes `pieces` one behind the other from `offset` on. Beyond [`allows_file_size`] that is deadly.
+    pub fn write_all_at(&self, mut offset: usize, pieces: &mut [IoSlice<'_>]) -> Result<()> {
+        let mut left = pieces;
+        // Pieces without bytes do not count as progress.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            let count = left.len().min(MAX_PIECES) as libc::c_int;
+            // SAFETY: an `IoSlice` is an iovec of readable bytes; the descriptor is open for writing.
+            let done = unsafe { libc::pwritev(self.0.as_raw_fd(), left.as_ptr().cast(), count, offset as libc::off_t) };
+            match usize::try_from(done) {
+                Ok(done) => {
+                    offset += done;
+                    IoSlice::advance_slices(&mut left, done);
+                }
+                Err(_) if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+                Err(_) => return Err(Error::last_os("write a memory file")),
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes of memory that the file takes.
     pub fn memory(&self) -> Result<usize> {
         let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
@@ -290,11 +312,14 @@ impl MemFile {
     }
 }
 
+/// `UIO_MAXIOV`.
+const MAX_PIECES: usize = 1024;
+
 /// `MFD_NOEXEC_SEAL` of Linux 6.3.
 const MFD_NOEXEC_SEAL: libc::c_uint = 8;
 
 /// Whether the process may make files of this size: beyond the limit the kernel sends a deadly signal.
-fn allows_file_size(len: usize) -> bool {
+pub fn allows_file_size(len: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writing.
     let status = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
@@ -336,5 +361,24 @@ mod tests {
     fn impossible_mappings_are_system_errors() {
         assert!(matches!(Mapping::reserve(1 << 60), Err(Error::System { what: "reserve address space", .. })));
         assert!(matches!(Mapping::anonymous(0), Err(Error::System { what: "map memory", .. })));
+    }
+
+    /// More pieces than the kernel takes at once, some of them empty.
+    #[test]
+    fn pieces_are_written_one_behind_the_other() {
+        let page = page_size();
+        let file = MemFile::new(c"updraft-test", 3 * page).unwrap();
+        let bytes: Vec<u8> = (0..page).map(|i| i as u8).collect();
+        let mut pieces: Vec<IoSlice<'_>> = bytes.iter().map(std::slice::from_ref).map(IoSlice::new).collect();
+        pieces.insert(0, IoSlice::new(&[]));
+        pieces.insert(MAX_PIECES, IoSlice::new(&[]));
+        pieces.extend([IoSlice::new(&[]), IoSlice::new(&bytes)]);
+        file.write_all_at(7, &mut pieces).unwrap();
+        file.write_all_at(0, &mut []).unwrap();
+        let view = Mapping::of_file(&file, 0, 3 * page, Protection::ReadWrite, Sharing::Shared).unwrap();
+        // SAFETY: the mapping is as long as this, and nobody writes.
+        let seen = unsafe { std::slice::from_raw_parts(view.base(), 3 * page) };
+        assert_eq!(seen[..7], [0; 7]);
+        assert!(seen[7..] == [&bytes[..], &bytes, &vec![0; page - 7]].concat());
     }
 }

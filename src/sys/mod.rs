@@ -16,6 +16,7 @@ pub mod files;
 pub mod float_env;
 pub mod fork;
 pub mod mmap;
+pub mod random;
 pub mod regions;
 pub mod signals;
 pub mod threads;

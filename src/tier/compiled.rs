@@ -45,6 +45,18 @@ pub enum Edition {
     Provisional,
 }
 
+impl Edition {
+    /// As a number, 0 or 1.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Of its number's lowest bit.
+    pub fn of_number(number: u8) -> Edition {
+        if number & 1 == 0 { Edition::Final } else { Edition::Provisional }
+    }
+}
+
 /// The loops of a function and the homes of its values, which lie at equal distances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loops {

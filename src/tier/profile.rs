@@ -20,6 +20,29 @@ pub struct FunctionProfile {
     pub indirect: Vec<IndirectCalls>,
     /// Loops. Sorted by offset.
     pub loops: Vec<LoopTrips>,
+    /// Calls of which something was said, whatever they do. Sorted by offset.
+    pub orders: Vec<(u32, Order)>,
+    /// What it means that something is not there.
+    pub absent: Absent,
+}
+
+/// What it means that a profile does not have an operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// It has not run.
+    #[default]
+    NotRun,
+    /// Nothing is known of it.
+    Unknown,
+}
+
+/// What a toolchain or the host wants to become of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It stays a call.
+    NeverInline,
+    /// It is replaced by what it calls, wherever that is possible.
+    AlwaysInline,
 }
 
 /// A `call` or `return_call`, and how often it was run.
@@ -53,10 +76,16 @@ pub struct LoopTrips {
 }
 
 impl FunctionProfile {
-    /// How often the direct call at this offset was run; 0 if nothing is known of it.
-    pub fn calls(&self, wasm_offset: u32) -> u64 {
-        let found = self.calls.binary_search_by_key(&wasm_offset, |call| call.wasm_offset);
-        found.map_or(0, |found| self.calls[found].count)
+    /// How often the direct call at this offset was run, if that was noted.
+    pub fn calls(&self, wasm_offset: u32) -> Option<u64> {
+        let found = self.calls.binary_search_by_key(&wasm_offset, |call| call.wasm_offset).ok()?;
+        Some(self.calls[found].count)
+    }
+
+    /// What is to become of the call at this offset.
+    pub fn order(&self, wasm_offset: u32) -> Option<Order> {
+        let found = self.orders.binary_search_by_key(&wasm_offset, |(at, _)| *at).ok()?;
+        Some(self.orders[found].1)
     }
 
     /// What the indirect call at this offset has called.
@@ -82,8 +111,12 @@ mod tests {
             calls: vec![CallCount { wasm_offset: 10, count: 3 }, CallCount { wasm_offset: 20, count: 4 }],
             indirect: vec![IndirectCalls { wasm_offset: 30, total: 9, targets: vec![(DefinedFunc(7), 8)] }],
             loops: vec![LoopTrips { wasm_offset: 40, trips: 6 }],
+            absent: Absent::NotRun,
+            orders: vec![(10, Order::NeverInline), (20, Order::AlwaysInline)],
         };
-        assert_eq!([9, 10, 20, 21].map(|offset| profile.calls(offset)), [0, 3, 4, 0]);
+        let orders = [9, 10, 20].map(|offset| profile.order(offset));
+        assert_eq!(orders, [None, Some(Order::NeverInline), Some(Order::AlwaysInline)]);
+        assert_eq!([9, 10, 20, 21].map(|offset| profile.calls(offset)), [None, Some(3), Some(4), None]);
         assert_eq!([29, 30, 31].map(|offset| profile.indirect(offset).map(|site| site.total)), [None, Some(9), None]);
         assert_eq!([39, 40, 41].map(|offset| profile.trips(offset)), [0, 6, 0]);
     }

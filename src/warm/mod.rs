@@ -1,7 +1,14 @@
-//! What outlives a process: machine code and what was learned, so that the next process starts where this one got to.
+//! What outlives a process: code, and what was learned about it.
 //!
-//! In: modules, in whatever state they are. Out: bytes that another process can begin with, and where they are kept.
+//!     CompiledModule -> engine/artifact -> warm/artifact -> bytes -> warm/artifact -> engine/artifact -> CompiledModule
+//!
+//! In: finished code and records. Out: bytes; and back, from bytes that nobody trusts.
+//!
+//! Not here: what is kept when and used for what (`engine`), how profiles are written (`compile/profile/format.rs`).
 
+#![cfg_attr(not(test), forbid(unsafe_code))]
+
+pub mod artifact;
 pub mod directory;
 pub mod key_file;
 pub mod store;

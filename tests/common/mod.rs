@@ -6,7 +6,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use updraft::config::{
-    BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Validation,
+    BaselineChoice, Config, MemoryMode, Osr, Strategy, Target, TierUp, Tiering, TieringPolicy, Tiers, Validation,
 };
 use updraft::engine::{CompiledModule, Engine, Waited};
 use updraft::error::Error;
@@ -72,7 +72,7 @@ pub const MODES: &[Mode] = &[
         name: "no-avx",
         adjust: |config| {
             config.memory_mode = MemoryMode::Guarded;
-            config.avx = false;
+            config.target = Target::with_features("x86-64-v2");
         },
     },
     Mode {
@@ -104,7 +104,7 @@ pub const MODES: &[Mode] = &[
         adjust: |config| {
             baseline(config);
             config.memory_mode = MemoryMode::Guarded;
-            config.avx = false;
+            config.target = Target::with_features("x86-64-v2");
             config.strategy = Strategy::Lazy;
             config.validation = Validation::Background;
         },
@@ -168,7 +168,7 @@ pub const MODES: &[Mode] = &[
             config.baseline = BaselineChoice::Native;
             config.signals = false;
             config.memory_mode = MemoryMode::Explicit;
-            config.avx = false;
+            config.target = Target::with_features("x86-64-v2");
         },
     },
     Mode {
@@ -230,8 +230,16 @@ impl Fixture {
 
     /// Instantiates with imports that `imports` makes.
     pub fn with_imports(engine: &Engine, text: &str, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
-        let module = compile(engine, text);
-        let mut store = Store::new(engine).expect("a store");
+        Fixture::of_module(compile(engine, text), imports)
+    }
+
+    /// Instantiates a module that imports nothing.
+    pub fn with_module(module: CompiledModule) -> Fixture {
+        Fixture::of_module(module, |_| Vec::new())
+    }
+
+    fn of_module(module: CompiledModule, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
+        let mut store = Store::new(module.engine()).expect("a store");
         let imports = imports(&mut store);
         let instance = Instance::new(&mut store, &module, &imports).expect("an instance");
         Fixture { store, module, instance }

@@ -44,7 +44,7 @@ class Extern(ctypes.Structure):
 class Event(ctypes.Structure):
     _fields_ = [("size", c_uint32), ("kind", c_uint32), ("seq", c_uint64), ("time_ns", c_uint64), ("module_id", c_uint64),
                 ("duration_ns", c_uint64), ("func", c_uint32), ("count", c_uint32), ("code_size", c_uint32), ("status", c_uint32),
-                ("from_tier", c_uint16), ("to_tier", c_uint16), ("worker", c_uint32), ("began_ns", c_uint64)]
+                ("from_tier", c_uint16), ("to_tier", c_uint16), ("worker", c_uint32), ("began_ns", c_uint64), ("origin", c_uint32), ("reserved", c_uint32)]
 
 
 class State(ctypes.Structure):

@@ -20,7 +20,7 @@ use crate::types::DefinedFunc;
 
 impl Compilation {
     /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
-    pub(in crate::compile) fn publish(&self) -> bool {
+    pub(crate) fn publish(&self) -> bool {
         // Acquire: pairs with the Release in `count_compiled`.
         if self.whole.load(Ordering::Relaxed) != 0 && self.uncompiled.load(Ordering::Acquire) != 0 {
             return false;
@@ -82,10 +82,10 @@ impl Compilation {
     fn try_publish(&self, code: &ModuleCode, batch: Vec<Ready>) -> Result<(), (Error, Vec<Ready>)> {
         let mut told = Vec::with_capacity(batch.len());
         let mut new = Vec::with_capacity(batch.len());
-        for Ready { func, tier, code, effort } in batch {
+        for Ready { func, tier, code, effort, origin } in batch {
             let attempts = self.look(func).attempts();
             let generation = if tier == Tier::Top { attempts.saturating_sub(1) as u16 } else { 0 };
-            told.push((func, tier, effort, code.bytes.len() as u32));
+            told.push((func, tier, (effort, origin), code.bytes.len() as u32));
             new.push(NewCode { func, version: Version { tier, generation }, code });
         }
         let publishing = self.begin_publishing();
@@ -93,11 +93,12 @@ impl Compilation {
             told.retain(|(func, ..)| new.iter().any(|new| new.func == *func));
             told.sort_by_key(|(func, ..)| *func);
             new.sort_by_key(|new| new.func);
-            let ready = told.into_iter().zip(new).map(|((func, tier, effort, _), new)| Ready {
+            let ready = told.into_iter().zip(new).map(|((func, tier, (effort, origin), _), new)| Ready {
                 func,
                 tier,
                 code: new.code,
                 effort,
+                origin,
             });
             return Err((error, ready.collect()));
         }
@@ -107,7 +108,7 @@ impl Compilation {
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
-        for ((func, tier, effort, code_size), change) in told.into_iter().zip(changes) {
+        for ((func, tier, (effort, origin), code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
                 self.measured[func.index()].set(code_size, effort.duration_ns);
             }
@@ -120,6 +121,7 @@ impl Compilation {
                     began_ns: effort.began_ns,
                     duration_ns: effort.duration_ns,
                     worker: effort.worker,
+                    origin,
                     ..Event::new(EventKind::FunctionTiered)
                 };
                 // Left out if the other tier has published meanwhile: its event may be out already.

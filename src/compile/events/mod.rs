@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::lock::Lock;
+use crate::compile::source::Origin;
 use crate::sync::{AtomicU32, Ordering, Site, fence_at, now_ns};
 use crate::types::Tier;
 
@@ -153,6 +154,8 @@ pub struct Event {
     pub to_tier: Option<Tier>,
     /// Which worker did the work, or [`NO_WORKER`].
     pub worker: u32,
+    /// Where the code came from.
+    pub origin: Origin,
 }
 
 impl Event {
@@ -173,6 +176,7 @@ impl Event {
             from_tier: None,
             to_tier: None,
             worker: NO_WORKER,
+            origin: Origin::Compiled,
         }
     }
 }

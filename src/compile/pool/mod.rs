@@ -275,6 +275,17 @@ impl<C: Client> Pool<C> {
         shared.added(lane, 1)
     }
 
+    /// As [`Pool::add_priority_unit`], of units of one lane, which have the same priority: in their order.
+    pub fn add_priority_units(&self, units: Vec<C::Unit>, priority: u64) -> Runner {
+        let shared = &self.0;
+        let Some(first) = units.first() else { return Runner::Host };
+        let (lane, count) = (shared.client.lane(first), units.len());
+        shared.counters.added(lane, count);
+        let entries = units.into_iter().map(|unit| shared.entry(unit)).collect();
+        shared.lane(lane).queues.add_ordered(entries, priority);
+        shared.added(lane, count)
+    }
+
     /// Runs up to `max` units on the calling thread, until the deadline or until nothing is queued. Baseline
     /// units come first. Says how many it ran. The thread's stack is used: at least `COMPILE_STACK` bytes.
     pub fn run_jobs(&self, max: usize, deadline: Option<Instant>) -> usize {

@@ -9,8 +9,8 @@ pub const TARGETS: usize = 4;
 /// What is known of one function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionRecord {
-    /// Whether it had code of the top tier.
-    pub top: Top,
+    /// How far it got.
+    pub reach: Reach,
     /// Direct calls of functions of the module, by offset. None of them has the count 0.
     pub calls: Vec<CallCount>,
     /// Indirect calls, by offset. None of them has the total 0.
@@ -19,26 +19,32 @@ pub struct FunctionRecord {
     pub loops: Vec<LoopTrips>,
 }
 
-/// Whether a function got as far as the top tier.
+/// How far a function got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Top {
-    /// It did not.
+pub enum Reach {
+    /// It has not run, as far as is known.
     #[default]
-    No,
-    /// It did.
-    Reached,
+    Nowhere,
+    /// It has run.
+    Run,
+    /// It had code of the top tier.
+    Top,
 }
 
 impl FunctionRecord {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        let nothing = self.calls.is_empty() && self.indirect.is_empty() && self.loops.is_empty();
-        nothing && self.top == Top::No
+        !self.has_counts() && self.reach == Reach::Nowhere
+    }
+
+    /// Whether anything was counted.
+    pub fn has_counts(&self) -> bool {
+        !(self.calls.is_empty() && self.indirect.is_empty() && self.loops.is_empty())
     }
 
     /// Adds what is known from elsewhere. Counts add up, and stop at the largest number.
     pub fn merge(&mut self, other: &FunctionRecord) {
-        self.top = self.top.max(other.top);
+        self.reach = self.reach.max(other.reach);
         merge_sorted(
             &mut self.calls,
             &other.calls,
@@ -138,7 +144,7 @@ mod tests {
         let total = targets.iter().map(|(_, count)| count).sum();
         let calls = calls.iter().map(|(wasm_offset, count)| CallCount { wasm_offset: *wasm_offset, count: *count });
         FunctionRecord {
-            top: Top::No,
+            reach: Reach::Run,
             calls: calls.collect(),
             indirect: if total == 0 { vec![] } else { vec![IndirectCalls { wasm_offset: 50, total, targets }] },
             loops: vec![],
@@ -149,9 +155,9 @@ mod tests {
     fn merging_adds_what_is_the_same_and_keeps_what_is_not() {
         let mut one = record(&[(10, 1), (30, u64::MAX)], &[(1, 5), (2, 4), (3, 3)]);
         let other = record(&[(5, 2), (10, 3), (30, 1), (40, 9)], &[(9, 1), (2, 3), (8, 1), (3, 1)]);
-        one.merge(&FunctionRecord { top: Top::Reached, ..other });
+        one.merge(&FunctionRecord { reach: Reach::Top, ..other });
         let mut expected = record(&[(5, 2), (10, 4), (30, u64::MAX), (40, 9)], &[(2, 7), (1, 5), (3, 4), (8, 1)]);
-        expected.top = Top::Reached;
+        expected.reach = Reach::Top;
         // What has no place among the targets stays in the total.
         expected.indirect[0].total = 12 + 6;
         assert_eq!(one, expected);

@@ -16,7 +16,7 @@
 //! Readers believe nothing: each offset is an operator of its kind in that function, each target a function of the
 //! site's type. What is wrong is refused with its offset in the bytes.
 
-use super::data::{FunctionRecord, ProfileData, TARGETS, Top};
+use super::data::{FunctionRecord, ProfileData, Reach, TARGETS};
 use super::{Site, each_site, fits};
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -28,6 +28,8 @@ const MAGIC: [u8; 8] = *b"updprof\x01";
 
 /// Bit of a function that reached the top tier.
 const REACHED_TOP: u64 = 1;
+/// Bit of one that got no further than to run.
+const HAS_RUN: u64 = 2;
 
 /// Writes a profile of a module.
 pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
@@ -39,7 +41,7 @@ pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
     for (func, record) in &data.functions {
         put(&mut bytes, u64::from(func.0 - next));
         next = func.0 + 1;
-        put(&mut bytes, if record.top == Top::Reached { REACHED_TOP } else { 0 });
+        put(&mut bytes, if record.reach == Reach::Top { REACHED_TOP } else { record.reach as u64 * HAS_RUN });
         let start = module.body_range(*func).start as u32;
         let mut before = start;
         let mut offset = |bytes: &mut Vec<u8>, at: u32, first: bool| {
@@ -208,9 +210,10 @@ fn sites<T>(
 
 fn function(reader: &mut Reader<'_>, module: &Module, func: DefinedFunc) -> Result<FunctionRecord> {
     let at = reader.at;
-    let top = match reader.number()? {
-        0 => Top::No,
-        REACHED_TOP => Top::Reached,
+    let reach = match reader.number()? {
+        0 => Reach::Nowhere,
+        HAS_RUN => Reach::Run,
+        REACHED_TOP => Reach::Top,
         other => return Err(refused(at, &format!("bits {other:#x} are not known"))),
     };
     let (mut calls, mut indirect, mut types, mut loops) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -224,7 +227,7 @@ fn function(reader: &mut Reader<'_>, module: &Module, func: DefinedFunc) -> Resu
     });
     let start = module.body_range(func).start as u32;
     Ok(FunctionRecord {
-        top,
+        reach,
         calls: sites(reader, start, &calls, |reader, i| {
             Ok(CallCount { wasm_offset: calls[i], count: reader.count()? })
         })?,
@@ -277,7 +280,7 @@ mod tests {
     }
 
     fn data(module: &Module) -> ProfileData {
-        let mut record = FunctionRecord { top: Top::Reached, ..FunctionRecord::default() };
+        let mut record = FunctionRecord { reach: Reach::Top, ..FunctionRecord::default() };
         let mut number = 0;
         each_site(module, DefinedFunc(3), |wasm_offset, site| {
             number += 1;
@@ -290,7 +293,7 @@ mod tests {
                 Site::Loop => record.loops.push(LoopTrips { wasm_offset, trips: 3 }),
             }
         });
-        let top = FunctionRecord { top: Top::Reached, ..FunctionRecord::default() };
+        let top = FunctionRecord { reach: Reach::Top, ..FunctionRecord::default() };
         ProfileData { functions: vec![(DefinedFunc(0), top), (DefinedFunc(3), record)] }
     }
 

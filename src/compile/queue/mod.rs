@@ -113,10 +113,7 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
 
     /// Adds a batch.
     pub(crate) fn add(&self, units: Vec<Entry<U>>, shuffle: Option<&Shuffle>) {
-        let count = units.len();
-        let declared = if self.len() == 0 { 0 } else { self.declared.load(Relaxed) };
-        // Relaxed, and sometimes wrong if two threads add at once: it decides how often is published, no more.
-        self.declared.store(declared + count, Relaxed);
+        self.declare(units.len());
         let (big, small): (Vec<_>, Vec<_>) = units.into_iter().partition(Entry::is_big);
         if !big.is_empty() {
             self.big.push(big.into_iter().map(|entry| (u64::from(entry.size), entry)), &self.counts);
@@ -136,9 +133,22 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
         }
     }
 
+    /// Says that so many units come.
+    fn declare(&self, count: usize) {
+        let declared = if self.len() == 0 { 0 } else { self.declared.load(Relaxed) };
+        // Relaxed, and sometimes wrong if two threads add at once: it decides how often is published, no more.
+        self.declared.store(declared + count, Relaxed);
+    }
+
     /// Adds a unit that goes before others. The highest goes first.
     pub(crate) fn add_priority(&self, entry: Entry<U>, priority: u64) {
         self.priority.push(std::iter::once((priority, entry)), &self.counts);
+    }
+
+    /// Adds a batch that goes before others, in its order.
+    pub(crate) fn add_ordered(&self, entries: Vec<Entry<U>>, priority: u64) {
+        self.declare(entries.len());
+        self.priority.push(entries.into_iter().map(|entry| (priority, entry)), &self.counts);
     }
 
     /// Units that were taken are done with.

@@ -87,6 +87,13 @@ impl<T> Ranked<T> {
             return None;
         }
         let mut heap = self.heap.lock();
+        // As a rule all are.
+        if heap.items.peek().is_some_and(|highest| wanted(&highest.unit)) {
+            let highest = heap.items.pop()?;
+            self.len.store(heap.items.len(), Relaxed);
+            counts.taken();
+            return Some(highest.unit);
+        }
         let (rank, number) =
             heap.items.iter().filter(|item| wanted(&item.unit)).max().map(|item| (item.rank, item.number))?;
         let mut items = std::mem::take(&mut heap.items).into_vec();

@@ -8,6 +8,7 @@ use wasm_encoder::Encode;
 
 use super::tests::check_record;
 use super::*;
+use crate::config::Target;
 use crate::module::{Features, decode};
 
 /// What an operator takes besides the index, and whether it leaves something.
@@ -161,7 +162,10 @@ fn every_access_compiles_at_the_ends_of_all_ranges() {
     assert!(count > 25_000, "{count} functions");
     let checks = [(Bounds::Guarded, true), (Bounds::Explicit, true), (Bounds::Explicit, false)];
     for (i, (bounds, signals)) in checks.into_iter().enumerate() {
-        let compiler = BaselineCompiler::new(&Config { signals, avx: i != 1, ..Config::default() }, bounds).unwrap();
+        let compiler = {
+            let target = if i == 1 { Target::with_features("x86-64-v2") } else { Target::default() };
+            BaselineCompiler::new(&Config { signals, target, ..Config::default() }, bounds).unwrap()
+        };
         for func in (0..count).map(DefinedFunc) {
             let code = compiler.compile_function(&mut scratch, &module, &layout, func).unwrap();
             let body = module.body(func);

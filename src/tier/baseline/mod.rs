@@ -63,6 +63,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::compiled::{CallSite, CompiledCode, Edition, Loops, Relocation, TrapSite};
 use super::counters::CounterLayout;
 use super::fuel::Metering;
+use super::target::Machine;
 use super::top::{Bounds, Signals};
 use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
@@ -127,15 +128,25 @@ impl Cpu {
     #[cfg(target_arch = "x86_64")]
     fn detect(config: &Config) -> Option<Cpu> {
         use std::arch::is_x86_feature_detected as has;
+        if config.target.features.is_some() {
+            let machine = Machine::choose(&config.target).ok()?;
+            let has = |name| machine.has(name).ok();
+            return Some(Cpu {
+                avx: has("has_avx")?,
+                avx2: has("has_avx2")?,
+                lzcnt: has("has_lzcnt")?,
+                bmi1: has("has_bmi1")?,
+                bmi2: has("has_bmi2")?,
+            });
+        }
         let required = has!("sse3") && has!("ssse3") && has!("sse4.1") && has!("sse4.2") && has!("popcnt");
-        let beyond = Cpu {
+        required.then(|| Cpu {
             avx: has!("avx"),
             avx2: has!("avx") && has!("avx2"),
             lzcnt: has!("lzcnt"),
             bmi1: has!("bmi1"),
             bmi2: has!("bmi2"),
-        };
-        required.then_some(if config.avx { beyond } else { Cpu::default() })
+        })
     }
 
     #[cfg(not(target_arch = "x86_64"))]

@@ -27,6 +27,7 @@ use super::Counts;
 use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
+use super::target::{self, Machine};
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
@@ -151,29 +152,8 @@ impl Default for Scratch {
     }
 }
 
-/// Processor features that every function may use (x86-64-v2).
-const REQUIRED: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
-
-/// Processor features beyond [`REQUIRED`] that Cranelift knows.
-const BEYOND: [&str; 14] = [
-    "has_avx",
-    "has_avx2",
-    "has_fma",
-    "has_bmi1",
-    "has_bmi2",
-    "has_lzcnt",
-    "has_avx_vnni",
-    "has_avx512bitalg",
-    "has_avx512dq",
-    "has_avx512f",
-    "has_avx512vl",
-    "has_avx512vbmi",
-    "has_avx512vnni",
-    "has_avx512ifma",
-];
-
 impl TopCompiler {
-    /// A compiler for this machine. `bounds` is what the engine found out that it can have.
+    /// A compiler for the machine that `Config::target` names. `bounds` is what the engine found out that it can have.
     ///
     /// Fails if the processor lacks what x86-64-v2 has.
     pub fn new(config: &Config, bounds: Bounds) -> Result<TopCompiler> {
@@ -182,20 +162,10 @@ impl TopCompiler {
 
     /// As [`TopCompiler::new`], for the top tier or for the portable baseline tier.
     pub fn with_optimisation(config: &Config, bounds: Bounds, optimisation: Optimisation) -> Result<TopCompiler> {
-        let unsupported = |feature: &str| Error::Unsupported { offset: 0, feature: feature.into() };
-        let mut machine = cranelift_native::builder().map_err(unsupported)?;
-        if !config.avx {
-            for name in BEYOND {
-                // Names that this version does not know are features that it does not use.
-                let _ = machine.set(name, "false");
-            }
-        }
-        let isa = machine
-            .finish(settings::Flags::new(shared_settings(config, optimisation)))
-            .map_err(|error| unsupported(&error.to_string()))?;
-        let has = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
-        if let Some(missing) = REQUIRED.into_iter().find(|name| !has(name)) {
-            return Err(unsupported(&format!("a processor without {}", missing.trim_start_matches("has_"))));
+        let flags = settings::Flags::new(shared_settings(config, optimisation));
+        let isa = Machine::choose(&config.target)?.isa(flags)?;
+        if let Some(missing) = target::missing(&isa) {
+            return Err(Error::Unsupported { offset: 0, feature: format!("a processor without {missing}").into() });
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
         assert!(signals == Signals::On || bounds == Bounds::Explicit, "guarded memories need signals");
@@ -208,6 +178,21 @@ impl TopCompiler {
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
         Ok(TopCompiler { isa, options, fail_function })
+    }
+
+    /// The kind of machine that code is for, as a triple.
+    pub fn target(&self) -> String {
+        self.isa.triple().to_string()
+    }
+
+    /// The processor features that code may use, a bit each.
+    pub fn cpu(&self) -> u64 {
+        target::feature_bits(&self.isa)
+    }
+
+    /// Their names, separated by commas.
+    pub fn cpu_features(&self) -> String {
+        target::features(&self.isa).collect::<Vec<_>>().join(",")
     }
 
     /// The same compiler without inlining: every call is one. For tests that look at calls.

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use wasmparser::{BinaryReader, FunctionBody};
 
 use super::*;
+use crate::config::Target;
 use crate::module::{Features, decode};
 use crate::tier::compiled::{InlinedIndex, RelocationTarget};
 use crate::trap::TrapCode;
@@ -300,7 +301,7 @@ fn settings_change_code_only_where_they_should() {
     let quiet = compiler_with(MODES[0], |config| config.interrupts = false);
     let quiet = compile(&quiet, &module, CallLinkage::Direct);
     assert!(quiet.iter().map(|code| code.bytes.len()).sum::<usize>() < plain.iter().map(|code| code.bytes.len()).sum());
-    let narrow = compiler_with(MODES[0], |config| (config.avx, config.canonicalize_nans) = (false, true));
+    let narrow = compiler_with(MODES[0], |config| (config.target, config.canonicalize_nans) = (without_avx(), true));
     compile(&narrow, &module, CallLinkage::Direct);
 }
 
@@ -491,11 +492,17 @@ fn a_failure_harms_only_its_unit() {
     );
 }
 
+fn without_avx() -> Target {
+    Target::with_features("x86-64-v2")
+}
+
 #[test]
 fn without_avx_nothing_beyond_the_baseline_is_used() {
-    let compiler = compiler_with(MODES[0], |config| config.avx = false);
+    let compiler = compiler_with(MODES[0], |config| config.target = without_avx());
     for flag in compiler.isa.isa_flags() {
-        let baseline = REQUIRED.contains(&flag.name) || flag.name == "has_cmpxchg16b" || !flag.name.starts_with("has_");
+        let baseline = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"].contains(&flag.name)
+            || flag.name == "has_cmpxchg16b"
+            || !flag.name.starts_with("has_");
         assert!(baseline || flag.as_bool() != Some(true), "{}", flag.name);
     }
 }

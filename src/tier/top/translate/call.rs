@@ -136,6 +136,7 @@ impl Translator<'_> {
             let targets = targets.into_iter().take(count).flatten();
             return self.call_one_of(targets, table, index, type_index, |t, func| t.call(func, Call::Nested));
         }
+        self.note_indirect_call();
         let element = self.table_element(table, index, TrapCode::UndefinedElement);
         let funcref = self.b.ins().load(types::I64, element.flags, element.addr, 0);
         self.call_guessed(funcref, type_index, call, |t| {

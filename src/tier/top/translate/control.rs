@@ -187,10 +187,11 @@ impl<'a> Translator<'a> {
         let outer_height = height - self.block_params(ty).len();
         let then = self.b.create_block();
         let otherwise = self.b.create_block();
-        match self.condition(condition) {
-            Condition::Nonzero(value) => self.b.ins().brif(value, then, &[], otherwise, &[]),
-            Condition::Zero(value) => self.b.ins().brif(value, otherwise, &[], then, &[]),
+        let (branch, taken) = match self.condition(condition) {
+            Condition::Nonzero(value) => (self.b.ins().brif(value, then, &[], otherwise, &[]), 0),
+            Condition::Zero(value) => (self.b.ins().brif(value, otherwise, &[], then, &[]), 1),
         };
+        self.note_branch(branch, taken, None);
         self.b.switch_to_block(then);
         self.b.seal_block(then);
         self.b.seal_block(otherwise);
@@ -326,6 +327,7 @@ impl<'a> Translator<'a> {
                 (self.b.ins().brif(value, next, &[], block, args), Stays::IfZero(value), Stays::IfNonzero(value))
             }
         };
+        self.note_branch(branch, usize::from(matches!(taken, Stays::IfZero(_))), Some(depth));
         self.b.switch_to_block(next);
         self.b.seal_block(next);
         if self.is_loop(depth) {

@@ -9,7 +9,7 @@
 //! What has not run is cold, if something behind it in its body has: otherwise the function may be in its first call,
 //! and not have come that far.
 //!
-//! A profile is believed in nothing but how often things happen.
+//! A profile is believed in nothing but how often things happen. What was ordered of a call counts more than all that.
 //!
 //! Not here: what is inlined then (`inline.rs`), where profiles come from (`compile/profile.rs`).
 
@@ -19,7 +19,7 @@ use wasmparser::BlockType;
 use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
-use crate::tier::profile::FunctionProfile;
+use crate::tier::profile::{Absent, FunctionProfile, Order};
 use crate::tier::top::Lookout;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -34,6 +34,8 @@ pub(super) enum Runs {
     Sometimes,
     /// It has not run, though others have, often.
     Never,
+    /// Somebody wants it to be inlined, or not to be.
+    Ordered(Order),
 }
 
 /// A profile in which nothing happened more often than this says nothing.
@@ -49,7 +51,8 @@ const USUAL: u64 = 4;
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     profile: &'a FunctionProfile,
-    most: u64,
+    /// `None`: too little happened to say anything.
+    most: Option<u64>,
 }
 
 impl<'a> Known<'a> {
@@ -58,13 +61,13 @@ impl<'a> Known<'a> {
         let profile = profile?;
         let calls = profile.calls.iter().map(|call| call.count);
         let indirect = profile.indirect.iter().map(|site| site.total);
-        let most = calls.chain(indirect).max()?;
-        (most >= SIGNIFICANT).then_some(Known { profile, most })
+        let most = calls.chain(indirect).max().filter(|most| *most >= SIGNIFICANT);
+        (most.is_some() || !profile.orders.is_empty()).then_some(Known { profile, most })
     }
 
     /// Whether something has run between two offsets, the first of them not counted.
     fn has_run(&self, offset: u32, end: u32) -> bool {
-        let FunctionProfile { calls, indirect, loops } = self.profile;
+        let FunctionProfile { calls, indirect, loops, .. } = self.profile;
         let next = [
             calls.get(calls.partition_point(|call| call.wasm_offset <= offset)).map(|call| call.wasm_offset),
             indirect.get(indirect.partition_point(|site| site.wasm_offset <= offset)).map(|site| site.wasm_offset),
@@ -74,9 +77,10 @@ impl<'a> Known<'a> {
     }
 
     fn runs(&self, count: u64, not_yet: Runs) -> Runs {
-        match count {
-            0 => not_yet,
-            _ if count.saturating_mul(OFTEN) >= self.most => Runs::Often,
+        match (count, self.most) {
+            (_, None) => Runs::Unknown,
+            (0, _) => not_yet,
+            (_, Some(most)) if count.saturating_mul(OFTEN) >= most => Runs::Often,
             _ => Runs::Sometimes,
         }
     }
@@ -86,10 +90,13 @@ impl Translator<'_> {
     /// How often the call that is being translated goes to this function.
     pub(super) fn runs_of_call(&self, func: DefinedFunc) -> Runs {
         let Some(known) = self.known else { return Runs::Unknown };
-        let (offset, end) = (self.offset as u32, self.module.body_range(self.current_func()).end as u32);
-        let not_yet = if known.has_run(offset, end) { Runs::Never } else { Runs::Unknown };
-        let Some(site) = known.profile.indirect(offset) else {
-            return known.runs(known.profile.calls(offset), not_yet);
+        if let Some(order) = known.profile.order(self.offset as u32) {
+            return Runs::Ordered(order);
+        }
+        let not_yet = self.if_absent(known);
+        let Some(site) = known.profile.indirect(self.offset as u32) else {
+            let count = known.profile.calls(self.offset as u32);
+            return known.runs(count.unwrap_or(0), if count.is_some() { Runs::Never } else { not_yet });
         };
         match site.targets.iter().find(|(target, _)| *target == func) {
             Some((_, count)) => known.runs(*count, not_yet),
@@ -99,19 +106,37 @@ impl Translator<'_> {
         }
     }
 
+    /// Whether nothing is known of how often calls run.
+    pub(super) fn knows_no_calls(&self) -> bool {
+        self.known.is_none_or(|known| known.most.is_none())
+    }
+
     /// Marks what is being translated as cold if a call in it, of this function, has never run.
     pub(super) fn note_call(&mut self, func: DefinedFunc) {
         if self.runs_of_call(func) == Runs::Never {
+            self.has_rare_calls = true;
             self.mark_cold();
         }
     }
 
-    /// What is being translated runs rarely, unless it is where the function begins.
-    pub(super) fn mark_cold(&mut self) {
-        let block = self.b.current_block().expect("code is emitted into it");
-        if self.b.func.layout.entry_block().is_some_and(|entry| entry != block) {
-            self.b.set_cold_block(block);
+    /// As [`Translator::note_call`], of an indirect call, whatever it calls.
+    pub(super) fn note_indirect_call(&mut self) {
+        let never = |known: Known<'_>| match known.profile.indirect(self.offset as u32) {
+            Some(site) => site.total == 0,
+            // Bodies that are validated late have no place to count in.
+            None => self.module.indirect_sites().count() > 0 && self.if_absent(known) == Runs::Never,
+        };
+        if self.known.is_some_and(|known| known.most.is_some() && never(known)) {
+            self.has_rare_calls = true;
+            self.mark_cold();
         }
+    }
+
+    /// What it says of the call that is being translated that it is not in the profile.
+    fn if_absent(&self, known: Known<'_>) -> Runs {
+        let end = self.module.body_range(self.current_func()).end as u32;
+        let has_not_run = known.profile.absent == Absent::NotRun && known.has_run(self.offset as u32, end);
+        if has_not_run { Runs::Never } else { Runs::Unknown }
     }
 
     /// The usual targets of the indirect call that is being translated, the most frequent first, and whether there are
@@ -205,6 +230,7 @@ mod tests {
             calls: vec![CallCount { wasm_offset: 10, count: 1000 }, CallCount { wasm_offset: 20, count: 3 }],
             indirect: vec![IndirectCalls { wasm_offset: 30, total: 9, targets: Vec::new() }],
             loops: vec![LoopTrips { wasm_offset: 40, trips: 6 }],
+            ..FunctionProfile::default()
         };
         let known = Known::of(Some(&profile)).expect("it says something");
         for (offset, end, expected) in [

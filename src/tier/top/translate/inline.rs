@@ -29,6 +29,7 @@ use super::guess::Runs;
 use super::state::Reach;
 use super::{Translator, clif_type};
 use crate::module::Module;
+use crate::tier::profile::Order;
 use crate::tier::top::Inlining;
 use crate::types::{DefinedFunc, ValType};
 
@@ -121,6 +122,9 @@ const MOST_IN_ITSELF: usize = 160;
 /// Bytes of a callee at most, if the profile says that the call runs often.
 const MOST_OFTEN: usize = 240;
 
+/// Bytes of a callee at most, if somebody wants it to be inlined.
+const MOST_ORDERED: usize = 2000;
+
 /// Bytes that any function may grow by. Larger ones may double.
 const MOST_GROWTH: usize = 600;
 
@@ -135,13 +139,16 @@ impl Translator<'_> {
     /// Whether a call of this function, whose arguments are on the stack, is replaced by its body.
     pub(super) fn is_worth_inlining(&self, func: DefinedFunc) -> bool {
         let size = self.module.body_range(func).len();
-        if self.options.inlining == Inlining::Off || size > MOST_OFTEN {
+        if self.options.inlining == Inlining::Off || size > MOST_ORDERED {
             return false;
         }
         let around = self.depth_of(func);
         let runs = self.runs_of_call(func);
         let most = match runs {
             _ if around > MOST_RECURSION => return false,
+            // However deep.
+            Runs::Ordered(Order::AlwaysInline) => MOST_ORDERED << self.scope.depth.min(16),
+            Runs::Ordered(Order::NeverInline) => return false,
             Runs::Often => MOST_OFTEN,
             Runs::Never => MOST_ANYWHERE,
             Runs::Unknown | Runs::Sometimes if around > 0 => MOST_IN_ITSELF,
@@ -149,7 +156,10 @@ impl Translator<'_> {
             Runs::Unknown | Runs::Sometimes => MOST_ANYWHERE,
         };
         let own = self.module.body_range(self.func).len().min(LARGE);
-        let most_growth = if runs == Runs::Often { MOST_GROWTH_OFTEN.max(3 * own) } else { MOST_GROWTH.max(own) };
+        let most_growth = match runs {
+            Runs::Ordered(_) | Runs::Often => MOST_GROWTH_OFTEN.max(3 * own),
+            _ => MOST_GROWTH.max(own),
+        };
         size <= most >> self.scope.depth
             && self.growth.saturating_add(size) <= most_growth
             && self.buf.inlined.len() < MOST_INLINED
@@ -162,7 +172,7 @@ impl Translator<'_> {
     /// Whether a call of which nothing is known might be replaced by the function's body if more was known.
     pub(super) fn may_be_worth_inlining(&self, func: DefinedFunc) -> bool {
         let size = self.module.body_range(func).len();
-        self.known.is_none() && size <= MOST_OFTEN >> self.scope.depth && self.depth_of(func) <= MOST_RECURSION
+        self.knows_no_calls() && size <= MOST_OFTEN >> self.scope.depth && self.depth_of(func) <= MOST_RECURSION
     }
 
     /// How many of the scopes are bodies of this function.

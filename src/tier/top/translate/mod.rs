@@ -6,12 +6,14 @@
 //!
 //!     state = operand stack and frames    env = instance, traps, helpers    fuel = what runs of operators take
 //!     inline = callees that are translated in place    guess = what a profile is good for
+//!     cold = what runs rarely
 //!     control, loops, call, variable, numeric, memory, bulk, table, reference, vector, relaxed, atomic, wide = groups of operators
 
 mod atomic;
 mod budget;
 mod bulk;
 mod call;
+mod cold;
 mod control;
 mod env;
 mod fixed;
@@ -124,6 +126,7 @@ pub(super) fn translate(
         }
     }
     t.body(job.func, middle)?;
+    t.spread_cold();
     let loops = t.take_loops();
     let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops, edition: t.edition };
     finish(t.b);
@@ -161,6 +164,8 @@ struct Translator<'a> {
     growth: usize,
     /// What the profile says.
     known: Option<guess::Known<'a>>,
+    /// Whether it says that some calls have never run.
+    has_rare_calls: bool,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
     /// Whether it looks out for what the profile did not foresee, and whether it found a place where it does.
@@ -211,6 +216,7 @@ impl<'a> Translator<'a> {
             // Nothing is inlined in front of the loop at which a function is entered: that is not run.
             growth: if job.resume.is_some() { usize::MAX } else { 0 },
             known: guess::Known::of(job.profile),
+            has_rare_calls: false,
             calls_seen: 0,
             work: 0,
             lookout: job.lookout,

@@ -215,6 +215,8 @@ fn module() -> Module {
         features: Features::ALL,
         indirect_sites: Default::default(),
         names: Names::default(),
+        hints: OnceLock::new(),
+        host_hints: None,
         table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),

@@ -7,6 +7,7 @@ use cranelift_codegen::ir::{Block, BlockArg, BlockCall, FuncRef, SigRef, Value};
 use cranelift_frontend::Variable;
 use wasmparser::{BlockType, OperatorsReaderAllocations};
 
+use super::cold::Edge;
 use super::inline::{Inlined, KINDS, Local};
 use super::loops::Loop;
 use super::memory::Checked;
@@ -133,6 +134,8 @@ pub(in crate::tier::top) struct Buffers {
     pub(super) unused: [Vec<Variable>; KINDS],
     /// Callees that have been or are being inlined.
     pub(super) inlined: Vec<Inlined>,
+    /// Ways that branches rarely go.
+    pub(super) cold_edges: Vec<Edge>,
 }
 
 impl Buffers {
@@ -153,6 +156,7 @@ impl Buffers {
             locals: Vec::new(),
             unused: Default::default(),
             inlined: Vec::new(),
+            cold_edges: Vec::new(),
         }
     }
 
@@ -177,6 +181,7 @@ impl Buffers {
         self.locals.clear();
         self.unused.iter_mut().for_each(Vec::clear);
         self.inlined.clear();
+        self.cold_edges.clear();
     }
 }
 

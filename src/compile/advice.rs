@@ -1,0 +1,84 @@
+//! What hints and profiles advise: which functions will run, in which order they are wanted, which of them are hot.
+//!
+//! In: the hints of a module, and what is known of how it has run elsewhere. Out: [`Advice`] for its plan. What was
+//! measured counts more than what was hinted.
+//!
+//! Hot functions are those that had code of the top tier elsewhere; the hottest come first. Of hinted ones, those with the
+//! lowest numbers, up to a sum of bytes: the numbers say an order, and no limit.
+//!
+//! Not here: what becomes of advice (`plan`, `pipeline`).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::plan::Advice;
+use super::profile::{ProfileData, Reach, calls_of_functions};
+use crate::module::Module;
+use crate::module::hints::{Priority, RUN_ONCE};
+use crate::types::DefinedFunc;
+
+/// Bytes of bodies that are compiled by the top tier because of hints: about a second of work for one thread.
+const HINTED_BYTES: usize = 1 << 20;
+
+/// How often something happens, at least, for each time that a budget is spent in a loop.
+pub(super) const PER_TRIP: u64 = 1 << 10;
+
+/// The advice for a module, sorted by function.
+pub fn of(module: &Module, known: Option<&ProfileData>) -> Vec<Advice> {
+    let hinted = module.hints().priorities();
+    if hinted.is_empty() && known.is_none() {
+        return Vec::new();
+    }
+    let hot = hot_hinted(module, hinted);
+    let advice = |(func, said): &(DefinedFunc, Priority)| {
+        let top = hot.binary_search_by_key(func, |(func, _)| *func).ok().map(|found| hot[found].1);
+        Advice { func: func.0, first: Some(said.compile), top }
+    };
+    let mut all: BTreeMap<u32, Advice> = hinted.iter().map(|said| (said.0.0, advice(said))).collect();
+    for (place, (func, reach)) in known.map(|known| by_heat(module, known)).unwrap_or_default().into_iter().enumerate()
+    {
+        let top = (reach == Reach::Top).then_some(place as u32);
+        let first = all.get(&func.0).and_then(|hinted| hinted.first).unwrap_or(place as u32);
+        all.insert(func.0, Advice { func: func.0, first: Some(first), top });
+    }
+    all.into_values().collect()
+}
+
+/// The hinted functions that are worth the top tier, with their places. Sorted by function.
+fn hot_hinted(module: &Module, hinted: &[(DefinedFunc, Priority)]) -> Vec<(DefinedFunc, u32)> {
+    let heat = |(func, said): &(DefinedFunc, Priority)| Some((said.optimise.filter(|heat| *heat != RUN_ONCE)?, *func));
+    let mut hot: Vec<(u32, DefinedFunc)> = hinted.iter().filter_map(heat).collect();
+    hot.sort_unstable();
+    let mut bytes = 0;
+    let fits = hot.iter().take_while(|(_, func)| {
+        bytes += module.body_range(*func).len();
+        bytes <= HINTED_BYTES
+    });
+    let mut hot: Vec<(DefinedFunc, u32)> = fits.map(|(_, func)| *func).zip(0..).collect();
+    hot.sort_unstable();
+    hot
+}
+
+/// The functions that have run, the hottest first.
+fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
+    let heat = heat(module, known);
+    let mut run: Vec<(DefinedFunc, Reach)> = known
+        .functions
+        .iter()
+        .map(|(func, record)| (*func, record.reach))
+        .filter(|(_, reach)| *reach > Reach::Nowhere)
+        .collect();
+    run.sort_by_key(|(func, reach)| (Reverse(*reach), Reverse(heat[func.index()])));
+    run
+}
+
+/// About how much each function was at work.
+pub(super) fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
+    let mut heat = calls_of_functions(module, known);
+    for (func, record) in &known.functions {
+        let trips = record.loops.iter().fold(0u64, |sum, site| sum.saturating_add(site.trips));
+        let heat = &mut heat[func.index()];
+        *heat = heat.saturating_add(trips.saturating_mul(PER_TRIP));
+    }
+    heat
+}

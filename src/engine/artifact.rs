@@ -1,0 +1,334 @@
+//! Modules as artifacts, and artifacts as modules.
+//!
+//! What is ours and fits is used as it is needed: a function's code is loaded at its first call, by the same steps that would
+//! compile it. In the background, functions that had code of the top tier are loaded ahead, a batch at a time, and those
+//! that had run without are compiled by the baseline tier; all others wait for their first call.
+//!
+//! Not here: the format and its authentication (`warm/artifact`), claims and publication (`compile`).
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use super::{CompiledModule, Engine, EngineInner, ModuleOptions};
+use crate::compile::compilation::Compilation;
+use crate::compile::events::NO_WORKER;
+use crate::compile::source::Source;
+use crate::config::{Config, Strategy};
+use crate::error::{Error, Result};
+use crate::limits::LOADED_BATCH;
+use crate::module::validate::Validated;
+use crate::module::{SharedBytes, copied, decode};
+use crate::runtime::lazy::on_compile_stack;
+use crate::sys::random::process_secret;
+use crate::tier::Tier;
+use crate::tier::compiled::CompiledCode;
+use crate::types::DefinedFunc;
+use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected, Store};
+
+pub use crate::warm::artifact::Wasm;
+
+/// What an artifact has of a module that is being made.
+pub(super) struct Kept {
+    pub facts: Validated,
+    pub part: Arc<Part>,
+}
+
+/// A module made from an artifact, and what became of the artifact's code.
+pub struct Restored {
+    /// The module.
+    pub module: CompiledModule,
+    /// Why the artifact's code is not used; `None`: it is.
+    pub rejected: Option<Rejected>,
+}
+
+/// What the artifact of a module was good for so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Bytes of code that it has.
+    pub code_bytes: u64,
+    /// Functions that were loaded.
+    pub loaded: u64,
+    /// Pieces that turned out not to be what was written.
+    pub damaged: u64,
+}
+
+struct Loader(Arc<Part>);
+
+impl Source for Loader {
+    fn offers(&self, func: DefinedFunc) -> bool {
+        self.0.offers(func)
+    }
+
+    fn load(&self, func: DefinedFunc) -> Option<CompiledCode> {
+        self.0.load(func)
+    }
+}
+
+/// Where a compilation finds code that it need not make.
+pub(super) fn source(part: Arc<Part>) -> Arc<dyn Source> {
+    Arc::new(Loader(part))
+}
+
+impl Engine {
+    /// What code of this engine depends on.
+    pub fn identity(&self) -> Identity {
+        let top = self.pipeline().compilers().top();
+        let number = u128::from_str_radix(env!("UPDRAFT_BUILD_ID"), 16).unwrap_or(0);
+        Identity {
+            build: number.to_be_bytes(),
+            target: top.target().into(),
+            cpu: top.cpu(),
+            settings: settings(self.config(), self.memories_are_guarded()),
+            features: self.config().features.0,
+        }
+    }
+
+    /// The key of the engine's artifacts: the host's, or a random one of the process.
+    pub fn artifact_key(&self) -> Result<Key> {
+        match &self.config().artifact_key {
+            Some(secret) => Ok(Key::new(secret)),
+            None => Ok(Key::new(&process_secret()?)),
+        }
+    }
+}
+
+/// Settings that change code of the top tier.
+fn settings(config: &Config, guarded: bool) -> u64 {
+    let bits = [guarded, config.signals, config.interrupts, config.fuel, config.canonicalize_nans];
+    let failing = config.fail_function.map_or(0, |func| u64::from(func) << 32 | 1 << 31);
+    (0..).zip(bits).fold(failing, |all, (bit, set)| all | u64::from(set) << bit)
+}
+
+impl CompiledModule {
+    /// The module as an artifact: its bytes, and what it has of code by now. Bodies that are not known to be valid are
+    /// validated first.
+    pub fn serialize(&self) -> Result<Vec<u8>> {
+        CompiledModule::serialize_all(&[self], &self.engine().artifact_key()?, Wasm::Kept)
+    }
+
+    /// Modules of one engine, in one artifact.
+    pub fn serialize_all(modules: &[&CompiledModule], key: &Key, wasm: Wasm) -> Result<Vec<u8>> {
+        let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
+        if modules.len() > artifact::MAX_MODULES {
+            let (asked, limit) = (modules.len() as u64, artifact::MAX_MODULES as u64);
+            return Err(Error::Limit { what: "modules of an artifact", asked, limit });
+        }
+        if !modules.iter().all(|module| module.engine().same(first.engine())) {
+            return Err(Error::misuse("modules: they are of several engines"));
+        }
+        for module in modules {
+            module.validate_rest()?;
+        }
+        // Nobody drops the code while it is copied.
+        let _guards: Vec<_> = modules.iter().map(|module| module.instantiated()).collect();
+        let contents = modules.iter().map(|module| module.contents(wasm)).collect();
+        Ok(artifact::write(&first.engine().identity(), key, contents))
+    }
+
+    fn contents(&self, wasm: Wasm) -> Contents<'_> {
+        let mut code = self.code().unlinked();
+        let all = (0..self.module().defined_func_count() as u32).map(DefinedFunc);
+        if let Some(part) = self.part() {
+            // What was not needed so far.
+            let waiting = all
+                .clone()
+                .filter(|func| self.compilation().look(*func).reached() != Some(Tier::Top) && part.offers(*func));
+            let loaded: Vec<_> = waiting.filter_map(|func| Some((func, part.load(func)?))).collect();
+            code.extend(loaded);
+            code.sort_unstable_by_key(|(func, _)| *func);
+            code.dedup_by_key(|(func, _)| *func);
+        }
+        let progress = all.map(|func| self.progress_of(func)).collect();
+        let profile = self.export_profile();
+        Contents { module: self.module(), hash: Some(*self.hash()), wasm, progress, code, profile }
+    }
+
+    fn progress_of(&self, func: DefinedFunc) -> Progress {
+        let word = self.compilation().look(func);
+        let before = self.part().map_or(Progress::Lazy, |part| part.progress(func));
+        // Where nothing is counted and everything is lazy, what has code was run.
+        let lazy = self.compilation().plan().required(func.0).0.is_none();
+        let was_run = self.budgets().map_or(lazy && word.reached().is_some(), |budgets| budgets.was_run(func));
+        match () {
+            _ if word.is_refused(Tier::Top) => Progress::Refused,
+            _ if was_run || word.reached() == Some(Tier::Top) || before != Progress::Lazy => Progress::Executed,
+            _ => Progress::Lazy,
+        }
+    }
+
+    /// Makes the module of an artifact with one module, from bytes of any origin, which are kept as long as something may
+    /// be loaded.
+    pub fn deserialize(engine: &Engine, bytes: SharedBytes, options: &ModuleOptions) -> Result<Restored> {
+        CompiledModule::restore_one(engine, Store::memory(bytes), options)
+    }
+
+    /// As [`CompiledModule::deserialize`], from bytes that may go as soon as this returns.
+    pub fn deserialize_copy(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<Restored> {
+        CompiledModule::deserialize(engine, copied(bytes)?, options)
+    }
+
+    /// As [`CompiledModule::deserialize`], from a file, which is read as it is needed, and stays open.
+    pub fn deserialize_file(engine: &Engine, path: &Path, options: &ModuleOptions) -> Result<Restored> {
+        CompiledModule::restore_one(engine, Store::file(path)?, options)
+    }
+
+    fn restore_one(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Restored> {
+        let mut all = CompiledModule::restore(engine, store, options)?;
+        match all.pop() {
+            Some(restored) if all.is_empty() => Ok(restored),
+            _ => Err(Error::Artifact { reason: "it has several modules".into() }),
+        }
+    }
+
+    /// Makes the modules of an artifact, in the order in which they were given.
+    pub fn restore(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Vec<Restored>> {
+        let identity = engine.identity();
+        let mut opened = artifact::open(store, &identity, &engine.artifact_key()?)?;
+        if let (Err(Rejected::Target), Some(target)) = (&opened.parts, &opened.target) {
+            let reason = format!("it is for {target}, and this is {}", identity.target);
+            return Err(Error::Artifact { reason: reason.into() });
+        }
+        let parts: Vec<Result<Part, Rejected>> = match std::mem::replace(&mut opened.parts, Ok(Vec::new())) {
+            Ok(parts) => parts.into_iter().map(Ok).collect(),
+            Err(why) => (0..opened.modules()).map(|_| Err(why)).collect(),
+        };
+        let restore = |(number, part): (usize, Result<Part, Rejected>)| {
+            let known = part.and_then(|part| Ok((part.wasm().ok_or(Rejected::Damaged)?, part)));
+            match known {
+                Ok((wasm, part)) => with_part(engine, Arc::new(wasm), part, options),
+                Err(rejected) => without_part(engine, &opened, number, rejected, options),
+            }
+        };
+        parts.into_iter().enumerate().map(restore).collect()
+    }
+
+    /// Makes a module from its bytes, and from an artifact that may have been made of it with this key, in which they
+    /// were left out. `known` is the hash of the bytes.
+    pub fn with_artifact(
+        engine: &Engine,
+        wasm: SharedBytes,
+        known: &[u8; 32],
+        artifact: Store,
+        key: &Key,
+        options: &ModuleOptions,
+    ) -> Result<Restored> {
+        let parts = match artifact::open(artifact, &engine.identity(), key) {
+            Ok(opened) => opened.parts,
+            Err(_) => Err(Rejected::Damaged),
+        };
+        match parts.map(|mut parts| if parts.len() == 1 { parts.pop() } else { None }) {
+            Ok(Some(part)) if part.hash == *known => with_part(engine, wasm, part, options),
+            Ok(_) => without_code(engine, &wasm, Rejected::Wasm, options),
+            Err(rejected) => without_code(engine, &wasm, rejected, options),
+        }
+    }
+
+    /// What the artifact that the module was made from was good for so far; `None`: it was not made from one.
+    pub fn artifact_status(&self) -> Option<Status> {
+        let part = self.part()?;
+        let loaded = self.progress().loaded;
+        Some(Status { code_bytes: part.code_bytes(), loaded, damaged: part.damaged() })
+    }
+}
+
+/// A module whose bytes are authenticated, with the code that is kept of it.
+fn with_part(engine: &Engine, wasm: SharedBytes, part: Part, options: &ModuleOptions) -> Result<Restored> {
+    let Some(facts) = part.facts() else { return without_code(engine, &wasm, Rejected::Damaged, options) };
+    let part = Arc::new(part);
+    // Nothing is compiled before it is needed, unless the host wants it so.
+    let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
+    let options = ModuleOptions { strategy, ..options.clone() };
+    let module = on_compile_stack(engine, || {
+        let events = engine.pipeline().events().open();
+        let kept = Kept { facts, part: part.clone() };
+        let module = CompiledModule::begin_from(engine, events, &options, Some(kept), |features| {
+            let decoded = decode::decode(wasm.into(), features)?;
+            let module = &decoded.module;
+            if part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len()) {
+                Ok(decoded)
+            } else {
+                Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
+            }
+        })?;
+        if module.compilation().plan().is_awaited() {
+            module.finish(None)?;
+        }
+        Ok(module)
+    })?;
+    Ok(Restored { module, rejected: None })
+}
+
+/// The module of an artifact whose code is not used.
+fn without_part(
+    engine: &Engine,
+    opened: &Opened,
+    number: usize,
+    rejected: Rejected,
+    options: &ModuleOptions,
+) -> Result<Restored> {
+    let wasm = opened.untrusted_wasm(number);
+    let wasm = wasm.ok_or_else(|| Error::Artifact { reason: "it is of no use here, and has no wasm".into() })?;
+    if !wasm.starts_with(b"\0asm") {
+        return Err(Error::Artifact { reason: "what it has in place of a module is not one".into() });
+    }
+    let wasm: SharedBytes = Arc::new(wasm);
+    without_code(engine, &wasm, rejected, options)
+}
+
+fn without_code(engine: &Engine, wasm: &SharedBytes, rejected: Rejected, options: &ModuleOptions) -> Result<Restored> {
+    let module = CompiledModule::from_shared(engine, wasm, options)?;
+    Ok(Restored { module, rejected: Some(rejected) })
+}
+
+/// Has the code that a module's artifact has loaded in the background, and what had run without compiled.
+pub(super) fn load_ahead(module: &CompiledModule) {
+    if let Some(part) = module.part() {
+        let (compilation, engine) = (module.compilation().clone(), module.engine().downgrade());
+        Ahead { engine, compilation, part: part.clone(), next: 0 }.add(module.engine());
+    }
+}
+
+/// A module some of whose code is loaded ahead of its first call.
+struct Ahead {
+    engine: Weak<EngineInner>,
+    compilation: Arc<Compilation>,
+    part: Arc<Part>,
+    /// The first function that was not looked at.
+    next: usize,
+}
+
+impl Ahead {
+    fn add(self, engine: &Engine) {
+        // Where nobody will run it, everything is loaded at its first call.
+        engine.pipeline().add_task(self.compilation.id(), move || self.run());
+    }
+
+    /// A batch; the next one is another task, so that nobody waits for all of them.
+    fn run(mut self) {
+        let Some(engine) = self.engine.upgrade().map(Engine) else { return };
+        let count = self.part.defined();
+        if self.next == 0 {
+            self.compilation.import_kept_profile(|| self.part.profile());
+        }
+        let (mut bytes, mut executed) = (0, Vec::new());
+        while bytes < LOADED_BATCH && self.next < count && self.compilation.stopped().is_none() {
+            let func = DefinedFunc(self.next as u32);
+            match self.part.progress(func) {
+                Progress::Top => bytes += self.compilation.load_ahead(func, NO_WORKER),
+                Progress::Executed => executed.push(func),
+                Progress::Refused => {
+                    self.compilation.note_refused(func);
+                    executed.push(func);
+                }
+                Progress::Lazy => {}
+            }
+            self.next += 1;
+        }
+        self.compilation.publish();
+        engine.pipeline().request_first(&self.compilation, &executed);
+        if self.next < count && self.compilation.stopped().is_none() {
+            self.add(&engine);
+        }
+        engine.pipeline().notify();
+    }
+}

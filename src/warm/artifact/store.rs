@@ -1,0 +1,62 @@
+//! Where the bytes of an artifact are: in memory, or in a file that is read, never mapped.
+//!
+//! What is read is a copy of our own. Somebody may change the original at any time: a copy is authenticated, and then used.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::module::SharedBytes;
+
+/// The bytes of an artifact.
+pub struct Store {
+    place: Place,
+    len: u64,
+}
+
+enum Place {
+    Memory(SharedBytes),
+    File(File),
+}
+
+impl Store {
+    /// Bytes that are kept as long as something may be loaded.
+    pub fn memory(bytes: SharedBytes) -> Store {
+        Store { len: (*bytes).as_ref().len() as u64, place: Place::Memory(bytes) }
+    }
+
+    /// A file, which stays open as long as something may be loaded.
+    pub fn file(path: &Path) -> Result<Store> {
+        let refused = |source| Error::System { what: "artifact file", source };
+        // Not blocking: a pipe in place of the file would wait for a writer.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+        let file = file.map_err(refused)?;
+        let metadata = file.metadata().map_err(refused)?;
+        if !metadata.is_file() {
+            return Err(refused(io::Error::from(io::ErrorKind::InvalidInput)));
+        }
+        Ok(Store { len: metadata.len(), place: Place::File(file) })
+    }
+
+    /// Bytes in all.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A copy of a range. `None` if it is not there, or cannot be read.
+    pub(super) fn read(&self, at: u64, len: usize) -> Option<Vec<u8>> {
+        let end = at.checked_add(len as u64).filter(|end| *end <= self.len)?;
+        match &self.place {
+            Place::Memory(bytes) => Some((**bytes).as_ref().get(at as usize..end as usize)?.to_vec()),
+            Place::File(file) => {
+                let mut copy = Vec::new();
+                copy.try_reserve_exact(len).ok()?;
+                copy.resize(len, 0);
+                file.read_exact_at(&mut copy, at).ok()?;
+                Some(copy)
+            }
+        }
+    }
+}

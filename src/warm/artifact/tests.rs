@@ -1,0 +1,1 @@
+//! Artifacts as bytes: what is written is read, and nothing else.
