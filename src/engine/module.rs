@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::cache::Writer;
 use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
@@ -51,10 +52,10 @@ pub struct ModuleOptions {
 #[derive(Clone)]
 pub struct CompiledModule(Arc<CompiledModuleInner>);
 
-struct CompiledModuleInner {
-    code: Arc<ModuleCode>,
-    compilation: Arc<Compilation>,
-    module: Arc<Module>,
+pub(super) struct CompiledModuleInner {
+    pub(super) code: Arc<ModuleCode>,
+    pub(super) compilation: Arc<Compilation>,
+    pub(super) module: Arc<Module>,
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     /// Engine-wide number and position of each type, by number.
@@ -63,18 +64,20 @@ struct CompiledModuleInner {
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
-    budgets: Option<Budgets>,
+    pub(super) budgets: Option<Budgets>,
     /// What an artifact has of the module.
-    part: Option<Arc<Part>>,
+    pub(super) part: Option<Arc<Part>>,
     /// Why the code of the artifact that it was to be made from is not used.
     rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// What became of the profile that it was made with.
     given: Option<Outcome>,
+    /// Sees to it that it is written to the cache, if there is one.
+    writer: OnceLock<Arc<Writer>>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
-    engine: Engine,
+    pub(super) engine: Engine,
 }
 
 /// In place of the number of instances: the code is being dropped.
@@ -82,8 +85,17 @@ const CLEARING: usize = usize::MAX;
 
 impl Drop for CompiledModuleInner {
     fn drop(&mut self) {
+        if let Some(writer) = self.writer.get() {
+            writer.end(self);
+        }
         self.engine.forget_module(self.compilation.id());
         self.engine.pipeline().close(&self.compilation);
+    }
+}
+
+impl CompiledModuleInner {
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.hash, || self.part.as_ref().map_or_else(|| hash(self.module.bytes()), |part| part.hash))
     }
 }
 
@@ -124,7 +136,7 @@ impl CompiledModule {
         prepared: Begun,
         types: Vec<TypeEntry>,
         part: Option<Arc<Part>>,
-        given: Given,
+        given: Option<Outcome>,
     ) -> Result<CompiledModule> {
         let Begun { code, compilation } = prepared;
         let module = compilation.module().clone();
@@ -145,8 +157,9 @@ impl CompiledModule {
             budgets,
             part,
             rejected: OnceLock::new(),
-            hash: given.hash,
-            given: given.outcome,
+            hash: OnceLock::new(),
+            given,
+            writer: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -196,6 +209,24 @@ impl CompiledModule {
         // Release: pairs with the Acquire in `instantiated`.
         inner.instances.store(0, Ordering::Release);
         cleared
+    }
+
+    /// The hash of its bytes, where that is known already.
+    pub(super) fn note_hash(&self, known: [u8; 32]) {
+        get_or_make(&self.0.hash, || known);
+    }
+
+    pub(super) fn inner(&self) -> &CompiledModuleInner {
+        &self.0
+    }
+
+    pub(super) fn writer(&self) -> Option<&Arc<Writer>> {
+        self.0.writer.get()
+    }
+
+    pub(super) fn set_writer(&self, writer: Arc<Writer>) {
+        // At most once: when the module is made.
+        let _ = self.0.writer.set(writer);
     }
 
     pub(super) fn downgrade(&self) -> WeakModule {
@@ -361,7 +392,7 @@ impl CompiledModule {
 
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
-        get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
+        self.0.hash()
     }
 
     /// Of how many functions the profile that it was made with knows something, or why that was not used; `None` if it was
@@ -427,33 +458,17 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
 
 /// What became of the profile that a module was made with: of how many functions it knew something, or where and why it was
 /// refused.
-type Outcome = Result<usize, (u64, Box<str>)>;
+pub(super) type Outcome = Result<usize, (u64, Box<str>)>;
 
-/// The profile that a module was made with.
-#[derive(Default)]
-pub(super) struct Given {
-    /// The hash of the module, where the profile needed it.
-    hash: OnceLock<[u8; 32]>,
-    outcome: Option<Outcome>,
-}
-
-impl Given {
-    /// Reads the profile in the options of a module, all of which was read.
-    pub(super) fn read(
-        module: &Module,
-        options: &ModuleOptions,
-        part: Option<&Arc<Part>>,
-    ) -> (Given, Option<Arc<ProfileData>>) {
-        let Some(bytes) = &options.profile else { return (Given::default(), None) };
-        let key = part.map_or_else(|| hash(module.bytes()), |part| part.hash);
-        let known = format::read(module, Some(&key), bytes);
-        let outcome = match &known {
-            Ok(known) => Ok(known.functions.len()),
-            Err(Error::Profile { offset, reason }) => Err((*offset, reason.clone())),
-            Err(other) => Err((0, other.to_string().into())),
-        };
-        (Given { hash: OnceLock::from(key), outcome: Some(outcome) }, known.ok().map(Arc::new))
-    }
+/// Reads the profile in the options of a module, all of which was read. `known` is the hash of the module.
+pub(super) fn read_given(module: &Module, bytes: &[u8], known: &[u8; 32]) -> (Outcome, Option<Arc<ProfileData>>) {
+    let known = format::read(module, Some(known), bytes);
+    let outcome = match &known {
+        Ok(known) => Ok(known.functions.len()),
+        Err(Error::Profile { offset, reason }) => Err((*offset, reason.clone())),
+        Err(other) => Err((0, other.to_string().into())),
+    };
+    (outcome, known.ok().map(Arc::new))
 }
 
 /// What is compiled when, for this module.

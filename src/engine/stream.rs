@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::artifact::{self, Kept};
+use super::cache::{self, Found};
 use super::job::Job;
-use super::module::{CompiledModule, Given, ModuleOptions, plan};
+use super::module::{CompiledModule, ModuleOptions, Outcome, plan, read_given};
 use crate::abi::vmctx::VmLayout;
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::making::Making;
@@ -25,11 +26,11 @@ use crate::module::body::Keep;
 use crate::module::facts::Facts;
 use crate::module::stream::{Bytes, Decoder, Read, check_length};
 use crate::module::validate::Validated;
-use crate::module::{Module, SharedBytes, WireBytes, text};
+use crate::module::{Module, SharedBytes, WireBytes, copied, text};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::generation;
 use crate::sys::bytes::Appender;
-use crate::warm::artifact::Part;
+use crate::warm::artifact::{Part, hash as artifact_hash};
 
 /// Bytes of bodies for which another worker is engaged, where all bytes are there: validation runs at some 100 MB/s, and a
 /// thread takes about 50 us to start.
@@ -99,7 +100,9 @@ pub(super) struct Loader {
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
     /// What became of the profile in its options.
-    given: Given,
+    given: Option<Outcome>,
+    /// The hash of its bytes, if it is known.
+    hash: Option<[u8; 32]>,
     decoder: Decoder,
     /// What is wrong, if only all bytes tell how to say it.
     defect: Option<wasmparser::Error>,
@@ -131,7 +134,8 @@ impl Loader {
             validation,
             facts: None,
             part: None,
-            given: Given::default(),
+            given: None,
+            hash: None,
             decoder,
             defect: None,
             making: None,
@@ -150,9 +154,15 @@ impl Loader {
             return Loader::of_wire(engine, binary.into(), wanted);
         }
         begun(&wanted, || check_length(bytes.len()))?;
+        let (wanted, found) = cache::look_up(engine, wanted, bytes);
+        if found.kept.is_some() {
+            let copy = begun(&wanted, || copied(bytes))?;
+            return Loader::of_found(engine, copy.into(), wanted, found);
+        }
         let mut copy = begun(&wanted, || Appender::of_length(bytes.len()))?;
         let shared: SharedBytes = copy.bytes().clone();
         let mut loader = Loader::new(engine, shared.into(), BATCH, wanted)?;
+        loader.hash = found.hash;
         for slice in bytes.chunks(SLICE) {
             let appended = copy.append(slice);
             loader.check(appended)?;
@@ -174,17 +184,25 @@ impl Loader {
     }
 
     fn of_wire(engine: &Engine, wire: WireBytes, wanted: Wanted) -> Result<Loader> {
-        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
-        loader.read(Bytes::All)?;
-        Ok(loader)
+        let (wanted, found) = cache::look_up(engine, wanted, &wire);
+        Loader::of_found(engine, wire, wanted, found)
     }
 
     /// Reads bytes of which an artifact has kept something. They are kept, not copied.
-    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, mut wanted: Wanted, kept: Kept) -> Result<Loader> {
-        if let Wanted::Module { options, .. } = &mut wanted {
+    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
+        Loader::of_found(engine, bytes.into(), wanted, Found { hash: None, kept: Some(kept) })
+    }
+
+    fn of_found(engine: &Engine, wire: WireBytes, mut wanted: Wanted, found: Found) -> Result<Loader> {
+        if let (Wanted::Module { options, .. }, Some(_)) = (&mut wanted, &found.kept) {
             options.validation = Some(Validation::Upfront);
         }
-        let mut loader = Loader::new(engine, bytes.into(), BATCH, wanted)?;
+        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
+        loader.hash = found.hash;
+        let Some(kept) = found.kept else {
+            loader.read(Bytes::All)?;
+            return Ok(loader);
+        };
         (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
         loader.read(Bytes::All)?;
         let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
@@ -270,12 +288,14 @@ impl Loader {
         let (pipeline, space) = (self.engine.pipeline(), self.engine.code_space());
         self.wish = match std::mem::replace(&mut self.wish, Wish::None) {
             Wish::Module { events, options } => {
-                let (given, known) = if module.is_whole() {
-                    Given::read(module, &options, self.part.as_ref())
-                } else {
-                    (Given::default(), None)
-                };
-                self.given = given;
+                let mut known = None;
+                if let Some(profile) = options.profile.as_ref().filter(|_| module.is_whole()) {
+                    let of_part = self.part.as_ref().map(|part| part.hash);
+                    let hash = self.hash.or(of_part).unwrap_or_else(|| artifact_hash(module.bytes()));
+                    self.hash = Some(hash);
+                    let (outcome, data) = read_given(module, profile, &hash);
+                    (self.given, known) = (Some(outcome), data);
+                }
                 match plan(&self.engine, module, &options, known) {
                     Ok(plan) => {
                         let source = self.part.clone().map(artifact::source);
@@ -332,11 +352,14 @@ impl Loader {
         };
         let types = module.types().iter().map(|ty| self.engine.register_type(ty)).collect();
         let compilation = begun.compilation.clone();
-        let compiled =
-            CompiledModule::assemble(&self.engine, begun, types, self.part.take(), std::mem::take(&mut self.given))?;
+        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
+        if let Some(hash) = self.hash {
+            compiled.note_hash(hash);
+        }
         artifact::load_ahead(&compiled);
+        cache::watch(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
         }
