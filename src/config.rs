@@ -237,6 +237,9 @@ pub struct Config {
     /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a random
     /// one, so that artifacts are of use in this process only.
     pub artifact_key: Option<Arc<[u8]>>,
+    /// Whether every module that is made from bytes is serialised with code of most of its functions, and made again from
+    /// that (a test mode).
+    pub artifact_round_trip: bool,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
     /// In which tiers it fails.
@@ -277,6 +280,7 @@ impl Default for Config {
             memory_creator: None,
             artifacts: true,
             artifact_key: None,
+            artifact_round_trip: false,
             fail_function: None,
             fail_tiers: Tiers::Both,
         }

@@ -22,7 +22,7 @@ use crate::runtime::lazy::on_compile_stack;
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
-use crate::types::DefinedFunc;
+use crate::types::{DefinedFunc, FuncIndex};
 use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
 
 pub use crate::warm::artifact::{Store, Wasm};
@@ -237,6 +237,20 @@ impl CompiledModule {
             Ok(Some(part)) if part.hash == *known => with_part(engine, wasm, part, options),
             Ok(_) => without_code(engine, &wasm, Rejected::Wasm, options),
             Err(rejected) => without_code(engine, &wasm, rejected, options),
+        }
+    }
+
+    /// The module, made again from itself: three of four functions have code of the top tier then, if there is one.
+    pub(super) fn round_trip(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().tiers.contains(Tier::Top) {
+            let some: Vec<FuncIndex> = self.defined_functions().filter(|func| func % 4 != 3).map(FuncIndex).collect();
+            // What the tier refuses stays where it is.
+            let _ = self.wait_tiers(&some, Tier::Top, None);
+        }
+        let restored = CompiledModule::deserialize(self.engine(), Arc::new(self.serialize()?), options)?;
+        match restored.rejected {
+            None => Ok(restored.module),
+            Some(why) => Err(Error::Bug { reason: format!("its own artifact was rejected: {why:?}").into() }),
         }
     }
 

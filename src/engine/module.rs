@@ -105,14 +105,15 @@ impl CompiledModule {
         options: &ModuleOptions,
         decode: impl FnOnce(Features) -> Result<Decoded>,
     ) -> Result<CompiledModule> {
-        on_compile_stack(engine, || {
+        let module = on_compile_stack(engine, || {
             let events = engine.pipeline().events().open();
             let module = CompiledModule::begin(engine, events, options, decode)?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
             Ok(module)
-        })
+        })?;
+        if engine.config().artifact_round_trip { module.round_trip(options) } else { Ok(module) }
     }
 
     /// Decodes and validates a module, and has its compilation begun.
