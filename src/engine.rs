@@ -5,6 +5,7 @@ mod job;
 mod module;
 mod profile;
 mod steer;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
 pub use profile::Eagerness;
 pub use steer::FunctionState;
+pub use stream::Stream;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]

@@ -9,16 +9,15 @@
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use super::{CompiledModule, Engine, EngineInner, ModuleOptions};
+use super::{CompiledModule, Engine, EngineInner, ModuleOptions, stream};
 use crate::compile::compilation::Compilation;
 use crate::compile::events::NO_WORKER;
 use crate::compile::source::Source;
 use crate::config::{Config, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::LOADED_BATCH;
-use crate::module::validate::Validated;
-use crate::module::{SharedBytes, copied, decode};
-use crate::runtime::lazy::on_compile_stack;
+use crate::module::facts::Facts;
+use crate::module::{SharedBytes, copied};
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
@@ -29,7 +28,7 @@ pub use crate::warm::artifact::{Store, Wasm};
 
 /// What an artifact has of a module that is being made.
 pub(super) struct Kept {
-    pub facts: Validated,
+    pub facts: Facts,
     pub part: Arc<Part>,
 }
 
@@ -240,8 +239,13 @@ impl CompiledModule {
         }
     }
 
+    /// The module, or what its artifact gives, if the engine is to try that.
+    pub(super) fn perhaps_again(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().artifact_round_trip { self.round_trip(options) } else { Ok(self) }
+    }
+
     /// The module, made again from itself: three of four functions have code of the top tier then, if there is one.
-    pub(super) fn round_trip(self, options: &ModuleOptions) -> Result<CompiledModule> {
+    fn round_trip(self, options: &ModuleOptions) -> Result<CompiledModule> {
         if self.engine().config().tiers.contains(Tier::Top) {
             let some: Vec<FuncIndex> = self.defined_functions().filter(|func| func % 4 != 3).map(FuncIndex).collect();
             // What the tier refuses stays where it is.
@@ -269,23 +273,9 @@ fn with_part(engine: &Engine, wasm: SharedBytes, part: Part, options: &ModuleOpt
     // Nothing is compiled before it is needed, unless the host wants it so.
     let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
     let options = ModuleOptions { strategy, ..options.clone() };
-    let module = on_compile_stack(engine, || {
-        let events = engine.pipeline().events().open();
-        let kept = Kept { facts, part: part.clone() };
-        let module = CompiledModule::begin_from(engine, events, &options, Some(kept), |features| {
-            let decoded = decode::decode(wasm.into(), features)?;
-            let module = &decoded.module;
-            if part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len()) {
-                Ok(decoded)
-            } else {
-                Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
-            }
-        })?;
-        if module.compilation().plan().is_awaited() {
-            module.finish(None)?;
-        }
-        Ok(module)
-    })?;
+    let kept = Kept { facts, part };
+    let module =
+        CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept))?;
     Ok(Restored { module, rejected: None })
 }
 

@@ -8,22 +8,21 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
-use super::artifact::{self, Kept};
+use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
-use crate::compile::events::{Event, EventKind, ModuleEvents};
+use crate::compile::events::{Event, EventKind};
+use crate::compile::pipeline::Begun;
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
-use crate::module::body::Keep;
-use crate::module::decode::Decoded;
 use crate::module::hints::HostHints;
-use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
+use crate::module::{ExportItem, Module, SharedBytes};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
@@ -92,81 +91,46 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::decoded(engine, options, |features| decode::decode_copy(bytes, features))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))?.perhaps_again(options)
     }
 
     /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
     pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::decoded(engine, options, |features| decode::decode_shared(bytes, features))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))?
+            .perhaps_again(options)
     }
 
-    fn decoded(
+    pub(super) fn loaded(
         engine: &Engine,
         options: &ModuleOptions,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
+        load: impl FnOnce(Wanted) -> Result<Loader>,
     ) -> Result<CompiledModule> {
-        let module = on_compile_stack(engine, || {
-            let events = engine.pipeline().events().open();
-            let module = CompiledModule::begin(engine, events, options, decode)?;
+        on_compile_stack(engine, || {
+            let module = load(Wanted::module(engine, options))?.module()?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
             Ok(module)
-        })?;
-        if engine.config().artifact_round_trip { module.round_trip(options) } else { Ok(module) }
+        })
     }
 
-    /// Decodes and validates a module, and has its compilation begun.
-    pub(super) fn begin(
+    /// A module that is whole, and whose compilation is to begin.
+    pub(super) fn assemble(
         engine: &Engine,
-        events: ModuleEvents,
-        options: &ModuleOptions,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
+        prepared: Begun,
+        types: Vec<TypeEntry>,
+        part: Option<Arc<Part>>,
     ) -> Result<CompiledModule> {
-        CompiledModule::begin_from(engine, events, options, None, decode)
-    }
-
-    /// As [`CompiledModule::begin`], with what an artifact has of the module.
-    pub(super) fn begin_from(
-        engine: &Engine,
-        events: ModuleEvents,
-        options: &ModuleOptions,
-        kept: Option<Kept>,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
-    ) -> Result<CompiledModule> {
-        let validation = options.validation.unwrap_or(engine.config().validation);
-        let (facts, part) = kept.map(|Kept { facts, part }| (facts, part)).unzip();
-        let load = || {
-            let decoded = decode(engine.config().features)?;
-            let mut module = match (facts, validation) {
-                // Whoever kept it had validated it.
-                (Some(facts), _) => decoded.validated(facts),
-                (None, Validation::Upfront) => {
-                    let strategy = options.strategy.unwrap_or(engine.config().strategy);
-                    let keep = engine.pipeline().analyses_to_keep(strategy);
-                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads(), keep)?
-                }
-                (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
-            };
-            module.set_host_hints(&options.hints);
-            Ok((plan(engine, &module, options)?, Arc::new(module)))
-        };
-        let prepared: Result<_> = load();
-        let (plan, module) = prepared.inspect_err(|error| {
-            events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
-        })?;
+        let Begun { code, compilation } = prepared;
+        let module = compilation.module().clone();
         let functions = module.defined_func_count();
         let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
-        let layout = VmLayout::new(&module);
-        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let source = part.clone().map(artifact::source);
-        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan, source)?;
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
         let module = CompiledModule(Arc::new(CompiledModuleInner {
-            code: begun.code,
-            compilation: begun.compilation,
+            code,
+            compilation,
             type_ids,
             types_by_id,
             types,
@@ -182,10 +146,6 @@ impl CompiledModule {
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
-        artifact::load_ahead(&module);
-        if validation == Validation::Background {
-            engine.pipeline().validate_in_background(&module.0.compilation);
-        }
         Ok(module)
     }
 
@@ -247,10 +207,7 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        on_compile_stack(engine, || {
-            let decoded = decode::decode_copy(bytes, engine.config().features)?;
-            engine.pipeline().validate_now(0, decoded, engine.compile_threads(), Keep::Nothing).map(drop)
-        })
+        on_compile_stack(engine, || Loader::of_copy(engine, bytes, Wanted::Verdict)?.verdict())
     }
 
     /// The decoded module.
@@ -454,12 +411,13 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
 }
 
 /// What is compiled when, for this module.
-fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
-    Ok(plan.with_advice(advice::of(module, None)))
+    // A module that is not whole yet, and gets a plan, has no hints.
+    Ok(if module.is_whole() { plan.with_advice(advice::of(module, None)) } else { plan })
 }
 
 /// The export "memory", else the only memory.
