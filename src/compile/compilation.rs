@@ -22,6 +22,7 @@
 
 mod ends;
 mod publication;
+mod second;
 mod validity;
 
 use std::collections::BTreeMap;
@@ -272,6 +273,7 @@ impl Compilation {
             units: self.units.load(Ordering::Relaxed),
             compiled: read(&self.counters.compiled),
             discarded: read(&self.counters.discarded),
+            repeated: read(&self.counters.repeated),
             loaded: read(&self.counters.loaded),
             batches: read(&self.counters.batches),
             publication_waits: read(&self.counters.publication_waits),
@@ -334,7 +336,11 @@ impl Compilation {
             let _floats = WasmFloats::enter();
             self.ensure_valid(func, &mut scratch.validation)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
+            let profile = profile.as_ref();
+            if tier == Tier::Top && self.is_first_of_two(func) {
+                return compilers.compile_first(scratch, &self.module, &self.layout, func, profile);
+            }
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile)
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();
