@@ -70,6 +70,7 @@ static struct {
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
     updraft_artifact_status_t artifact_status;
+    updraft_cache_stats_t cache_stats;
 } structs;
 
 static updraft_engine_t *engine;
@@ -88,6 +89,8 @@ static updraft_job_t *job;
 static updraft_task_t *task;
 static updraft_artifact_t *artifact;
 static updraft_stream_t *stream;
+/* There are none but in a callback. */
+static updraft_cache_value_t *cache_value;
 static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
@@ -104,6 +107,16 @@ static void finalizer(void *data) {
 static updraft_error_t *raw_callback(void *env, updraft_caller_t *caller, updraft_raw_t *values, size_t count) {
     (void)env, (void)caller, (void)values, (void)count;
     return NULL;
+}
+
+static updraft_status_t cache_get(void *env, const uint8_t *key, size_t key_len, updraft_cache_value_t *value) {
+    (void)env, (void)key, (void)key_len, (void)value;
+    return UPDRAFT_STATUS_NOT_FOUND;
+}
+
+static updraft_status_t cache_put(void *env, const uint8_t *key, size_t key_len, const uint8_t *entry, size_t len) {
+    (void)env, (void)key, (void)key_len, (void)entry, (void)len;
+    return UPDRAFT_STATUS_FAILED;
 }
 
 static updraft_status_t create(void *env, const updraft_memorytype_t *type, size_t min, size_t reserved, size_t guard,
@@ -348,6 +361,23 @@ static void call_everything(void) {
     FAILS(MISUSE, "memory_type is NULL", updraft_module_export_memorytype(module, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_export_globaltype(NULL, 1, &structs.globaltype, E));
     FAILS(MISUSE, "global_type is NULL", updraft_module_export_globaltype(module, 1, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_directory(NULL, "x", 1, 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_config_set_cache_directory(config, NULL, 1, 1 << 20, E)); OK(updraft_config_set_cache_directory(config, NULL, 0, 0, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_store(NULL, cache_get, cache_put, &finalized, finalizer, E));
+    FAILS(MISUSE, "get is NULL", updraft_config_set_cache_store(config, NULL, cache_put, &finalized, finalizer, E));
+    FAILS(MISUSE, "put is NULL", updraft_config_set_cache_store(config, cache_get, NULL, &finalized, finalizer, E));
+    OK(updraft_config_set_cache_store(config, cache_get, cache_put, NULL, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_key(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_config_set_cache_key(config, NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_key_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_config_set_cache_key_file(config, NULL, 1, E)); OK(updraft_config_set_cache_key_file(config, NULL, 0, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_writes(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "value is NULL", updraft_cache_value_set(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_cache_value_set(cache_value, NULL, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_cache_stats(NULL, &structs.cache_stats, E));
+    FAILS(MISUSE, "stats is NULL", updraft_engine_cache_stats(engine, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_cache_write(NULL, &out.u64, E));
+    FAILS(NOT_FOUND, "no cache", updraft_module_cache_write(module, NULL, E));
     FAILS(MISUSE, "engine is NULL", updraft_subscription_new(NULL, 1, 1, 1, &out.subscription, E));
     FAILS(MISUSE, "out is NULL", updraft_subscription_new(engine, 1, 1, 1, NULL, E));
     FAILS(MISUSE, "subscription is NULL", updraft_subscription_clone(NULL, &out.subscription, E));

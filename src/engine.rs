@@ -1,6 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 mod artifact;
+mod cache;
 mod job;
 mod module;
 mod profile;
@@ -29,6 +30,7 @@ use crate::sys::{signals, threads};
 use crate::tier::Compilers;
 use crate::tier::top::Bounds;
 use crate::types::FuncType;
+use crate::warm::cache::{Cache, Keeper};
 
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
@@ -36,6 +38,7 @@ pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
 pub use artifact::{Restored, Status, Store, Wasm};
+pub use cache::{CacheStats, CacheWrite};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -59,6 +62,8 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
+    cache: Option<Cache>,
+    keeper: Keeper,
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// Modules that live, by number.
     modules: ForkMutex<HashMap<u64, WeakModule>>,
@@ -85,10 +90,13 @@ impl Engine {
             0 => threads::usable_cores(),
             count => count,
         };
-        let retain = if config.artifacts { Retain::Unlinked } else { Retain::Nothing };
+        let retain = if config.artifacts || config.cache.is_some() { Retain::Unlinked } else { Retain::Nothing };
         let pipeline =
             Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
+        let keeper = Keeper::new(config.artifact_key.as_ref(), config.key_file.as_ref(), config.cache.as_ref());
         Ok(Engine(Arc::new(EngineInner {
+            cache: config.cache.as_ref().map(Cache::new),
+            keeper,
             config,
             bounds,
             compile_threads,

@@ -37,6 +37,7 @@ pub mod module;
 pub mod module_items;
 
 // Compilation, watched and steered:
+pub mod cache;
 pub mod events;
 pub mod hints;
 pub mod job;

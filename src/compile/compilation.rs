@@ -32,6 +32,7 @@ use std::sync::{Arc, Weak};
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
+use super::growth::Growth;
 use super::lock::Lock;
 use super::osr;
 use super::plan::Plan;
@@ -130,6 +131,7 @@ pub struct Compilation {
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
     osr_bodies: osr::Bodies,
+    growth: Growth,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -178,6 +180,7 @@ impl Compilation {
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
             osr_bodies: osr::Bodies::default(),
+            growth: Growth::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
