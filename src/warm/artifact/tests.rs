@@ -7,7 +7,7 @@ use super::seal::{Piece, TAG};
 use super::*;
 use crate::module::{Features, Module, decode};
 use crate::tier::compiled::{
-    CallKind, CallSite, CompiledCode, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
+    CallKind, CallSite, CompiledCode, Edition, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
 };
 use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, FuncIndex};
@@ -96,6 +96,7 @@ fn code(rng: &mut Rng, module: &Module) -> CompiledCode {
         call_sites,
         inlined,
         frame_size: rng.below(1 << 20) as u32,
+        edition: Edition::of_number(rng.below(2) as u8),
         loops: None,
     }
 }
