@@ -23,6 +23,7 @@ static struct {
     updraft_job_t *job;
     updraft_task_t *task;
     updraft_artifact_t *artifact;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     const uint8_t *bytes_there;
@@ -44,6 +45,7 @@ static struct {
     updraft_engine_t *engine;
     updraft_module_t *module;
     updraft_job_t *job;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -86,6 +88,7 @@ static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
 static updraft_artifact_t *artifact;
+static updraft_stream_t *stream;
 /* There are none but in a callback. */
 static updraft_cache_value_t *cache_value;
 static const uint32_t funcs[] = {1};
@@ -214,6 +217,7 @@ static void set_up(void) {
     structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
+    OK(updraft_stream_new(engine, NULL, 0, &stream, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
     OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
@@ -460,6 +464,21 @@ static void call_everything(void) {
     FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_tiering_seed(NULL, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_stream_new(NULL, options, 1, &out.stream, E));
+    OK(updraft_stream_new(engine, NULL, 0, &made.stream, E)); updraft_stream_delete(made.stream);
+    FAILS(MISUSE, "out is NULL", updraft_stream_new(engine, options, 1, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_write(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_stream_write(stream, NULL, 1, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_finish(NULL, &out.module, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_finish(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_finish_async(NULL, &out.job, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_finish_async(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_abort(NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_module_id(NULL, &out.u64, E));
+    FAILS(MISUSE, "module_id is NULL", updraft_stream_module_id(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_clone(NULL, &out.stream, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_clone(stream, NULL, E));
+    updraft_stream_delete(NULL);
     FAILS(MISUSE, "module is NULL", updraft_module_profile(NULL, 1, &structs.func_profile, 1, sizeof structs.func_profile, &out.size, E));
     FAILS(MISUSE, "records is NULL", updraft_module_profile(module, 1, NULL, 1, sizeof structs.func_profile, &out.size, E));
     FAILS(MISUSE, "count is NULL", updraft_module_profile(module, 1, &structs.func_profile, 1, sizeof structs.func_profile, NULL, E));
@@ -756,6 +775,7 @@ int main(void) {
     updraft_task_delete(task);
     updraft_job_delete(job);
     updraft_artifact_delete(artifact);
+    updraft_stream_delete(stream);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

@@ -247,6 +247,16 @@ typedef struct updraft_shared_memory_t updraft_shared_memory_t;
 typedef struct updraft_store_t updraft_store_t;
 
 /**
+ * A module whose bytes come piece by piece, in pieces of any size. Sections are read as they arrive; from the first function
+ * on, bodies are validated, and compiled if the strategy says so, by the engine's workers while others are on their way.
+ * The module is the one that all bytes at once would have given, and so is the error.
+ *
+ * Bytes are copied, once; a module takes 4 GiB at most. The text format is not accepted. Reference-counted; any thread, one
+ * at a time (a second one gets BUSY). Giving up the last reference gives up the module, unless the stream was ended.
+ */
+typedef struct updraft_stream_t updraft_stream_t;
+
+/**
  * Receives events of an engine, or of one of its modules, until it is closed. Reference-counted; any thread. Keeps
  * neither engine nor module alive.
  */
@@ -3504,6 +3514,86 @@ updraft_status_t updraft_config_set_osr(struct updraft_config_t *config,
 updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config,
                                                  uint64_t seed,
                                                  struct updraft_error_t **error);
+
+/**
+ * Begins a module of which no byte is there. `options` may be NULL, and are copied. `expected_len` is a hint of how many bytes
+ * will come, 0 = nobody knows; more or fewer may. It matters in a process that may have few addresses.
+ *
+ * Writes to `out` a stream owned by the caller (`updraft_stream_delete`). Fails with SYSTEM, MISUSE and BUSY (the options).
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_new(const struct updraft_engine_t *engine,
+                                    const struct updraft_module_options_t *options,
+                                    size_t expected_len,
+                                    struct updraft_stream_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Adds the `len` bytes at `bytes`, which are not kept. `bytes` may be NULL if `len` is 0. Waits for nobody.
+ *
+ * Fails with INVALID and UNSUPPORTED as soon as a section that is wrong is there, with the offset from the first byte of
+ * all; with LIMIT, SYSTEM and BUSY; and with MISUSE after the stream was ended. What is wrong with a function is told by
+ * the end of the stream, since an error of a later section comes before it. After an error every call gets the same one.
+ * Since 0.1.
+ */
+updraft_status_t updraft_stream_write(const struct updraft_stream_t *stream,
+                                      const uint8_t *bytes,
+                                      size_t len,
+                                      struct updraft_error_t **error);
+
+/**
+ * Ends a stream: its bytes were all. Waits, and helps, as `updraft_module_new` does, for what is left to be done.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_new` would with all bytes,
+ * and as `updraft_stream_write`. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish(const struct updraft_stream_t *stream,
+                                       struct updraft_module_t **out,
+                                       struct updraft_error_t **error);
+
+/**
+ * As `updraft_stream_finish`, without waiting: what is left is done in the background, or by whoever waits for the job.
+ *
+ * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails as `updraft_stream_write`; what is wrong with a
+ * function, `updraft_job_wait` tells. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish_async(const struct updraft_stream_t *stream,
+                                             struct updraft_job_t **out,
+                                             struct updraft_error_t **error);
+
+/**
+ * Gives the module up: what was begun is dropped, and every later call gets CANCELLED. Nothing happens if the stream was
+ * ended, or has failed.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_abort(const struct updraft_stream_t *stream,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `module_id` the number of the module that comes of a stream (`updraft_module_id`), by which its events are known.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_module_id(const struct updraft_stream_t *stream,
+                                          uint64_t *module_id,
+                                          struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a stream, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_clone(const struct updraft_stream_t *stream,
+                                      struct updraft_stream_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a stream. The last one gives up the module, unless the stream was ended. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_stream_delete(struct updraft_stream_t *stream);
 
 /**
  * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which

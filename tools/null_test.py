@@ -69,6 +69,8 @@ ALLOWED = {
         "OK(updraft_module_new_async(engine, bytes, sizeof bytes, NULL, NULL, NULL, &made.job, E)); OK(updraft_job_wait(made.job, UINT64_MAX, E)); updraft_job_delete(made.job);",
     ("updraft_module_new_async", "env"): "",
     ("updraft_module_new_async", "options"): "",
+    ("updraft_stream_new", "options"):
+        "OK(updraft_stream_new(engine, NULL, 0, &made.stream, E)); updraft_stream_delete(made.stream);",
     ("updraft_module_wait_tier", "funcs"):
         'FAILS(MISUSE, "funcs is NULL", updraft_module_wait_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, E));'
         " OK(updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, UINT64_MAX, E));",
@@ -119,7 +121,7 @@ OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "
            "functype": "functype", "interrupt": "interrupt", "shared_memory": "shared", "wasi_config": "wasi_config",
            "wasi": "wasi", "error": "error", "caller": "caller", "subscription": "subscription",
            "module_options": "options", "job": "job", "task": "task",
-           "cache_value": "cache_value", "artifact": "artifact"}
+           "cache_value": "cache_value", "artifact": "artifact", "stream": "stream"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
                                    "custom_section", "store_limits", "raw", "event", "func_state",
                                    "func_profile", "profile_site",
@@ -243,6 +245,7 @@ static struct {
     updraft_job_t *job;
     updraft_task_t *task;
     updraft_artifact_t *artifact;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     const uint8_t *bytes_there;
@@ -264,6 +267,7 @@ static struct {
     updraft_engine_t *engine;
     updraft_module_t *module;
     updraft_job_t *job;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -306,6 +310,7 @@ static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
 static updraft_artifact_t *artifact;
+static updraft_stream_t *stream;
 /* There are none but in a callback. */
 static updraft_cache_value_t *cache_value;
 static const uint32_t funcs[] = {1};
@@ -427,6 +432,7 @@ static void set_up(void) {
     structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
+    OK(updraft_stream_new(engine, NULL, 0, &stream, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
     OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
@@ -461,6 +467,7 @@ int main(void) {
     updraft_task_delete(task);
     updraft_job_delete(job);
     updraft_artifact_delete(artifact);
+    updraft_stream_delete(stream);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

@@ -44,6 +44,7 @@ pub mod job;
 // After the options that it takes:
 pub mod artifact;
 pub mod policy;
+pub mod stream;
 pub mod profile;
 pub mod target;
 pub mod tiering;

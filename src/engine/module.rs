@@ -103,12 +103,13 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))?.perhaps_again(options)
     }
 
     /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
     pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))?
+            .perhaps_again(options)
     }
 
     pub(super) fn loaded(
