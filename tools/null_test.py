@@ -431,6 +431,7 @@ static void set_up(void) {
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
     structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
     OK(updraft_stream_new(engine, NULL, 0, &stream, E));

@@ -353,13 +353,13 @@ impl Loader {
         let types = module.types().iter().map(|ty| self.engine.register_type(ty)).collect();
         let compilation = begun.compilation.clone();
         let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
+        cache::watch(&compiled);
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
         if let Some(hash) = self.hash {
             compiled.note_hash(hash);
         }
         artifact::load_ahead(&compiled);
-        cache::watch(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
         }
