@@ -178,7 +178,7 @@ struct Run<'a> {
 /// Runs a program.
 pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>, seed: u64) -> Result<Trace, Nothing> {
     let refused = |error: &dyn std::fmt::Display| Nothing::Refused(format!("{}: {error}", way.name));
-    let hints = if profile.is_some() && seed % 3 != 0 { hints(seed) } else { HostHints::default() };
+    let hints = if profile.is_some() && !seed.is_multiple_of(3) { hints(seed) } else { HostHints::default() };
     let options = ModuleOptions { hints, ..ModuleOptions::default() };
     let module = CompiledModule::with_options(&way.engine, &program.wasm, &options).map_err(|error| refused(&error))?;
     // Of one in three, hints are all that is known.
