@@ -28,6 +28,7 @@ use super::kept::Kept;
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
 use super::slot::{self, Version};
+use super::unlinked::Retain;
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -46,32 +47,25 @@ pub enum Lazy {
     NoStubs,
 }
 
-/// What is kept of code that is published, besides what running it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retain {
-    /// Nothing.
-    Nothing,
-    /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
-    Unlinked,
-}
-
 /// The machine code of a module, and its slots. Dropping it frees both: by then no instance of the
 /// module may exist, and no other module may refer to its slots.
 pub struct ModuleCode {
     space: Arc<CodeSpace>,
-    module: Arc<Module>,
+    pub(super) module: Arc<Module>,
     slots: SlotRange,
-    retain: Retain,
-    state: ForkMutex<State>,
+    pub(super) retain: Retain,
+    pub(super) state: ForkMutex<State>,
 }
 
 /// Guarded by the publication lock.
-struct State {
+pub(super) struct State {
     /// What each slot holds.
-    versions: Box<[Option<Version>]>,
-    batches: Vec<Placed>,
-    counts: TierCounts,
-    code_size: usize,
+    pub(super) versions: Box<[Option<Version>]>,
+    pub(super) batches: Vec<Placed>,
+    pub(super) counts: TierCounts,
+    pub(super) code_size: usize,
+    /// Code that is placed nowhere ([`Retain::Elsewhere`]).
+    pub(super) elsewhere: Vec<(DefinedFunc, CompiledCode)>,
 }
 
 /// How many functions have code, by the tier of the best they have.
@@ -84,7 +78,7 @@ pub struct TierCounts {
 }
 
 impl TierCounts {
-    fn of(&mut self, tier: Tier) -> &mut usize {
+    pub(super) fn of(&mut self, tier: Tier) -> &mut usize {
         match tier {
             Tier::Baseline => &mut self.baseline,
             Tier::Top => &mut self.top,
@@ -109,10 +103,10 @@ impl From<(DefinedFunc, Tier, CompiledCode)> for NewCode {
 }
 
 /// A batch in executable memory.
-struct Placed {
+pub(super) struct Placed {
     range: CodeRange,
     /// From `Box::into_raw`: the map has the same pointer.
-    batch: *const Batch,
+    pub(super) batch: *const Batch,
     /// Address where callers of each unit enter, in the order in which the units were given.
     entries: Vec<usize>,
 }
@@ -187,6 +181,7 @@ impl ModuleCode {
             batches: Vec::new(),
             counts: TierCounts::default(),
             code_size: 0,
+            elsewhere: Vec::new(),
         };
         Ok(ModuleCode {
             space: Arc::clone(space),
@@ -269,7 +264,8 @@ impl ModuleCode {
             return Err(bug(last.func, "does not exist"));
         }
         self.leave_out(batch);
-        if batch.is_empty() {
+        if batch.is_empty() || self.retain == Retain::Elsewhere {
+            self.keep_elsewhere(batch);
             return Ok(());
         }
         let funcs: Vec<(DefinedFunc, Version)> = batch.iter().map(|new| (new.func, new.version)).collect();
@@ -291,7 +287,7 @@ impl ModuleCode {
             }
         };
         let mut state = self.state.lock();
-        let State { versions, batches, counts, code_size } = &mut *state;
+        let State { versions, batches, counts, code_size, .. } = &mut *state;
         *code_size += placed.range.len();
         for (&(func, version), &entry) in funcs.iter().zip(&placed.entries) {
             let current = &mut versions[func.index()];
@@ -374,37 +370,6 @@ impl ModuleCode {
     fn leave_out(&self, batch: &mut Vec<NewCode>) {
         let state = self.state.lock();
         batch.retain(|new| state.versions[new.func.index()] < Some(new.version));
-    }
-
-    /// The code of the top tier that callers now get, as it was before linking, sorted; what was not kept
-    /// ([`Retain`]) is left out.
-    pub fn unlinked(&self) -> Vec<(DefinedFunc, CompiledCode)> {
-        let mut units: Vec<(DefinedFunc, &Installed)> = Vec::new();
-        {
-            let state = self.state.lock();
-            for placed in &state.batches {
-                // SAFETY: from `Box::into_raw`; freed by `clear`, whose caller keeps it from happening meanwhile, and when
-                // `self` is dropped.
-                let batch = unsafe { &*placed.batch };
-                for unit in &batch.functions {
-                    if let CodeKind::Function(func) = unit.kind
-                        && unit.kept.is_some()
-                        && let Some(func) = self.module.defined_func(func)
-                        && self.entry(func) == unit.entry
-                    {
-                        units.push((func, unit));
-                    }
-                }
-            }
-        }
-        units.sort_unstable_by_key(|(func, _)| *func);
-        let restore = |(func, unit): (DefinedFunc, &Installed)| {
-            // SAFETY: finished code, which nobody changes, of a unit that lives as just said; it can be read wherever it
-            // can be run.
-            let linked = unsafe { std::slice::from_raw_parts(unit.start as *const u8, unit.len) };
-            Some((func, unit.kept.as_ref()?.restore(unit, linked)?))
-        };
-        units.into_iter().filter_map(restore).collect()
     }
 
     /// Drops all code: the next call of each function has it compiled again. The slots stay.
