@@ -65,7 +65,7 @@ fn main() {
         };
         let module = decoded.module;
         let functions: Vec<DefinedFunc> = (0..module.defined_func_count() as u32).map(DefinedFunc).collect();
-        let size: usize = functions.iter().map(|func| module.body(*func).len()).sum();
+        let size: usize = functions.iter().map(|func| module.body_range(*func).len()).sum();
         if size < LEAST {
             continue;
         }

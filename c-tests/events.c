@@ -178,9 +178,9 @@ static void arguments(void) {
     updraft_subscription_t *subscription = subscribe(engine, 0, 4), *none = NULL, *copy = NULL;
     size_t count = 99;
     memset(wide, 0xff, sizeof wide);
-    FAILS(MISUSE, "event_size is 71",
+    FAILS(MISUSE, "event_size is 79",
           updraft_subscription_drain(subscription, &wide[0].event, 1, sizeof(updraft_event_t) - 1, &count, E));
-    FAILS(MISUSE, "capacity is larger", updraft_subscription_drain(subscription, &wide[0].event, SIZE_MAX, 72, &count, E));
+    FAILS(MISUSE, "capacity is larger", updraft_subscription_drain(subscription, &wide[0].event, SIZE_MAX, 80, &count, E));
     CHECK_EQ(count, 99);
     OK(updraft_subscription_drain(subscription, NULL, 0, sizeof wide[0], &count, E));
     CHECK_EQ(count, 0);

@@ -22,8 +22,10 @@ static struct {
     updraft_module_options_t *module_options;
     updraft_job_t *job;
     updraft_task_t *task;
+    updraft_artifact_t *artifact;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
+    const uint8_t *bytes_there;
     uint8_t *data;
     void *pointer;
     updraft_handle_t handle;
@@ -65,6 +67,7 @@ static struct {
     updraft_module_stats_t module_stats;
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
+    updraft_artifact_status_t artifact_status;
 } structs;
 
 static updraft_engine_t *engine;
@@ -81,6 +84,7 @@ static updraft_subscription_t *subscription;
 static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
+static updraft_artifact_t *artifact;
 static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
@@ -193,6 +197,8 @@ static void set_up(void) {
     structs.module_stats.struct_size = sizeof structs.module_stats;
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
+    structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
@@ -384,6 +390,32 @@ static void call_everything(void) {
     FAILS(MISUSE, "job is NULL", updraft_job_clone(NULL, &out.job, E));
     FAILS(MISUSE, "out is NULL", updraft_job_clone(job, NULL, E));
     updraft_job_delete(NULL);
+    FAILS(MISUSE, "config is NULL", updraft_config_set_artifacts(NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_serialize(NULL, &out.artifact, E));
+    FAILS(MISUSE, "out is NULL", updraft_module_serialize(module, NULL, E));
+    FAILS(MISUSE, "modules is NULL", updraft_artifact_new(NULL, 1, &out.artifact, E));
+    FAILS(MISUSE, "out is NULL", updraft_artifact_new((const updraft_module_t *const *)&module, 1, NULL, E));
+    FAILS(MISUSE, "artifact is NULL", updraft_artifact_bytes(NULL, &out.bytes_there, &out.size, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_artifact_bytes(artifact, NULL, &out.size, E));
+    FAILS(MISUSE, "len is NULL", updraft_artifact_bytes(artifact, &out.bytes_there, NULL, E));
+    FAILS(MISUSE, "artifact is NULL", updraft_artifact_clone(NULL, &out.artifact, E));
+    FAILS(MISUSE, "out is NULL", updraft_artifact_clone(artifact, NULL, E));
+    updraft_artifact_delete(NULL);
+    FAILS(MISUSE, "engine is NULL", updraft_module_deserialize(NULL, bytes, 1, finalizer, &finalized, options, &out.module, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_deserialize(engine, NULL, 1, finalizer, &finalized, options, &out.module, E));
+    FAILS(INVALID, "shorter than a head", updraft_module_deserialize(engine, bytes, sizeof bytes, NULL, NULL, NULL, &out.module, E));
+    FAILS(MISUSE, "out is NULL", updraft_module_deserialize(engine, bytes, 1, finalizer, &finalized, options, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_module_deserialize_file(NULL, "x", 1, options, &out.module, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_deserialize_file(engine, NULL, 1, options, &out.module, E));
+    FAILS(SYSTEM, "artifact file", updraft_module_deserialize_file(engine, "x", 1, NULL, &out.module, E));
+    FAILS(MISUSE, "out is NULL", updraft_module_deserialize_file(engine, "x", 1, options, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_artifact_open(NULL, bytes, 1, options, &out.module, 1, &out.size, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_artifact_open(engine, NULL, 1, options, &out.module, 1, &out.size, E));
+    FAILS(INVALID, "shorter than a head", updraft_artifact_open(engine, bytes, sizeof bytes, NULL, NULL, 0, &out.size, E));
+    FAILS(MISUSE, "modules is NULL", updraft_artifact_open(engine, bytes, 1, options, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "count is NULL", updraft_artifact_open(engine, bytes, 1, options, &out.module, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_artifact_status(NULL, &structs.artifact_status, E));
+    FAILS(MISUSE, "status is NULL", updraft_module_artifact_status(module, NULL, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_tiering(NULL, 1, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_synchronous_tiering(NULL, 1, E));
     FAILS(MISUSE, "config is NULL", updraft_config_set_osr(NULL, 1, E));
@@ -683,6 +715,7 @@ int main(void) {
     updraft_error_delete(error);
     updraft_task_delete(task);
     updraft_job_delete(job);
+    updraft_artifact_delete(artifact);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

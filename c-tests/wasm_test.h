@@ -23,13 +23,17 @@ static inline void std_binary(wasm_store_t *store, const char *text, wasm_byte_v
     updraft_module_t *module;
     wasm_module_t *wrapped = NULL;
     wasm_byte_vec_t serialized;
-    const size_t header = 32;
+    uint32_t head;
+    uint64_t place[2];
     if (updraft_wasm_store_native(store, &native, E) != UPDRAFT_STATUS_OK) test_stop("updraft_wasm_store_native");
     if (updraft_store_engine(native, &engine, E) != UPDRAFT_STATUS_OK) test_stop("updraft_store_engine");
     module = test_module(engine, text);
     if (updraft_wasm_module_wrap(store, module, &wrapped, E) != UPDRAFT_STATUS_OK) test_stop("updraft_wasm_module_wrap");
     wasm_module_serialize(wrapped, &serialized);
-    wasm_byte_vec_new(out, serialized.size - header, serialized.data + header);
+    /* Where an artifact has the wasm: the length of its head, and from its end on, offset and length. */
+    memcpy(&head, serialized.data + 24, sizeof head);
+    memcpy(place, serialized.data + 32, sizeof place);
+    wasm_byte_vec_new(out, (size_t)place[1], serialized.data + head + place[0]);
     wasm_byte_vec_delete(&serialized);
     wasm_module_delete(wrapped);
     updraft_module_delete(module);

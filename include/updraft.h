@@ -172,6 +172,11 @@
 #define UPDRAFT_WORKERS_AUTO 4294967295
 
 /**
+ * Modules as bytes, with the code that they had. Reference-counted, immutable; any thread.
+ */
+typedef struct updraft_artifact_t updraft_artifact_t;
+
+/**
  * Who called a host function. Borrowed: valid until the host function returns, on its thread.
  */
 typedef struct updraft_caller_t updraft_caller_t;
@@ -704,6 +709,41 @@ typedef uint32_t updraft_hint_kind_t;
  * How far a job is.
  */
 typedef uint32_t updraft_job_state_t;
+
+/**
+ * Why the code of an artifact is not used. Later versions may add some.
+ */
+typedef uint32_t updraft_artifact_verdict_t;
+
+/**
+ * What the artifact of a module was good for so far. Set `struct_size` before it is filled in.
+ */
+typedef struct updraft_artifact_status_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Whether its code is used, or why not.
+   */
+  updraft_artifact_verdict_t verdict;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes that the code in it takes there.
+   */
+  uint64_t code_bytes;
+  /**
+   * Functions that were loaded, not compiled.
+   */
+  uint64_t loaded;
+  /**
+   * Pieces that turned out not to be what was written when they were needed: their functions are compiled.
+   */
+  uint64_t damaged;
+} updraft_artifact_status_t;
 
 /**
  * When functions move to the top tier by themselves.
@@ -1848,6 +1888,61 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
  * There will be no module; `updraft_job_wait` says why.
  */
 #define UPDRAFT_JOB_FAILED 2
+
+/**
+ * It is used, each piece after it was authenticated.
+ */
+#define UPDRAFT_ARTIFACT_ACCEPTED 0
+
+/**
+ * It has another version of the format.
+ */
+#define UPDRAFT_ARTIFACT_VERSION 1
+
+/**
+ * Another build of the engine made it.
+ */
+#define UPDRAFT_ARTIFACT_BUILD 2
+
+/**
+ * It is for another kind of machine.
+ */
+#define UPDRAFT_ARTIFACT_TARGET 3
+
+/**
+ * It uses features that this processor does not have, or that this engine is not to use.
+ */
+#define UPDRAFT_ARTIFACT_CPU 4
+
+/**
+ * The engine that made it had other settings, of those that change code.
+ */
+#define UPDRAFT_ARTIFACT_SETTINGS 5
+
+/**
+ * The engine that made it allowed other features of WebAssembly.
+ */
+#define UPDRAFT_ARTIFACT_FEATURES 6
+
+/**
+ * It was made with another key.
+ */
+#define UPDRAFT_ARTIFACT_KEY 7
+
+/**
+ * It is not what was written.
+ */
+#define UPDRAFT_ARTIFACT_DAMAGED 8
+
+/**
+ * It is of another module than the one that it was to be used for.
+ */
+#define UPDRAFT_ARTIFACT_WASM 9
+
+/**
+ * The module was not made from an artifact.
+ */
+#define UPDRAFT_ARTIFACT_NONE UINT32_MAX
 
 /**
  * Never: nothing is counted.
@@ -3030,6 +3125,133 @@ updraft_status_t updraft_job_clone(const struct updraft_job_t *job,
  * Cannot fail. Any thread. Since 0.1.
  */
 void updraft_job_delete(struct updraft_job_t *job);
+
+/**
+ * Whether modules can be serialised with their machine code (1, the default), which takes a few bytes for each call in it.
+ * With 0 artifacts have none.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_artifacts(struct updraft_config_t *config,
+                                              uint32_t on,
+                                              struct updraft_error_t **error);
+
+/**
+ * Makes an artifact of a module as it is now: its wasm, the code of the optimising tier, what became of each function, and
+ * the profile. May be called at any time, also while the module runs. Of bodies that are validated later, all are first.
+ *
+ * The artifact is authenticated with the secret of `updraft_config_set_cache_key`; without one, with a random one of the
+ * process, so that in other processes the wasm alone is used.
+ *
+ * Writes to `out` an artifact owned by the caller (`updraft_artifact_delete`). Fails with INVALID and UNSUPPORTED (a body that
+ * is not valid), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_serialize(const struct updraft_module_t *module,
+                                          struct updraft_artifact_t **out,
+                                          struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_serialize`, of `count` modules that belong together (1 to 1024, of one engine) in one artifact:
+ * `updraft_artifact_open` makes them again, in this order.
+ *
+ * Writes to `out` an artifact owned by the caller (`updraft_artifact_delete`). Fails with INVALID, UNSUPPORTED, LIMIT, SYSTEM
+ * and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_new(const struct updraft_module_t *const *modules,
+                                      size_t count,
+                                      struct updraft_artifact_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `bytes` where the bytes of an artifact are, which live as long as it, and to `len` how many there are.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_bytes(const struct updraft_artifact_t *artifact,
+                                        const uint8_t **bytes,
+                                        size_t *len,
+                                        struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to an artifact, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_artifact_clone(const struct updraft_artifact_t *artifact,
+                                        struct updraft_artifact_t **out,
+                                        struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to an artifact. NULL is allowed. Modules made from its bytes are not affected.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_artifact_delete(struct updraft_artifact_t *artifact);
+
+/**
+ * Makes the module of an artifact with one module from the `len` bytes at `bytes`, which may come from anywhere: code is run
+ * only if it was made with the same secret, by this build of the engine, for this machine and with the same settings; of
+ * what is not, or was changed, the wasm is used like that of `updraft_module_new`. `updraft_module_artifact_status` tells.
+ *
+ * Code is loaded when a function is called first, and ahead in the background, with an event for each function
+ * (`UPDRAFT_ORIGIN_LOADED`). `options` may be NULL, and are copied; without a strategy of their own nothing is compiled
+ * before it is needed. With `release` NULL the bytes are copied (and `env` is not used). Otherwise they must stay as they
+ * are until `release` is called with `env`, once, as soon as the engine does not need them any more: on a thread that lets go of
+ * the module, or on this one.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails with INVALID (no artifact, one without wasm
+ * that is of no use here, or one for another kind of machine), as `updraft_module_new` does, and with BUSY (the options); `release` is called then, too, if
+ * the bytes were looked at. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_deserialize(const struct updraft_engine_t *engine,
+                                            const uint8_t *bytes,
+                                            size_t len,
+                                            updraft_finalizer_t release,
+                                            void *env,
+                                            const struct updraft_module_options_t *options,
+                                            struct updraft_module_t **out,
+                                            struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_deserialize`, from the file with the path of `len` bytes at `path`, which is read as far as it is
+ * needed, and stays open as long as the module. It may be changed or replaced at any time.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_deserialize` does, and with
+ * SYSTEM (the file). Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_deserialize_file(const struct updraft_engine_t *engine,
+                                                 const char *path,
+                                                 size_t len,
+                                                 const struct updraft_module_options_t *options,
+                                                 struct updraft_module_t **out,
+                                                 struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_deserialize`, of an artifact with any number of modules: writes up to `capacity` of them to `modules`,
+ * in the order in which they were given to `updraft_artifact_new`, and to `count` how many the artifact has. If those
+ * are more than `capacity`, nothing is made, and nothing is written to `modules`, which may be NULL if `capacity` is 0. The
+ * bytes are copied.
+ *
+ * Each module is owned by the caller (`updraft_module_delete`). Fails as `updraft_module_deserialize` does. Any thread. Since
+ * 0.1.
+ */
+updraft_status_t updraft_artifact_open(const struct updraft_engine_t *engine,
+                                       const uint8_t *bytes,
+                                       size_t len,
+                                       const struct updraft_module_options_t *options,
+                                       struct updraft_module_t **modules,
+                                       size_t capacity,
+                                       size_t *count,
+                                       struct updraft_error_t **error);
+
+/**
+ * Fills in what the artifact that a module was made from was good for so far.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_artifact_status(const struct updraft_module_t *module,
+                                                struct updraft_artifact_status_t *status,
+                                                struct updraft_error_t **error);
 
 /**
  * When functions move to the top tier by themselves: an `UPDRAFT_TIERING_` number. Default: DEFAULT. Of no effect unless

@@ -1904,16 +1904,16 @@ void wasm_module_exports(const struct wasm_module_t *object,
                          struct wasm_exporttype_vec_t *out);
 
 /**
- * Writes to `out` bytes from which `wasm_module_deserialize` makes the module again, in this version of the library;
- * an empty vector for NULL.
+ * Writes to `out` bytes from which `wasm_module_deserialize` makes the module again, with the machine code that it has by
+ * now (`updraft_module_serialize`); an empty vector for NULL, and of a module that is not valid.
  */
 WASM_API_EXTERN
 void wasm_module_serialize(const struct wasm_module_t *object,
                            struct wasm_byte_vec_t *out);
 
 /**
- * Makes a module from serialised bytes, which are not kept. They are validated again: bytes of any origin are safe. NULL
- * if they are damaged or of another version.
+ * Makes a module from serialised bytes, which are not kept. Bytes of any origin are safe: code is run only if this process, or
+ * one with the same key, has written it, and is compiled otherwise. NULL if they are no such bytes.
  */
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_deserialize(struct wasm_store_t *store,

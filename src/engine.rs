@@ -5,6 +5,7 @@ mod job;
 mod module;
 mod profile;
 mod steer;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub use crate::compile::osr::OsrCounts;
 pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
-pub use artifact::{Restored, Status, Wasm};
+pub use artifact::{Restored, Status, Store, Wasm};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -44,6 +45,7 @@ use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
 pub use profile::Eagerness;
 pub use steer::FunctionState;
+pub use stream::Stream;
 
 /// Configuration, compiler, code space and types, shared by modules and stores. Any thread.
 #[derive(Clone)]

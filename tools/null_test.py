@@ -74,6 +74,14 @@ ALLOWED = {
     ("updraft_module_cancel", "cancelled"): "OK(updraft_module_cancel(module, UPDRAFT_CANCEL_IF_NOT_READY, NULL, E));",
     ("updraft_engine_run_jobs", "ran"): "OK(updraft_engine_run_jobs(engine, 0, 0, NULL, E));",
     ("updraft_engine_clear", "count"): "OK(updraft_engine_clear(engine, NULL, E));",
+    ("updraft_module_deserialize", "release"):
+        'FAILS(INVALID, "shorter than a head", updraft_module_deserialize(engine, bytes, sizeof bytes, NULL, NULL, NULL, &out.module, E));',
+    ("updraft_module_deserialize", "env"): "",
+    ("updraft_module_deserialize", "options"): "",
+    ("updraft_module_deserialize_file", "options"):
+        'FAILS(SYSTEM, "artifact file", updraft_module_deserialize_file(engine, "x", 1, NULL, &out.module, E));',
+    ("updraft_artifact_open", "options"):
+        'FAILS(INVALID, "shorter than a head", updraft_artifact_open(engine, bytes, sizeof bytes, NULL, NULL, 0, &out.size, E));',
     # Functions that cannot fail.
     ("updraft_feature_name", "len"): "CHECK(updraft_feature_name(0, NULL) != NULL);",
     ("updraft_caller_store", "caller"): "CHECK(updraft_caller_store(NULL) == NULL);",
@@ -100,11 +108,11 @@ ALLOWED = {
 OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "module", "linker": "linker",
            "functype": "functype", "interrupt": "interrupt", "shared_memory": "shared", "wasi_config": "wasi_config",
            "wasi": "wasi", "error": "error", "caller": "caller", "subscription": "subscription",
-           "module_options": "options", "job": "job", "task": "task"}
+           "module_options": "options", "job": "job", "task": "task", "artifact": "artifact"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
                                    "custom_section", "store_limits", "raw", "event", "func_state",
                                    "func_profile", "profile_site",
-                                   "module_stats", "compile_stats", "estimate")} | {"export": "item", "extern": "outside"}
+                                   "module_stats", "compile_stats", "estimate", "artifact_status")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
              "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
              "updraft_event_callback_t": "on_event", "updraft_executor_t": "executor"}
@@ -150,7 +158,7 @@ def value(kind, name):
         return "&structs." + STRUCTS[object_name[1]]
     if object_name and object_name[1] == "val":
         return "&null_ref" if kind.startswith("const") else "&out.val"
-    pointer_to_object = re.fullmatch(r"updraft_(\w+)_t \*\*", plain)
+    pointer_to_object = None if "*const *" in kind else re.fullmatch(r"updraft_(\w+)_t \*\*", plain)
     if pointer_to_object and pointer_to_object[1] in OBJECTS:
         return "&out." + pointer_to_object[1]
     return {
@@ -159,6 +167,8 @@ def value(kind, name):
         "uint64_t *": "&out.u64", "uint32_t *": "&out.u32", "int32_t *": "&out.i32", "uintptr_t *": "&out.uptr",
         "const updraft_valtype_t *": "valtypes", "const updraft_valtype_t **": "&out.valtypes",
         "updraft_kind_t *": "&out.u32", "updraft_memory_mode_t *": "&out.u32",
+        "const uint8_t **": "&out.bytes_there",
+        "const struct updraft_module_t *const *": "(const updraft_module_t *const *)&module",
         "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs",
         **{handle + " *": "&out.handle" for handle in HANDLES},
     }[kind]
@@ -220,8 +230,10 @@ static struct {
     updraft_module_options_t *module_options;
     updraft_job_t *job;
     updraft_task_t *task;
+    updraft_artifact_t *artifact;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
+    const uint8_t *bytes_there;
     uint8_t *data;
     void *pointer;
     updraft_handle_t handle;
@@ -263,6 +275,7 @@ static struct {
     updraft_module_stats_t module_stats;
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
+    updraft_artifact_status_t artifact_status;
 } structs;
 
 static updraft_engine_t *engine;
@@ -279,6 +292,7 @@ static updraft_subscription_t *subscription;
 static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
+static updraft_artifact_t *artifact;
 static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
@@ -384,6 +398,8 @@ static void set_up(void) {
     structs.module_stats.struct_size = sizeof structs.module_stats;
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
+    structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
@@ -418,6 +434,7 @@ int main(void) {
     updraft_error_delete(error);
     updraft_task_delete(task);
     updraft_job_delete(job);
+    updraft_artifact_delete(artifact);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

@@ -147,7 +147,7 @@ pub unsafe extern "C" fn updraft_module_options_set_func_strategy(
 }
 
 /// The choices of options, NULL = none.
-fn chosen(options: *const updraft_module_options_t) -> Result<ModuleOptions, Fail> {
+pub(super) fn chosen(options: *const updraft_module_options_t) -> Result<ModuleOptions, Fail> {
     if options.is_null() {
         return Ok(ModuleOptions::default());
     }
@@ -199,19 +199,30 @@ pub unsafe extern "C" fn updraft_module_new_async(
 ) -> updraft_status_t {
     enter(error, || {
         let (out, engine) = (super::out(out, "out")?, object(engine, "engine")?);
-        let given = array(bytes, len, "bytes")?;
+        array(bytes, len, "bytes")?;
         let options = chosen(options)?;
-        let bytes: SharedBytes = match release {
-            None => copied(given)?,
-            Some(_) => {
-                let held = HeldBytes { bytes, len, host: HostData::new(env, release) };
-                held.host.arm();
-                Arc::new(held)
-            }
-        };
+        let bytes = shared(bytes, len, release, env)?;
         let job = Job::start(&engine.engine, bytes, options);
         out.write(new_object(JobValue { job, live: engine.live.clone() }));
         Ok(())
+    })
+}
+
+/// Bytes from C: a copy, or the host's, if it is to be told when they are not needed any more.
+pub(super) fn shared(
+    bytes: *const u8,
+    len: usize,
+    release: updraft_finalizer_t,
+    env: *mut c_void,
+) -> Result<SharedBytes, Fail> {
+    let given = array(bytes, len, "bytes")?;
+    Ok(match release {
+        None => copied(given)?,
+        Some(_) => {
+            let held = HeldBytes { bytes, len, host: HostData::new(env, release) };
+            held.host.arm();
+            Arc::new(held)
+        }
     })
 }
 

@@ -40,6 +40,8 @@ pub mod module_items;
 pub mod events;
 pub mod hints;
 pub mod job;
+// After the options that it takes:
+pub mod artifact;
 pub mod policy;
 pub mod profile;
 pub mod target;

@@ -21,6 +21,8 @@
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
 use std::io::IoSlice;
+mod unlinked;
+
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};

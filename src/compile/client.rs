@@ -45,6 +45,13 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// Whether this is a task on behalf of this module.
+    pub(super) fn is_task_of(&self, of: u64) -> bool {
+        matches!(&self.0, Work::Task { module, .. } if *module == of)
+    }
+}
+
 impl Drop for Unit {
     fn drop(&mut self) {
         if let Work::Function { compilation, .. } = &self.0 {

@@ -20,6 +20,7 @@
 //!
 //! Not here: queues and threads (`pool`), who asks for what (`pipeline`).
 
+mod ends;
 mod publication;
 mod validity;
 
@@ -155,7 +156,7 @@ impl Compilation {
         let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
         let total = |of: fn(Word) -> bool| words.iter().filter(|word| of(**word)).count() as u32;
         let (first, top) = (total(Word::first_outstanding), total(Word::top_outstanding));
-        let compilation = Arc::new(Compilation {
+        Arc::new(Compilation {
             events,
             layout,
             code: Arc::downgrade(code),
@@ -166,7 +167,8 @@ impl Compilation {
             uncompiled: AtomicU32::new(words.len() as u32),
             measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
-            first: Outstanding::new(first),
+            // Until the module is whole, one more is outstanding: itself.
+            first: Outstanding::new(first + 1),
             top: Outstanding::new(top),
             publishers: [Publisher::default(), Publisher::default()],
             stopped: AtomicU32::new(0),
@@ -183,12 +185,7 @@ impl Compilation {
             panic_at: AtomicU32::new(u32::MAX),
             generation: generation(),
             module,
-        });
-        if first == 0 {
-            compilation.module.analyses.forget();
-            compilation.events.post(Event::new(EventKind::BaselineFinished));
-        }
-        compilation
+        })
     }
 
     /// The number of the module, from 1, in its engine.
@@ -296,14 +293,18 @@ impl Compilation {
 
     fn account(&self, change: Change) {
         let [first, top] = change.outstanding();
-        if self.first.change(first) {
+        self.account_first(first);
+        self.top.change(top);
+    }
+
+    fn account_first(&self, change: i32) {
+        if self.first.change(change) {
             // Whoever compiles a function after this analyses it by himself.
             self.module.analyses.forget();
             if self.stopped().is_none() {
                 self.events.post(Event::new(EventKind::BaselineFinished));
             }
         }
-        self.top.change(top);
     }
 
     /// Claims a function. Whoever does must end the claim: see [`State::claim`].
@@ -514,17 +515,6 @@ impl Compilation {
             self.account(state.abandon());
         }
         before.is_ok()
-    }
-
-    /// Nobody has the module any more.
-    pub(super) fn close(&self) {
-        self.stop(Stopped::Closed);
-        for (tier, publisher) in [Tier::Baseline, Tier::Top].into_iter().zip(&self.publishers) {
-            for ready in publisher.take_all() {
-                self.give_up(ready.func, tier);
-            }
-        }
-        self.events.post(Event::new(EventKind::Closed));
     }
 
     /// Why a tier refused a function; `None` if it has not.

@@ -20,6 +20,7 @@ pub mod estimate;
 pub mod events;
 mod lazy;
 mod lock;
+pub(crate) mod making;
 pub mod osr;
 pub mod pipeline;
 pub mod plan;

@@ -1,12 +1,13 @@
 //! The compilation of an engine: its compilers, its pool, its events, and who may ask them for what.
 //!
-//!     module made -----> begin ------> units of the plan ---> pool
+//!     module made -----> prepare ----> begin ------> units of the plan ---> pool
 //!     lazy call   -----> compile_now -> on the calling thread (`lazy`)
 //!     host        -----> request, cancel, wait
 //!
 //! Not here: what one module has done (`compilation`), threads and queues (`pool`).
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,8 @@ use crate::types::DefinedFunc;
 /// Bytes of a body above which a scratch is not kept: it has grown to the size of the function.
 const KEPT_SCRATCH_BODY: usize = 64 << 10;
 
-/// How the compilation of a module is under way when [`Pipeline::begin`] returns.
+/// What [`Pipeline::prepare`] makes of a module.
+#[derive(Clone)]
 pub struct Begun {
     /// Its compilation.
     pub compilation: Arc<Compilation>,
@@ -96,9 +98,8 @@ impl Pipeline {
         &self.events
     }
 
-    /// Makes the slots of a validated module, and has compiled what its plan requires: by whoever waits, and
-    /// by the workers. A module that is awaited is not ready yet: [`Pipeline::finish`].
-    pub fn begin(
+    /// Makes the slots of a module, which need not be whole. Nothing is queued yet.
+    pub fn prepare(
         &self,
         space: &Arc<CodeSpace>,
         events: ModuleEvents,
@@ -110,14 +111,23 @@ impl Pipeline {
         let lazy = if plan.is_whole(module.defined_func_count()) { Lazy::NoStubs } else { Lazy::Stubs };
         let code = Arc::new(ModuleCode::new(space, module, lazy)?.retaining(self.retain));
         let compilation = Compilation::new(events, &code, layout, plan, self.compilers.counts(), source);
-        self.add_required(&compilation);
         Ok(Begun { compilation, code })
     }
 
+    /// Has compiled what the plan of a module requires, now that it is whole: by whoever waits, and by the workers. A
+    /// module that is awaited is not ready yet: [`Pipeline::finish`].
+    pub fn begin(&self, compilation: &Arc<Compilation>, early: Early) {
+        compilation.complete();
+        self.add_required(compilation, early);
+        if early == Early::ForCaller && !compilation.plan().is_awaited() {
+            self.help_until_finished(compilation);
+        }
+    }
+
     /// Queues what the plan requires, or does it here if that takes less time than waking somebody.
-    fn add_required(&self, compilation: &Arc<Compilation>) {
+    fn add_required(&self, compilation: &Arc<Compilation>, early: Early) {
         let plan = compilation.plan();
-        if plan.is_awaited() && is_small(compilation) {
+        if early == Early::Nothing && plan.is_awaited() && is_small(compilation) {
             self.compile_here(compilation);
             if !plan.is_advised() {
                 return;
@@ -128,7 +138,8 @@ impl Pipeline {
         for func in (0..count).map(DefinedFunc) {
             let (first, top) = plan.required(func.0);
             let advice = plan.advice(func.0);
-            for tier in [first, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
+            let missing = first.filter(|_| early == Early::Nothing);
+            for tier in [missing, top.filter(|tier| Some(*tier) != first)].into_iter().flatten() {
                 if compilation.request(func, tier, 0) {
                     let unit = Unit::function(compilation, func, tier);
                     match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
@@ -349,6 +360,12 @@ impl Pipeline {
         compilation.restart(clear)
     }
 
+    /// There will be no module: what was begun vanishes.
+    pub(crate) fn withdraw(&self, compilation: &Arc<Compilation>) {
+        compilation.withdraw();
+        self.pool.cancel(compilation.id());
+    }
+
     /// Nobody has the module any more: its units vanish.
     pub(crate) fn close(&self, compilation: &Arc<Compilation>) {
         compilation.close();
@@ -420,6 +437,27 @@ impl Pipeline {
     }
 }
 
+/// What was queued of a module before it was whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// Nothing.
+    Nothing,
+    /// All that is required at first.
+    First,
+    /// The same, and nobody but the caller runs it.
+    ForCaller,
+}
+
+/// Units of what is required at first of these functions.
+pub(super) fn first_units(compilation: &Arc<Compilation>, funcs: Range<usize>) -> Vec<Unit> {
+    let funcs = funcs.map(|func| DefinedFunc(func as u32));
+    let units = funcs.filter_map(|func| {
+        let tier = compilation.plan().required(func.0).0?;
+        compilation.request(func, tier, 0).then(|| Unit::function(compilation, func, tier))
+    });
+    units.collect()
+}
+
 /// Whether its maker has compiled a module before anybody else could begin: to wake a thread takes some 5 us, to
 /// start one 50, a function takes the top tier 50 and more, and the baseline tier compiles some 15 bytes in a us.
 fn is_small(compilation: &Compilation) -> bool {
@@ -438,4 +476,4 @@ fn is_small(compilation: &Compilation) -> bool {
 /// Functions of a module that its maker compiles alone, in the top tier.
 const SMALL_FUNCTIONS: usize = 4;
 /// Bytes of bodies of a module that its maker compiles alone, in the baseline tier.
-const SMALL_BYTES: usize = 4096;
+pub(crate) const SMALL_BYTES: usize = 4096;

@@ -16,7 +16,7 @@ mod hinted;
 
 pub use data::{FunctionRecord, ProfileData, Reach, TARGETS};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
@@ -40,8 +40,9 @@ const CALLEE_BYTES: usize = 4096;
 /// The profile of a module. Any thread.
 pub struct ModuleProfile {
     module: Arc<Module>,
-    /// `None`: nothing is counted.
-    counted: Option<Counted>,
+    /// `None`: nothing is counted. Not set before the module is whole.
+    counted: OnceLock<Option<Counted>>,
+    counts: Counts,
     /// What the host brought in.
     imported: Lock<Option<Arc<ProfileData>>>,
 }
@@ -54,19 +55,29 @@ struct Counted {
 impl ModuleProfile {
     /// A profile in which nothing is counted yet.
     pub fn new(module: &Arc<Module>, counts: Counts) -> ModuleProfile {
-        let layout = CounterLayout::new(module).filter(|_| counts == Counts::On);
-        let counted = layout.map(|layout| Counted { layout, counters: Counters::new(layout.bytes()) });
-        ModuleProfile { module: module.clone(), counted, imported: Lock::default() }
+        ModuleProfile { module: module.clone(), counted: OnceLock::new(), counts, imported: Lock::default() }
+    }
+
+    /// The module is whole: it is known how much there is to count.
+    pub(super) fn complete(&self) {
+        let layout = CounterLayout::new(&self.module).filter(|_| self.counts == Counts::On);
+        let counted = layout.map(|layout| Counted { layout, counters: Counters::new(layout.bytes(&self.module)) });
+        // Nobody else sets it.
+        let _ = self.counted.set(counted);
+    }
+
+    fn counting(&self) -> Option<&Counted> {
+        self.counted.get()?.as_ref()
     }
 
     /// What an instance that this thread makes counts in: null if nothing is counted.
     pub fn shard(&self) -> Result<*mut u8> {
-        self.counted.as_ref().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
+        self.counting().map_or(Ok(std::ptr::null_mut()), |counted| counted.counters.of_this_thread())
     }
 
     /// Notes that a budget was spent at the loop at this offset.
     pub fn note_loop(&self, wasm_offset: u32) {
-        if let Some(Counted { layout, counters }) = &self.counted
+        if let Some(Counted { layout, counters }) = self.counting()
             && let Some(shard) = counters.shards().next()
         {
             shard.add(layout.cell(wasm_offset), 1);
@@ -83,7 +94,7 @@ impl ModuleProfile {
 
     /// Bytes of memory that the counters may take.
     pub fn memory_use(&self) -> usize {
-        self.counted.as_ref().map_or(0, |counted| counted.counters.reserved())
+        self.counting().map_or(0, |counted| counted.counters.reserved())
     }
 
     /// All that is known of the module. `reach` is how far a function got here.
@@ -169,7 +180,7 @@ impl ModuleProfile {
     /// What was counted of a function in all shards.
     fn counted(&self, code: &ModuleCode, func: DefinedFunc) -> FunctionRecord {
         let mut record = FunctionRecord::default();
-        let Some(Counted { layout, counters }) = &self.counted else { return record };
+        let Some(Counted { layout, counters }) = self.counting() else { return record };
         let sum = |cell| counters.shards().map(|shard| shard.count(cell)).sum::<u64>();
         let mut indirect_index = 0;
         each_site(&self.module, func, |wasm_offset, site| match site {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::client::Unit;
 use super::compilation::{Cancel, Compilation};
 use super::events::{ALL_EVENTS, Event, EventKind, Scope, Subscription};
-use super::pipeline::Pipeline;
+use super::pipeline::{Early, Pipeline};
 use super::plan::Plan;
 use super::pool::{PoolConfig, Waited};
 use super::state::Denied;
@@ -58,7 +58,8 @@ impl World {
         let plan = Plan::new(strategy, self.config.tiers, overrides.iter().copied());
         let events = self.pipeline.events().open();
         let begun =
-            self.pipeline.begin(&self.space, events, module.clone(), VmLayout::new(module), plan, None).unwrap();
+            self.pipeline.prepare(&self.space, events, module.clone(), VmLayout::new(module), plan, None).unwrap();
+        self.pipeline.begin(&begun.compilation, Early::Nothing);
         Running { world: self, compilation: begun.compilation, code: begun.code }
     }
 
@@ -420,11 +421,12 @@ fn a_full_code_space_fails_the_job_and_nothing_else() {
     let error = loop {
         let plan = Plan::new(Strategy::Eager, Tiers::Both, []);
         let events = world.pipeline.events().open();
-        let begun = world.pipeline.begin(&world.space, events, module.clone(), VmLayout::new(&module), plan, None);
+        let begun = world.pipeline.prepare(&world.space, events, module.clone(), VmLayout::new(&module), plan, None);
         let begun = match begun {
             Ok(begun) => begun,
             Err(error) => break error,
         };
+        world.pipeline.begin(&begun.compilation, Early::Nothing);
         let running = Running { world: &world, compilation: begun.compilation, code: begun.code };
         if let Err(error) = world.pipeline.finish(&running.compilation, None) {
             break error;

@@ -1,74 +1,23 @@
-//! Going through all bodies of a module.
+//! Going through all bodies of a module that exists already: workers do it in the background, with the priority of the top
+//! tier; whoever needs to know does what they have left. All bodies are valid in the end, or the module has failed.
 //!
-//! Before it exists: its maker does it, and workers that are free help. The outcome is the maker's.
-//!
-//! Afterwards: workers do it in the background, with the priority of the top tier; whoever needs to know does what they
-//! have left. All bodies are valid in the end, or the module has failed.
-//!
-//! Not here: the validation of a function that is about to be compiled (`compilation`).
+//! Not here: modules that do not exist before their bodies are valid (`making`), the validation of a function that is about
+//! to be compiled (`compilation`).
 
 use std::sync::Arc;
 
 use super::client::Unit;
 use super::compilation::Compilation;
 use super::pipeline::Pipeline;
-use super::pool::{Lane, Waited};
+use super::pool::Lane;
 use crate::error::Result;
-use crate::module::body::Keep;
-use crate::module::decode::Decoded;
-use crate::module::validate::{Progress, Scratch, worthwhile_threads};
-use crate::module::{Chunk, Module};
-use crate::sync::yield_now;
+use crate::module::Chunk;
+use crate::module::validate::Scratch;
 
 /// Chunks of bodies in a task: some 100 us of work, which holds nobody up.
 const CHUNKS_PER_TASK: usize = 4;
 
-/// A module that is being made.
-struct Making {
-    decoded: Decoded,
-    progress: Progress,
-}
-
-impl Making {
-    fn work(&self) {
-        self.progress.work(&self.decoded.bodies, &self.decoded.module);
-    }
-}
-
 impl Pipeline {
-    /// Validates the bodies of a module that is being made under this number, on up to `threads` threads, the calling one
-    /// included; 0 = a number for all modules that will not exist.
-    pub(crate) fn validate_now(&self, module: u64, decoded: Decoded, threads: usize, keep: Keep) -> Result<Module> {
-        let progress = Progress::new(&decoded.module, keep);
-        let helpers = worthwhile_threads(&decoded.module, threads) - 1;
-        let mut making = Arc::new(Making { decoded, progress });
-        if helpers > 0 {
-            let task = || {
-                let making = making.clone();
-                Unit::task(module, Lane::Baseline, move || making.work())
-            };
-            self.pool().add_units((0..helpers).map(|_| task()).collect());
-        }
-        making.work();
-        if helpers > 0 {
-            // All bodies are taken: whoever has not begun is not needed.
-            self.pool().cancel(module);
-        }
-        let Making { decoded, progress } = loop {
-            making = match Arc::try_unwrap(making) {
-                Ok(making) => break making,
-                Err(shared) => shared,
-            };
-            let is_alone = || Arc::strong_count(&making) == 1;
-            if self.pool().wait_until(Lane::Baseline, None, &is_alone) == Waited::Closed {
-                // The engine is shut down, and a worker is at its last chunk.
-                yield_now();
-            }
-        };
-        let validated = progress.finish(&decoded.bodies, &decoded.module)?;
-        Ok(decoded.validated(validated))
-    }
-
     /// Has the workers validate all bodies. Where nobody would, each is validated when it is needed.
     pub(crate) fn validate_in_background(&self, compilation: &Arc<Compilation>) {
         let count = compilation.module().chunk_count().div_ceil(CHUNKS_PER_TASK);

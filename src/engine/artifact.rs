@@ -9,27 +9,26 @@
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use super::{CompiledModule, Engine, EngineInner, ModuleOptions};
+use super::{CompiledModule, Engine, EngineInner, ModuleOptions, stream};
 use crate::compile::compilation::Compilation;
 use crate::compile::events::NO_WORKER;
 use crate::compile::source::Source;
 use crate::config::{Config, Strategy};
 use crate::error::{Error, Result};
 use crate::limits::LOADED_BATCH;
-use crate::module::validate::Validated;
-use crate::module::{SharedBytes, copied, decode};
-use crate::runtime::lazy::on_compile_stack;
+use crate::module::facts::Facts;
+use crate::module::{SharedBytes, copied};
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
-use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected, Store};
+use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
 
-pub use crate::warm::artifact::Wasm;
+pub use crate::warm::artifact::{Store, Wasm};
 
 /// What an artifact has of a module that is being made.
 pub(super) struct Kept {
-    pub facts: Validated,
+    pub facts: Facts,
     pub part: Arc<Part>,
 }
 
@@ -106,6 +105,12 @@ impl CompiledModule {
         CompiledModule::serialize_all(&[self], &self.engine().artifact_key()?, Wasm::Kept)
     }
 
+    /// As [`CompiledModule::serialize`], of several modules of one engine.
+    pub fn serialize_together(modules: &[&CompiledModule], wasm: Wasm) -> Result<Vec<u8>> {
+        let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
+        CompiledModule::serialize_all(modules, &first.engine().artifact_key()?, wasm)
+    }
+
     /// Modules of one engine, in one artifact.
     pub fn serialize_all(modules: &[&CompiledModule], key: &Key, wasm: Wasm) -> Result<Vec<u8>> {
         let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
@@ -173,24 +178,34 @@ impl CompiledModule {
     }
 
     fn restore_one(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Restored> {
-        let mut all = CompiledModule::restore(engine, store, options)?;
+        let (_, mut all) = CompiledModule::restore(engine, store, options, 1)?;
         match all.pop() {
-            Some(restored) if all.is_empty() => Ok(restored),
-            _ => Err(Error::Artifact { reason: "it has several modules".into() }),
+            Some(restored) => Ok(restored),
+            None => Err(Error::Artifact { reason: "it has several modules".into() }),
         }
     }
 
-    /// Makes the modules of an artifact, in the order in which they were given.
-    pub fn restore(engine: &Engine, store: Store, options: &ModuleOptions) -> Result<Vec<Restored>> {
+    /// Makes the modules of an artifact, in the order in which they were given, unless they are more than `most`. Says how
+    /// many it has.
+    pub fn restore(
+        engine: &Engine,
+        store: Store,
+        options: &ModuleOptions,
+        most: usize,
+    ) -> Result<(usize, Vec<Restored>)> {
         let identity = engine.identity();
         let mut opened = artifact::open(store, &identity, &engine.artifact_key()?)?;
         if let (Err(Rejected::Target), Some(target)) = (&opened.parts, &opened.target) {
             let reason = format!("it is for {target}, and this is {}", identity.target);
             return Err(Error::Artifact { reason: reason.into() });
         }
+        let count = opened.modules();
+        if count > most {
+            return Ok((count, Vec::new()));
+        }
         let parts: Vec<Result<Part, Rejected>> = match std::mem::replace(&mut opened.parts, Ok(Vec::new())) {
             Ok(parts) => parts.into_iter().map(Ok).collect(),
-            Err(why) => (0..opened.modules()).map(|_| Err(why)).collect(),
+            Err(why) => (0..count).map(|_| Err(why)).collect(),
         };
         let restore = |(number, part): (usize, Result<Part, Rejected>)| {
             let known = part.and_then(|part| Ok((part.wasm().ok_or(Rejected::Damaged)?, part)));
@@ -199,7 +214,8 @@ impl CompiledModule {
                 Err(rejected) => without_part(engine, &opened, number, rejected, options),
             }
         };
-        parts.into_iter().enumerate().map(restore).collect()
+        let restored: Vec<Restored> = parts.into_iter().enumerate().map(restore).collect::<Result<_>>()?;
+        Ok((count, restored))
     }
 
     /// Makes a module from its bytes, and from an artifact that may have been made of it with this key, in which they
@@ -238,23 +254,9 @@ fn with_part(engine: &Engine, wasm: SharedBytes, part: Part, options: &ModuleOpt
     // Nothing is compiled before it is needed, unless the host wants it so.
     let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
     let options = ModuleOptions { strategy, ..options.clone() };
-    let module = on_compile_stack(engine, || {
-        let events = engine.pipeline().events().open();
-        let kept = Kept { facts, part: part.clone() };
-        let module = CompiledModule::begin_from(engine, events, &options, Some(kept), |features| {
-            let decoded = decode::decode(wasm.into(), features)?;
-            let module = &decoded.module;
-            if part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len()) {
-                Ok(decoded)
-            } else {
-                Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
-            }
-        })?;
-        if module.compilation().plan().is_awaited() {
-            module.finish(None)?;
-        }
-        Ok(module)
-    })?;
+    let kept = Kept { facts, part };
+    let module =
+        CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept))?;
     Ok(Restored { module, rejected: None })
 }
 
@@ -277,6 +279,7 @@ fn without_part(
 
 fn without_code(engine: &Engine, wasm: &SharedBytes, rejected: Rejected, options: &ModuleOptions) -> Result<Restored> {
     let module = CompiledModule::from_shared(engine, wasm, options)?;
+    module.note_rejected(rejected);
     Ok(Restored { module, rejected: Some(rejected) })
 }
 

@@ -12,12 +12,13 @@ use std::sync::Weak;
 use std::time::Instant;
 
 use super::module::{CompiledModule, ModuleOptions};
+use super::stream::{Loader, Wanted, post_failure};
 use super::{Engine, EngineInner};
 use crate::compile::compilation::Cancel;
-use crate::compile::events::{Event, EventKind, ModuleEvents};
+use crate::compile::events::ModuleEvents;
 use crate::compile::pool::{Runner, Waited};
 use crate::error::{Error, Result};
-use crate::module::{SharedBytes, decode};
+use crate::module::SharedBytes;
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::{ForkMutex, generation};
 
@@ -46,12 +47,12 @@ enum Stage {
     Failed(Error),
 }
 
-/// What a module is made from: wasm bytes or text, a copy or the host's. Bytes are kept as long as the module, text
-/// until it was parsed.
-struct Source {
-    events: ModuleEvents,
-    bytes: SharedBytes,
-    options: ModuleOptions,
+/// What a module is made from.
+enum Source {
+    /// Wasm bytes or text, a copy or the host's. Bytes are kept as long as the module, text until it was parsed.
+    Bytes { events: ModuleEvents, bytes: SharedBytes, options: ModuleOptions },
+    /// Bytes that have come piece by piece, all of them read.
+    Stream(Box<Loader>),
 }
 
 /// What a look at a job finds.
@@ -69,9 +70,16 @@ impl Job {
     /// Begins to make a module.
     pub fn start(engine: &Engine, bytes: SharedBytes, options: ModuleOptions) -> Job {
         let events = engine.pipeline().events().open();
-        let id = events.id();
-        let source = Box::new(Source { events, bytes, options });
-        let stage = ForkMutex::new(Stage::Waiting(source));
+        Job::of(engine, events.id(), Source::Bytes { events, bytes, options })
+    }
+
+    /// Goes on with a module whose bytes have come.
+    pub(super) fn of_stream(engine: &Engine, loader: Box<Loader>) -> Job {
+        Job::of(engine, loader.id(), Source::Stream(loader))
+    }
+
+    fn of(engine: &Engine, id: u64, source: Source) -> Job {
+        let stage = ForkMutex::new(Stage::Waiting(Box::new(source)));
         let job = Job(Arc::new(JobInner { engine: engine.clone(), id, stage }));
         engine.0.jobs.lock().insert(id, Arc::downgrade(&job.0));
         let (weak, engine_of_task) = (Arc::downgrade(&job.0), engine.downgrade());
@@ -175,10 +183,14 @@ impl Job {
                 _ => return,
             }
         };
-        let Source { events, bytes, options } = *source;
-        let begun =
-            CompiledModule::begin(&self.0.engine, events, &options, |features| decode::decode_shared(&bytes, features));
-        match begun {
+        let made = match *source {
+            Source::Bytes { events, bytes, options } => {
+                let wanted = Wanted::Module { events, options };
+                Loader::of_shared(&self.0.engine, &bytes, wanted).and_then(Loader::module)
+            }
+            Source::Stream(loader) => loader.module(),
+        };
+        match made {
             Ok(module) => {
                 let late = {
                     let mut stage = self.0.stage.lock();
@@ -234,10 +246,10 @@ impl Job {
             }
         };
         match before {
-            Stage::Waiting(source) => {
-                let kind = if let Error::Cancelled = error { EventKind::Cancelled } else { EventKind::Failed };
-                source.events.post(Event { status: error.status(), ..Event::new(kind) });
-            }
+            Stage::Waiting(source) => match *source {
+                Source::Bytes { events, .. } => post_failure(&events, &error),
+                Source::Stream(loader) => loader.end(&error),
+            },
             Stage::Compiling(module) => {
                 module.cancel(Cancel::Always);
             }

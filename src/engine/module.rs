@@ -8,29 +8,28 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
-use super::artifact::{self, Kept};
+use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::advice;
 use crate::compile::compilation::{Cancel, Compilation, Progress};
-use crate::compile::events::{Event, EventKind, ModuleEvents};
+use crate::compile::events::{Event, EventKind};
+use crate::compile::pipeline::Begun;
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
-use crate::module::body::Keep;
-use crate::module::decode::Decoded;
 use crate::module::hints::HostHints;
-use crate::module::{ExportItem, Features, Module, SharedBytes, decode};
+use crate::module::{ExportItem, Module, SharedBytes};
 use crate::runtime::image::{Images, MemoryImage};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
 use crate::tier::Tier;
 use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
-use crate::warm::artifact::{Part, hash};
+use crate::warm::artifact::{Part, Rejected, hash};
 
 /// How a module is compiled, where that is not as its engine is configured.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +63,8 @@ struct CompiledModuleInner {
     budgets: Option<Budgets>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// Why the code of the artifact that it was to be made from is not used.
+    rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
     /// Instances that exist, or [`CLEARING`].
@@ -90,22 +91,21 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::decoded(engine, options, |features| decode::decode_copy(bytes, features))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))
     }
 
     /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
     pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::decoded(engine, options, |features| decode::decode_shared(bytes, features))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))
     }
 
-    fn decoded(
+    pub(super) fn loaded(
         engine: &Engine,
         options: &ModuleOptions,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
+        load: impl FnOnce(Wanted) -> Result<Loader>,
     ) -> Result<CompiledModule> {
         on_compile_stack(engine, || {
-            let events = engine.pipeline().events().open();
-            let module = CompiledModule::begin(engine, events, options, decode)?;
+            let module = load(Wanted::module(engine, options))?.module()?;
             if module.0.compilation.plan().is_awaited() {
                 module.finish(None)?;
             }
@@ -113,57 +113,23 @@ impl CompiledModule {
         })
     }
 
-    /// Decodes and validates a module, and has its compilation begun.
-    pub(super) fn begin(
+    /// A module that is whole, and whose compilation is to begin.
+    pub(super) fn assemble(
         engine: &Engine,
-        events: ModuleEvents,
-        options: &ModuleOptions,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
+        prepared: Begun,
+        types: Vec<TypeEntry>,
+        part: Option<Arc<Part>>,
     ) -> Result<CompiledModule> {
-        CompiledModule::begin_from(engine, events, options, None, decode)
-    }
-
-    /// As [`CompiledModule::begin`], with what an artifact has of the module.
-    pub(super) fn begin_from(
-        engine: &Engine,
-        events: ModuleEvents,
-        options: &ModuleOptions,
-        kept: Option<Kept>,
-        decode: impl FnOnce(Features) -> Result<Decoded>,
-    ) -> Result<CompiledModule> {
-        let validation = options.validation.unwrap_or(engine.config().validation);
-        let (facts, part) = kept.map(|Kept { facts, part }| (facts, part)).unzip();
-        let load = || {
-            let decoded = decode(engine.config().features)?;
-            let mut module = match (facts, validation) {
-                // Whoever kept it had validated it.
-                (Some(facts), _) => decoded.validated(facts),
-                (None, Validation::Upfront) => {
-                    let strategy = options.strategy.unwrap_or(engine.config().strategy);
-                    let keep = engine.pipeline().analyses_to_keep(strategy);
-                    engine.pipeline().validate_now(events.id(), decoded, engine.compile_threads(), keep)?
-                }
-                (None, Validation::Deferred | Validation::Background) => decoded.deferred(),
-            };
-            module.set_host_hints(&options.hints);
-            Ok((plan(engine, &module, options)?, Arc::new(module)))
-        };
-        let prepared: Result<_> = load();
-        let (plan, module) = prepared.inspect_err(|error| {
-            events.post(Event { status: error.status(), ..Event::new(EventKind::Failed) });
-        })?;
+        let Begun { code, compilation } = prepared;
+        let module = compilation.module().clone();
         let functions = module.defined_func_count();
         let budgets = engine.config().tiers_up().then(|| Budgets::new(functions, module.code_bytes())).transpose()?;
-        let layout = VmLayout::new(&module);
-        let types: Vec<TypeEntry> = module.types().iter().map(|ty| engine.register_type(ty)).collect();
-        let source = part.clone().map(artifact::source);
-        let begun = engine.pipeline().begin(engine.code_space(), events, module.clone(), layout, plan, source)?;
         let type_ids: Box<[u32]> = types.iter().map(TypeEntry::id).collect();
         let mut types_by_id: Box<[(u32, u32)]> = type_ids.iter().copied().zip(0..).collect();
         types_by_id.sort_unstable();
         let module = CompiledModule(Arc::new(CompiledModuleInner {
-            code: begun.code,
-            compilation: begun.compilation,
+            code,
+            compilation,
             type_ids,
             types_by_id,
             types,
@@ -172,16 +138,13 @@ impl CompiledModule {
             images: OnceLock::new(),
             budgets,
             part,
+            rejected: OnceLock::new(),
             hash: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
         }));
         engine.remember_module(&module);
-        artifact::load_ahead(&module);
-        if validation == Validation::Background {
-            engine.pipeline().validate_in_background(&module.0.compilation);
-        }
         Ok(module)
     }
 
@@ -246,10 +209,7 @@ impl CompiledModule {
 
     /// Decodes and validates only.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        on_compile_stack(engine, || {
-            let decoded = decode::decode_copy(bytes, engine.config().features)?;
-            engine.pipeline().validate_now(0, decoded, engine.compile_threads(), Keep::Nothing).map(drop)
-        })
+        on_compile_stack(engine, || Loader::of_copy(engine, bytes, Wanted::Verdict)?.verdict())
     }
 
     /// The decoded module.
@@ -386,6 +346,15 @@ impl CompiledModule {
         self.0.part.as_ref()
     }
 
+    /// Why the code of the artifact that it was made from is not used.
+    pub fn artifact_rejected(&self) -> Option<Rejected> {
+        self.0.rejected.get().copied()
+    }
+
+    pub(super) fn note_rejected(&self, why: Rejected) {
+        get_or_make(&self.0.rejected, || why);
+    }
+
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
         get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
@@ -444,7 +413,7 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
 }
 
 /// What is compiled when, for this module.
-fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
@@ -452,7 +421,8 @@ fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Pla
         return Ok(Plan::new(config.strategy, config.tiers, []));
     }
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
-    Ok(plan.with_advice(advice::of(module, None)))
+    // A module that is not whole yet, and gets a plan, has no hints.
+    Ok(if module.is_whole() { plan.with_advice(advice::of(module, None)) } else { plan })
 }
 
 /// The export "memory", else the only memory.

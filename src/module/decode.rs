@@ -1,29 +1,31 @@
-//! Bytes become a [`Module`], everything but the bodies validated on the way.
+//! Sections become a [`Module`], everything but the bodies validated on the way.
 //!
 //! wasmparser's validator sees each section before we read it, so reading here meets no invalid section,
 //! and the verdict on a module is wasmparser's. What the engine does not implement is never switched on.
 //!
-//! Not here: validation of the bodies (`validate`), the text format (`text`).
+//! Not here: which section comes next (`stream`), validation of the bodies (`validate`), the text format (`text`).
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmparser::{
-    DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Parser, Payload,
-    RefType, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
+    DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Payload, RefType,
+    TableInit, TypeRef,
 };
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::module::body::{Environment, Kept};
 use crate::module::data::plain_segments;
 use crate::module::fixed::TableWrites;
+use crate::module::hints::{HintKind, HostHints};
 use crate::module::names::Names;
-use crate::module::unsupported;
+use crate::module::stream::{Bytes, Decoder, Read};
+use crate::module::tables::BodyTable;
 use crate::module::validate::{self, Bodies, Validated};
 use crate::module::validity::{Deferred, Validity};
 use crate::module::{
     ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, IndirectSites, Module, SharedBytes, WireBytes, copied, encoding, text,
+    Features, Import, ImportCounts, IndirectSites, Late, Module, WireBytes, copied, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -47,14 +49,19 @@ pub enum When {
     Later,
 }
 
-/// Text or bytes to a module that is valid throughout, on up to `threads` threads.
+/// Text or bytes to a module that is valid throughout, on up to `threads` threads. (An engine does more at once: see
+/// `engine/stream.rs`.)
 pub fn load(bytes: &[u8], features: Features, threads: usize) -> Result<Module> {
     load_when(bytes, features, When::Now(threads))
 }
 
 /// Text or bytes to a module.
 pub fn load_when(bytes: &[u8], features: Features, when: When) -> Result<Module> {
-    let decoded = decode_copy(bytes, features)?;
+    let wire = match text::to_binary(bytes)? {
+        Cow::Borrowed(binary) => copied(binary)?.into(),
+        Cow::Owned(binary) => binary.into(),
+    };
+    let decoded = decode(wire, features)?;
     match when {
         When::Now(threads) => {
             let validated = validate::validate_all(&decoded.bodies, &decoded.module, threads)?;
@@ -64,34 +71,29 @@ pub fn load_when(bytes: &[u8], features: Features, when: When) -> Result<Module>
     }
 }
 
-/// Decodes text or bytes, which may change or go as soon as this returns.
-pub fn decode_copy(bytes: &[u8], features: Features) -> Result<Decoded> {
-    decode(own(bytes)?, features)
-}
-
-/// As [`decode_copy`], from bytes that are kept, not copied, unless they are text.
-pub fn decode_shared(bytes: &SharedBytes, features: Features) -> Result<Decoded> {
-    let wire = match text::to_binary((**bytes).as_ref())? {
-        Cow::Borrowed(_) => bytes.clone().into(),
-        Cow::Owned(binary) => binary.into(),
-    };
-    decode(wire, features)
-}
-
 impl Decoded {
     /// The module, whose bodies have been validated with this outcome.
     pub fn validated(self, validated: Validated) -> Module {
-        let Validated { features, indirect_sites, table_writes, analyses } = validated;
-        Module { features, indirect_sites, table_writes, analyses, ..self.module }
+        let Decoded { mut module, .. } = self;
+        let late = module.late.get_mut().expect("all of it was read");
+        (late.features, late.table_writes) = (validated.features, validated.table_writes);
+        module
     }
 
     /// The module, whose bodies are validated later. What all of them together would tell stays unknown.
     pub fn deferred(self) -> Module {
         let Decoded { mut module, bodies } = self;
-        if !module.bodies.is_empty() {
-            module.validity = Validity::Deferred(Box::new(Deferred::new(&module, bodies)));
-        }
+        module.defer(bodies);
         module
+    }
+}
+
+impl Module {
+    /// Has the bodies validated one by one, before each is compiled.
+    pub(super) fn defer(&mut self, bodies: Bodies) {
+        if self.bodies.len() > 0 {
+            self.validity = Validity::Deferred(Box::new(Deferred::new(self, bodies)));
+        }
     }
 }
 
@@ -100,40 +102,35 @@ pub fn outline(bytes: &[u8], features: Features) -> Result<Module> {
     load_when(bytes, features, When::Later)
 }
 
-/// The binary form of text or bytes, which may change or go as soon as this returns.
-fn own(bytes: &[u8]) -> Result<WireBytes> {
-    match text::to_binary(bytes)? {
-        Cow::Borrowed(binary) => Ok(copied(binary)?.into()),
-        Cow::Owned(binary) => Ok(binary.into()),
-    }
-}
-
 /// Decodes a module and validates all of it but the bodies.
 pub fn decode(bytes: WireBytes, features: Features) -> Result<Decoded> {
-    // Positions in a module are 32 bits wide.
-    if u32::try_from(bytes.len()).is_err() {
-        return Err(Error::Limit { what: "bytes of a module", asked: bytes.len() as u64, limit: u32::MAX as u64 });
+    let mut decoder = Decoder::new(bytes, features)?;
+    match decoder.read(Bytes::All, usize::MAX) {
+        Ok(read) => debug_assert_eq!(read, Read::Everything),
+        Err(error) => return Err(decoder.explain(&error)),
     }
-    let flags = features.flags();
-    let mut builder = Builder::new(bytes.clone());
-    match builder.read(&bytes, flags) {
-        Ok(()) => Ok(builder.finish(features, flags)),
-        Err(error) => Err(unsupported::explain(&error, &bytes, flags)),
-    }
+    let bodies = decoder.bodies();
+    let module = decoder.finish(None);
+    Ok(Decoded { module: Arc::into_inner(module).expect("nobody else has seen it"), bodies })
 }
 
-struct Builder {
-    module: Module,
-    bodies: Bodies,
+/// A module as far as its sections are read.
+pub(super) struct Builder {
+    /// Up to the first body.
+    draft: Module,
+    /// From then on.
+    module: Option<Arc<Module>>,
     used: Features,
     data_count: Option<u32>,
+    data: Vec<DataSegment>,
+    custom_sections: Vec<CustomSection>,
 }
 
-type Parsed<T = ()> = Result<T, wasmparser::Error>;
+pub(super) type Parsed<T = ()> = Result<T, wasmparser::Error>;
 
 impl Builder {
-    fn new(bytes: WireBytes) -> Builder {
-        let module = Module {
+    pub(super) fn new(bytes: WireBytes) -> Builder {
+        let draft = Module {
             bytes,
             types: Vec::new(),
             imports: Vec::new(),
@@ -145,102 +142,118 @@ impl Builder {
             import_counts: ImportCounts::default(),
             global_inits: Vec::new(),
             table_inits: Vec::new(),
-            data: Vec::new(),
             elements: Vec::new(),
             start: None,
-            bodies: Vec::new(),
+            bodies: BodyTable::default(),
             escaping: Vec::new(),
-            custom_sections: Vec::new(),
-            features: Features::default(),
             indirect_sites: IndirectSites::default(),
-            names: Names::default(),
+            late: OnceLock::new(),
             hints: OnceLock::new(),
             host_hints: None,
-            table_writes: TableWrites::Possible,
             fixed_tables: OnceLock::new(),
             environment: Environment::default(),
-            validity: Validity::Known,
+            validity: Validity::default(),
             analyses: Kept::default(),
         };
-        Builder { module, bodies: Bodies::default(), used: Features::default(), data_count: None }
-    }
-
-    fn read(&mut self, bytes: &[u8], flags: WasmFeatures) -> Parsed {
-        let mut validator = Validator::new_with_features(flags);
-        let mut parser = Parser::new(0);
-        parser.set_features(flags);
-        for payload in parser.parse_all(bytes) {
-            let payload = payload?;
-            if let Payload::DataSection(segments) = &payload
-                && let Some(plain) = self.plain_data(bytes, segments)
-            {
-                self.module.data = plain;
-                continue;
-            }
-            if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
-                // All bodies share one set of resources, complete since the code section began.
-                self.bodies.resources.get_or_insert(func.resources);
-                self.module.bodies.push(range(body.range()));
-            }
-            self.section(payload)?;
+        Builder {
+            draft,
+            module: None,
+            used: Features::default(),
+            data_count: None,
+            data: Vec::new(),
+            custom_sections: Vec::new(),
         }
-        Ok(())
     }
 
-    fn finish(self, allowed: Features, flags: WasmFeatures) -> Decoded {
-        let Builder { mut module, mut bodies, used, data_count } = self;
-        bodies.flags = flags;
+    /// The module, if its sections up to the first body are there.
+    pub(super) fn module(&self) -> Option<&Arc<Module>> {
+        self.module.as_ref()
+    }
+
+    pub(super) fn set_host_hints(&mut self, hints: &HostHints) {
+        self.draft.set_host_hints(hints);
+    }
+
+    pub(super) fn is_hinted(&self) -> bool {
+        let module = self.module.as_deref().unwrap_or(&self.draft);
+        let named = |section: &CustomSection| HintKind::of_section(&section.name).is_some();
+        module.host_hints.is_some() || self.custom_sections.iter().any(named)
+    }
+
+    /// All that comes before the bodies is there, and the bodies are going to be here.
+    pub(super) fn begin(&mut self, bodies: std::ops::Range<u64>, allowed: Features, defer: Option<Bodies>) {
+        let empty = Builder::new(self.draft.bytes.clone()).draft;
+        let mut module = std::mem::replace(&mut self.draft, empty);
         module.escaping.sort_unstable();
         module.escaping.dedup();
         let imported = module.import_counts.functions as u32;
         let defined = module.escaping.partition_point(|func| func.0 < imported);
         let declared_imports = module.escaping.drain(..defined).collect();
         module.escaping.shrink_to_fit();
-        module.environment = Environment::new(&module, allowed, declared_imports, data_count);
-        module.features = used;
-        let names = module.custom_sections.iter().find(|section| &*section.name == "name");
-        module.names = Names::new(module.bytes.clone(), names.map(|section| section.bytes.clone()));
-        Decoded { module, bodies }
+        module.environment = Environment::new(&module, allowed, declared_imports, self.data_count);
+        let count = module.defined_func_count();
+        module.bodies = BodyTable::new(count, range(bodies));
+        module.indirect_sites = IndirectSites::new(count);
+        if let Some(bodies) = defer {
+            module.defer(bodies);
+        }
+        self.module = Some(Arc::new(module));
     }
 
-    fn section(&mut self, payload: Payload<'_>) -> Parsed {
+    /// All has been read, and the bodies validated with this outcome, or are going to be.
+    pub(super) fn finish(self, validated: Option<Validated>) -> Arc<Module> {
+        let Builder { module, mut used, data, custom_sections, .. } = self;
+        let module = module.expect("a module that was read to its end has begun");
+        let mut table_writes = TableWrites::Possible;
+        if let Some(validated) = validated {
+            (used, table_writes) = (used | validated.features, validated.table_writes);
+        }
+        let names = custom_sections.iter().find(|section| &*section.name == "name");
+        let names = Names::new(module.bytes.clone(), names.map(|section| section.bytes.clone()));
+        let late = Late { data, custom_sections, names, features: used, table_writes };
+        // Nobody else sets it.
+        let _ = module.late.set(late);
+        module
+    }
+
+    pub(super) fn section(&mut self, payload: Payload<'_>) -> Parsed {
         match payload {
             Payload::TypeSection(types) => {
                 for group in types {
                     for sub in group?.types() {
                         let ty = self.func_type(sub.unwrap_func());
-                        self.module.types.push(ty);
+                        self.draft.types.push(ty);
                     }
                 }
             }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports_with_offsets() {
                     let (offset, import) = import?;
-                    self.uses(encoding::import(&self.module.bytes[offset as usize..]));
+                    self.uses(encoding::import(&self.draft.bytes[offset as usize..]));
                     self.import(import);
                 }
             }
             Payload::FunctionSection(functions) => {
                 for ty in functions {
-                    self.module.functions.push(TypeIndex(ty?));
+                    self.draft.functions.push(TypeIndex(ty?));
                 }
             }
             Payload::TableSection(tables) => {
                 for table in tables.into_iter_with_offsets() {
                     let (offset, table) = table?;
-                    self.uses(encoding::table(&self.module.bytes[offset as usize..]));
+                    self.uses(encoding::table(&self.draft.bytes[offset as usize..]));
                     self.table(table.ty);
                     let init = match &table.init {
                         TableInit::RefNull => None,
                         TableInit::Expr(expr) => Some(self.const_expr(expr)?),
                     };
-                    self.module.table_inits.push(init);
+                    self.draft.table_inits.push(init);
                 }
             }
             Payload::MemorySection(memories) => {
                 for memory in memories.into_iter_with_offsets() {
                     let (offset, memory) = memory?;
-                    self.uses(encoding::limits(&self.module.bytes[offset as usize..]));
+                    self.uses(encoding::limits(&self.draft.bytes[offset as usize..]));
                     self.memory(memory);
                 }
             }
@@ -249,7 +262,7 @@ impl Builder {
                     let global = global?;
                     self.global(global.ty);
                     let init = self.const_expr(&global.init_expr)?;
-                    self.module.global_inits.push(init);
+                    self.draft.global_inits.push(init);
                 }
             }
             Payload::ExportSection(exports) => {
@@ -257,7 +270,7 @@ impl Builder {
                     self.export(export?);
                 }
             }
-            Payload::StartSection { func, .. } => self.module.start = Some(FuncIndex(func)),
+            Payload::StartSection { func, .. } => self.draft.start = Some(FuncIndex(func)),
             Payload::ElementSection(elements) => {
                 for element in elements {
                     self.element(element?)?;
@@ -272,10 +285,10 @@ impl Builder {
                     self.data(segment?)?;
                 }
             }
-            Payload::CustomSection(section) => self
-                .module
-                .custom_sections
-                .push(CustomSection { name: section.name().into(), bytes: range(section.data_range()) }),
+            Payload::CustomSection(section) => {
+                let bytes = range(section.data_range());
+                self.custom_sections.push(CustomSection { name: section.name().into(), bytes });
+            }
             // The rest carries nothing that a module keeps, or has been refused.
             _ => {}
         }
@@ -297,12 +310,12 @@ impl Builder {
     }
 
     fn import(&mut self, import: wasmparser::Import<'_>) {
-        let counts = &mut self.module.import_counts;
+        let counts = &mut self.draft.import_counts;
         let ty = match import.ty {
             TypeRef::Func(ty) => {
                 counts.functions += 1;
-                self.module.functions.push(TypeIndex(ty));
-                ExternType::Func(self.module.types[ty as usize].clone())
+                self.draft.functions.push(TypeIndex(ty));
+                ExternType::Func(self.draft.types[ty as usize].clone())
             }
             TypeRef::Table(ty) => {
                 counts.tables += 1;
@@ -321,23 +334,23 @@ impl Builder {
             }
             TypeRef::Tag(_) | TypeRef::FuncExact(_) => unreachable!("exceptions and exact types are off"),
         };
-        self.module.imports.push(Import { module: import.module.into(), name: import.name.into(), ty });
+        self.draft.imports.push(Import { module: import.module.into(), name: import.name.into(), ty });
     }
 
     fn table(&mut self, ty: wasmparser::TableType) -> TableType {
         let element = val_type(wasmparser::ValType::Ref(ty.element_type));
         // Tables of functions are as old as WebAssembly.
-        if element != ValType::FuncRef || !self.module.tables.is_empty() {
+        if element != ValType::FuncRef || !self.draft.tables.is_empty() {
             self.uses(Features::REFERENCE_TYPES);
         }
         let index = if ty.table64 { self.wide() } else { IndexType::I32 };
         let ty = TableType { element, min: ty.initial, max: ty.maximum, index };
-        self.module.tables.push(ty);
+        self.draft.tables.push(ty);
         ty
     }
 
     fn memory(&mut self, ty: wasmparser::MemoryType) -> MemoryType {
-        if !self.module.memories.is_empty() {
+        if !self.draft.memories.is_empty() {
             self.uses(Features::MULTI_MEMORY);
         }
         if ty.shared {
@@ -345,7 +358,7 @@ impl Builder {
         }
         let index = if ty.memory64 { self.wide() } else { IndexType::I32 };
         let ty = MemoryType { min: ty.initial, max: ty.maximum, index, shared: ty.shared };
-        self.module.memories.push(ty);
+        self.draft.memories.push(ty);
         ty
     }
 
@@ -358,27 +371,27 @@ impl Builder {
     fn global(&mut self, ty: wasmparser::GlobalType) -> GlobalType {
         self.uses(value_features(ty.content_type));
         let ty = GlobalType { content: val_type(ty.content_type), mutable: ty.mutable };
-        self.module.globals.push(ty);
+        self.draft.globals.push(ty);
         ty
     }
 
     fn export(&mut self, export: wasmparser::Export<'_>) {
         let item = match export.kind {
             ExternalKind::Func => {
-                self.module.escaping.push(FuncIndex(export.index));
+                self.draft.escaping.push(FuncIndex(export.index));
                 ExportItem::Func(FuncIndex(export.index))
             }
             ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
             ExternalKind::Memory => ExportItem::Memory(MemoryIndex(export.index)),
             ExternalKind::Global => {
-                if self.module.globals[export.index as usize].mutable {
+                if self.draft.globals[export.index as usize].mutable {
                     self.uses(Features::MUTABLE_GLOBAL);
                 }
                 ExportItem::Global(GlobalIndex(export.index))
             }
             ExternalKind::Tag | ExternalKind::FuncExact => unreachable!("exceptions and exact types are off"),
         };
-        self.module.exports.push(Export { name: export.name.into(), item });
+        self.draft.exports.push(Export { name: export.name.into(), item });
     }
 
     fn element(&mut self, element: wasmparser::Element<'_>) -> Parsed {
@@ -398,7 +411,7 @@ impl Builder {
         let (ty, items) = match element.items {
             ParsedItems::Functions(functions) => {
                 let functions = functions.into_iter().map(|func| func.map(FuncIndex)).collect::<Parsed<Box<[_]>>>()?;
-                self.module.escaping.extend(&functions);
+                self.draft.escaping.extend(&functions);
                 (ValType::FuncRef, ElementItems::Functions(functions))
             }
             ParsedItems::Expressions(ty, items) => {
@@ -407,16 +420,18 @@ impl Builder {
                 (val_type(wasmparser::ValType::Ref(ty)), ElementItems::Expressions(items))
             }
         };
-        self.module.elements.push(ElementSegment { mode, ty, items });
+        self.draft.elements.push(ElementSegment { mode, ty, items });
         Ok(())
     }
 
-    /// The segments of a section that is plain. (That it comes where it must, and has as many segments as announced,
+    /// Reads a data section that is plain. (That it comes where it must, and has as many segments as announced,
     /// wasmparser's parser sees to.)
-    fn plain_data(&self, bytes: &[u8], section: &DataSectionReader<'_>) -> Option<Vec<DataSegment>> {
+    pub(super) fn plain_data(&mut self, bytes: &[u8], section: &DataSectionReader<'_>) -> Option<()> {
         let first = section.original_position() as usize;
         let end = section.range().end as usize;
-        plain_segments(bytes, first..end, section.count(), &self.module.memories)
+        let module = self.module.as_deref().unwrap_or(&self.draft);
+        self.data = plain_segments(bytes, first..end, section.count(), &module.memories)?;
+        Some(())
     }
 
     fn data(&mut self, segment: wasmparser::Data<'_>) -> Parsed {
@@ -430,7 +445,7 @@ impl Builder {
             }
         };
         let end = segment.range.end;
-        self.module.data.push(DataSegment { active, bytes: range(end - segment.data.len() as u64..end) });
+        self.data.push(DataSegment { active, bytes: range(end - segment.data.len() as u64..end) });
         Ok(())
     }
 
@@ -450,7 +465,7 @@ impl Builder {
                     (ConstOp::RefNull(ty), Features::REFERENCE_TYPES)
                 }
                 Operator::RefFunc { function_index } => {
-                    self.module.escaping.push(FuncIndex(function_index));
+                    self.draft.escaping.push(FuncIndex(function_index));
                     (ConstOp::RefFunc(FuncIndex(function_index)), Features::REFERENCE_TYPES)
                 }
                 Operator::GlobalGet { global_index } => {
@@ -507,7 +522,7 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> ValType {
     }
 }
 
-/// A range of a module's bytes; [`decode`] has checked that positions fit.
-fn range(range: std::ops::Range<u64>) -> std::ops::Range<u32> {
+/// A range of a module's bytes; the decoder has checked that positions fit.
+pub(super) fn range(range: std::ops::Range<u64>) -> std::ops::Range<u32> {
     range.start as u32..range.end as u32
 }

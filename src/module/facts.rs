@@ -2,31 +2,46 @@
 //!
 //! Not here: who knows that (`warm`).
 
-use super::body::Kept;
 use super::fixed::TableWrites;
 use super::validate::Validated;
-use super::{Features, IndirectSites, Module};
+use super::{Features, Module};
 use crate::bytes::{Reader, put};
 use crate::types::DefinedFunc;
 
-impl Validated {
+/// What is known of a module all of whose bodies are valid.
+pub struct Facts {
+    validated: Validated,
+    /// Functions with indirect calls, and how many. Sorted.
+    indirect: Vec<(DefinedFunc, u32)>,
+}
+
+impl Module {
+    /// The bodies of the module are known to be valid.
+    pub(crate) fn note_facts(&self, facts: Facts) -> Validated {
+        self.indirect_sites.add(0..self.bodies.len(), &facts.indirect);
+        self.note_valid_up_to(self.bodies.len());
+        facts.validated
+    }
+}
+
+impl Facts {
     /// Appends what is known of a module all of whose bodies are valid.
     pub(crate) fn write(module: &Module, out: &mut Vec<u8>) {
         put(out, module.features().0);
-        out.push(u8::from(module.table_writes == TableWrites::Possible));
-        let IndirectSites { functions, count } = &module.indirect_sites;
-        put(out, functions.len() as u64);
-        let firsts = functions.iter().skip(1).map(|(_, first)| *first).chain([*count]);
+        out.push(u8::from(module.table_writes() == TableWrites::Possible));
+        let all = (0..module.defined_func_count() as u32).map(DefinedFunc);
+        let with_any = all.map(|func| (func, module.indirect_sites.of(func).len())).filter(|(_, calls)| *calls > 0);
+        put(out, with_any.clone().count() as u64);
         let mut next = 0;
-        for ((func, first), end) in functions.iter().zip(firsts) {
+        for (func, calls) in with_any {
             put(out, u64::from(func.0 - next));
-            put(out, u64::from(end - first));
+            put(out, calls as u64);
             next = func.0 + 1;
         }
     }
 
     /// Reads it, for a module that defines so many functions.
-    pub(crate) fn read(bytes: &[u8], defined: usize) -> Option<Validated> {
+    pub(crate) fn read(bytes: &[u8], defined: usize) -> Option<Facts> {
         let mut reader = Reader(bytes);
         let features = Features(reader.number()?);
         let table_writes = match reader.byte()? {
@@ -44,8 +59,7 @@ impl Validated {
             functions.push((DefinedFunc(func), calls));
             next = func + 1;
         }
-        let indirect_sites = IndirectSites::new(functions);
-        reader.is_empty().then_some(Validated { features, indirect_sites, table_writes, analyses: Kept::default() })
+        reader.is_empty().then_some(Facts { validated: Validated { features, table_writes }, indirect: functions })
     }
 }
 
@@ -65,15 +79,19 @@ mod tests {
         let other = module("(module (table 1 funcref) (func (table.set (i32.const 0) (ref.null func))))");
         for module in [&one, &other] {
             let mut bytes = Vec::new();
-            Validated::write(module, &mut bytes);
-            let read = Validated::read(&bytes, module.defined_func_count()).unwrap();
-            assert_eq!(read.features, module.features());
-            assert_eq!(read.indirect_sites, module.indirect_sites);
-            assert_eq!(read.table_writes, module.table_writes);
-            assert!((0..bytes.len()).all(|len| Validated::read(&bytes[..len], 4).is_none()));
+            Facts::write(module, &mut bytes);
+            let read = Facts::read(&bytes, module.defined_func_count()).unwrap();
+            assert_eq!(read.validated.features, module.features());
+            assert_eq!(read.validated.table_writes, module.table_writes());
+            let before: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
+            module.indirect_sites.add(0..module.bodies.len(), &[]);
+            module.note_facts(read);
+            let after: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
+            assert_eq!(before, after);
+            assert!((0..bytes.len()).all(|len| Facts::read(&bytes[..len], 4).is_none()));
         }
         let mut bytes = Vec::new();
-        Validated::write(&one, &mut bytes);
-        assert!(Validated::read(&bytes, 3).is_none(), "a function that is not there");
+        Facts::write(&one, &mut bytes);
+        assert!(Facts::read(&bytes, 3).is_none(), "a function that is not there");
     }
 }

@@ -13,11 +13,12 @@ use crate::module::{ConstExpr, ConstOp, ElementItems, ElementMode, ElementSegmen
 use crate::types::{FuncIndex, IndexType, TableIndex, TypeIndex, ValType};
 
 /// Whether bodies have operators that write to tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TableWrites {
     /// None has, all of them were looked at.
     None,
     /// Some do, or that is not known.
+    #[default]
     Possible,
 }
 
@@ -52,7 +53,7 @@ impl FixedTables {
             .elements
             .iter()
             .any(|segment| matches!(segment.mode, ElementMode::Active(table, _) if table.index() < imported));
-        if module.table_writes == TableWrites::Possible || fills_imported {
+        if module.table_writes() == TableWrites::Possible || fills_imported {
             return FixedTables(Box::default());
         }
         FixedTables((0..module.tables.len()).map(|table| fixed(module, TableIndex(table as u32))).collect())

@@ -186,11 +186,11 @@ impl Hints {
         let none = HostHints::default();
         let host = host.unwrap_or(&none);
         let named = |section: &CustomSection| HintKind::of_section(&section.name);
-        if host.is_empty() && !module.custom_sections.iter().any(|section| named(section).is_some()) {
+        if host.is_empty() && !module.custom_sections().iter().any(|section| named(section).is_some()) {
             return Hints::default();
         }
         let read = HintKind::ALL.map(|kind| {
-            let sections = module.custom_sections.iter().filter(|section| named(section) == Some(kind));
+            let sections = module.custom_sections().iter().filter(|section| named(section) == Some(kind));
             Reader { module, kind, ignored: 0, found: Vec::new() }.read(sections, host)
         });
         let ignored = std::array::from_fn(|kind| read[kind].1);
@@ -281,11 +281,11 @@ fn within(offsets: &[u32], range: &Range<usize>) -> Range<usize> {
 fn count_at(module: &Module, kind: HintKind, mut offsets: &[u32]) -> usize {
     let mut used = 0;
     while let Some(first) = offsets.first() {
-        let body = module.bodies[module.bodies.partition_point(|body| body.start <= *first) - 1].clone();
-        let (own, rest) = offsets.split_at(offsets.partition_point(|at| *at < body.end));
+        let body = module.bodies.at(*first);
+        let (own, rest) = offsets.split_at(offsets.partition_point(|at| *at < body.end as u32));
         offsets = rest;
-        let bytes = &module.bytes()[body.start as usize..body.end as usize];
-        let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));
+        let bytes = &module.bytes()[body.clone()];
+        let body = FunctionBody::new(BinaryReader::new(bytes, body.start as u64));
         let Ok(mut operators) = body.get_operators_reader() else { continue };
         let mut own = own.iter().peekable();
         while own.peek().is_some() && !operators.eof() {
@@ -361,7 +361,7 @@ impl<'a> Reader<'a> {
 
     fn section(&mut self, section: &'a CustomSection) {
         let bytes: &'a [u8] = &self.module.bytes()[section.bytes.start as usize..section.bytes.end as usize];
-        let code = self.module.bodies.first().map(|body| body.start);
+        let code = (self.module.bodies.len() > 0).then(|| self.module.code_start() as u32);
         let form = [Form::Counted, Form::Bare].into_iter().find(|form| walk(bytes, *form, &mut |_, _, _| ()).is_some());
         let Some(form) = form.filter(|_| code.is_none_or(|code| section.bytes.start < code)) else {
             self.ignored += 1;
@@ -382,8 +382,8 @@ impl<'a> Reader<'a> {
         if self.kind == HintKind::Priority {
             return (offset == 0).then_some(func.0);
         }
-        let body = &self.module.bodies[func.index()];
-        body.start.checked_add(offset).filter(|at| *at < body.end)
+        let body = self.module.body_range(func);
+        (body.start as u32).checked_add(offset).filter(|at| (*at as usize) < body.end)
     }
 
     /// Whether a hint says what hints of its kind say.
@@ -429,7 +429,7 @@ fn pairs(bytes: &[u8]) -> impl Iterator<Item = Option<(FuncIndex, u8)>> {
 }
 
 impl Module {
-    /// Its hints.
+    /// Its hints. (Once all of it was read.)
     pub fn hints(&self) -> &Hints {
         crate::sync::get_or_make(&self.hints, || Hints::new(self, self.host_hints.as_deref()))
     }

@@ -8,12 +8,14 @@ pub mod body;
 mod data;
 pub mod decode;
 mod encoding;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod fixed;
 pub mod hints;
 pub(crate) mod integral;
 pub mod names;
 pub mod registry;
+pub mod stream;
+mod tables;
 pub mod text;
 mod unsupported;
 pub mod validate;
@@ -23,6 +25,7 @@ mod wire;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+pub use tables::IndirectSites;
 pub use validity::{Chunk, Invalid, Rejected};
 pub use wire::{SharedBytes, WireBytes, copied};
 
@@ -33,6 +36,10 @@ use crate::types::{
 };
 
 /// A decoded module.
+///
+/// It exists as soon as the first of its bodies has been read, so that bodies are validated and compiled while later bytes
+/// are still on their way. What comes behind them is in [`Late`], and `bodies` fills up meanwhile. Nobody but its maker
+/// and those who help sees it before it is whole.
 pub struct Module {
     pub(crate) bytes: WireBytes,
     pub(crate) types: Vec<FuncType>,
@@ -48,25 +55,21 @@ pub struct Module {
     pub(crate) global_inits: Vec<ConstExpr>,
     /// Initial value of the elements of each table that the module defines; `None` is null.
     pub(crate) table_inits: Vec<Option<ConstExpr>>,
-    pub(crate) data: Vec<DataSegment>,
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) start: Option<FuncIndex>,
     /// Bodies of the defined functions, as ranges of `bytes` (locals included, size prefix not).
-    pub(crate) bodies: Vec<Range<u32>>,
+    pub(crate) bodies: tables::BodyTable,
     /// Functions that the module defines and that can be called through a reference: exported, in an
     /// element segment or in a `ref.func` of a constant expression. Sorted. (A `ref.func` in a body is
     /// valid only for functions, imported ones aside, that are among these.)
     pub(crate) escaping: Vec<FuncIndex>,
-    pub(crate) custom_sections: Vec<CustomSection>,
-    pub(crate) features: Features,
-    /// Known once the bodies are validated.
+    /// Known of a function once it and all before it are validated.
     pub(crate) indirect_sites: IndirectSites,
-    pub(crate) names: names::Names,
+    /// What is known when all bytes were read, and all bodies validated that are to be.
+    pub(crate) late: OnceLock<Late>,
     /// Made when somebody asks.
     pub(crate) hints: OnceLock<hints::Hints>,
     pub(crate) host_hints: Option<Box<hints::HostHints>>,
-    /// What bodies do to tables.
-    pub(crate) table_writes: fixed::TableWrites,
     /// Made when somebody asks.
     pub(crate) fixed_tables: OnceLock<fixed::FixedTables>,
     /// What the analysis of bodies needs of all this.
@@ -74,6 +77,18 @@ pub struct Module {
     pub(crate) validity: validity::Validity,
     /// Of bodies that are about to be compiled.
     pub(crate) analyses: body::Kept,
+}
+
+/// What comes behind the bodies of a module, or follows from all of them.
+#[derive(Default)]
+pub(crate) struct Late {
+    pub(crate) data: Vec<DataSegment>,
+    pub(crate) custom_sections: Vec<CustomSection>,
+    pub(crate) names: names::Names,
+    /// Those that the sections use, and the bodies that were validated before the module was whole.
+    pub(crate) features: Features,
+    /// What bodies do to tables.
+    pub(crate) table_writes: fixed::TableWrites,
 }
 
 /// How many of each kind are imported.
@@ -282,43 +297,6 @@ impl std::ops::BitOr for Features {
     }
 }
 
-/// The numbers of the indirect calls of a module: in the order of the functions, and in a function in the order of
-/// the operators, those that cannot be reached included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IndirectSites {
-    /// Functions that have any, and the number of the first. Sorted.
-    functions: Box<[(DefinedFunc, u32)]>,
-    count: u32,
-}
-
-impl IndirectSites {
-    /// Of these functions, with how many each has.
-    fn new(mut functions: Vec<(DefinedFunc, u32)>) -> IndirectSites {
-        functions.sort_unstable();
-        let mut count = 0;
-        for (_, calls) in &mut functions {
-            let first = count;
-            // An indirect call takes three bytes, and a module has less than 2^32.
-            count += *calls;
-            *calls = first;
-        }
-        IndirectSites { functions: functions.into(), count }
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// The numbers of those of a function.
-    pub fn of(&self, func: DefinedFunc) -> Range<u32> {
-        match self.functions.binary_search_by_key(&func, |(func, _)| *func) {
-            Ok(found) => self.functions[found].1..self.functions.get(found + 1).map_or(self.count, |next| next.1),
-            Err(_) => 0..0,
-        }
-    }
-}
-
 impl Module {
     /// The wasm bytes.
     pub fn bytes(&self) -> &[u8] {
@@ -385,12 +363,14 @@ impl Module {
         &self.types[self.functions[func.index()].index()]
     }
 
-    /// Bytes of all function bodies, and of what lies between them.
+    /// Bytes of all function bodies, and of what lies between them. (Once the first of them was read.)
     pub fn code_bytes(&self) -> usize {
-        match self.defined_func_count() {
-            0 => 0,
-            count => self.body_range(DefinedFunc(count as u32 - 1)).end - self.body_range(DefinedFunc(0)).start,
-        }
+        self.bodies.bytes().len()
+    }
+
+    /// Where the first body begins.
+    pub(crate) fn code_start(&self) -> usize {
+        self.bodies.bytes().start
     }
 
     /// The body of a defined function, as a range of the module's bytes. Its bytes are valid: whoever cannot know that
@@ -402,8 +382,7 @@ impl Module {
 
     /// Where the body of a defined function is, valid or not.
     pub fn body_range(&self, func: DefinedFunc) -> Range<usize> {
-        let range = &self.bodies[func.index()];
-        range.start as usize..range.end as usize
+        self.bodies.get(func.index())
     }
 
     /// Functions, imported ones not counted, that can be called through a reference; sorted.
@@ -426,10 +405,29 @@ impl Module {
         get_or_make(&self.fixed_tables, || fixed::FixedTables::new(self))
     }
 
+    /// Whether all of it was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.late.get().is_some()
+    }
+
+    fn late(&self) -> &Late {
+        self.late.get().expect("nobody asks a module that is not whole")
+    }
+
+    /// Data segments.
+    pub fn data(&self) -> &[DataSegment] {
+        &self.late().data
+    }
+
+    /// What bodies do to tables.
+    pub(crate) fn table_writes(&self) -> fixed::TableWrites {
+        self.late().table_writes
+    }
+
     /// The features that the module uses (those that its bytes need, not those that were allowed). Of bodies that are
     /// validated later, those that were found to be valid.
     pub fn features(&self) -> Features {
-        self.features | self.deferred_features()
+        self.late().features | self.deferred_features()
     }
 
     /// The numbers of the indirect calls. None if the bodies are validated later.
@@ -439,12 +437,12 @@ impl Module {
 
     /// Custom sections, in order.
     pub fn custom_sections(&self) -> &[CustomSection] {
-        &self.custom_sections
+        &self.late().custom_sections
     }
 
     /// The name section.
     pub fn names(&self) -> &names::Names {
-        &self.names
+        &self.late().names
     }
 
     /// The type of what an export names.

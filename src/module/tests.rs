@@ -88,13 +88,13 @@ fn a_module_of_every_section() {
     assert!(matches!(&module.elements[2].mode, ElementMode::Declared));
     assert!(matches!(&module.elements[3].items, ElementItems::Expressions(items) if items.len() == 2));
     let data = |index: usize| {
-        let range = &module.data[index].bytes;
+        let range = &module.data()[index].bytes;
         &module.bytes()[range.start as usize..range.end as usize]
     };
     assert_eq!(data(0), b"active");
     assert_eq!(data(1), b"passive");
-    assert!(matches!(&module.data[0].active, Some((MemoryIndex(1), at)) if *at.ops() == [ConstOp::I64(5)]));
-    assert!(module.data[1].active.is_none());
+    assert!(matches!(&module.data()[0].active, Some((MemoryIndex(1), at)) if *at.ops() == [ConstOp::I64(5)]));
+    assert!(module.data()[1].active.is_none());
     // A body is its locals and operators: none, `i64.const 0`, `end`.
     assert_eq!(module.bytes()[module.body(DefinedFunc(0))], [0, 0x42, 0, 0x0b]);
     assert_eq!(module.names().module().as_deref(), Some("all"));
@@ -222,7 +222,7 @@ fn the_first_is_reported(first: &str, other: &str) {
     let bytes = wasm(&format!("(module {}{first}{others})", valid.repeat(200)));
     let Decoded { module, bodies } = decode(bytes.clone().into(), Features::ALL).unwrap();
     let expected = wasmparser::Validator::new_with_features(Features::ALL.flags()).validate_all(&bytes).err().unwrap();
-    let body = module.body(DefinedFunc(200));
+    let body = module.body_range(DefinedFunc(200));
     assert!(body.contains(&(expected.offset() as usize)));
     for round in 0..100 {
         match validate_all(&bodies, &module, 1 + round % 16) {
@@ -314,10 +314,13 @@ fn features_are_found_without_knowing_operators() {
 #[test]
 fn validation_that_leaves_bodies_out_fails() {
     let Decoded { module, bodies } = decode(wasm("(module (func) (func))").into(), Features::ALL).unwrap();
-    let outcome = validate::Progress::new(&module, Keep::Nothing).finish(&bodies, &module);
-    assert!(matches!(outcome, Err(Error::Bug { .. })));
     let progress = validate::Progress::new(&module, Keep::Nothing);
-    progress.work(&bodies, &module);
+    assert!(matches!(progress.finish(&bodies, &module), Err(Error::Bug { .. })));
+    progress.announce(1);
+    progress.work(&bodies, &module, &mut |valid| assert_eq!(valid, 0..1));
+    assert!(matches!(progress.finish(&bodies, &module), Err(Error::Bug { .. })));
+    progress.announce(2);
+    progress.work(&bodies, &module, &mut |valid| assert_eq!(valid, 1..2));
     assert!(progress.finish(&bodies, &module).is_ok());
 }
 
@@ -332,7 +335,10 @@ fn analyses_are_kept_whole_until_they_are_forgotten() {
     );
     let Decoded { module, bodies } = decode(wasm(&text).into(), Features::ALL).unwrap();
     let progress = validate::Progress::new(&module, Keep::Analyses);
-    progress.work(&bodies, &module);
+    for known in 1..=3 {
+        progress.announce(known);
+        progress.work(&bodies, &module, &mut |_| ());
+    }
     let validated = progress.finish(&bodies, &module).unwrap();
     let module = Decoded { module, bodies }.validated(validated);
     let (mut kept, mut own) = (body::AnalysisScratch::default(), body::AnalysisScratch::default());

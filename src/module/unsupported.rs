@@ -2,7 +2,7 @@
 //!
 //! Only runs on modules that have been refused: it words the error and never changes the verdict.
 
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{Chunk, FuncValidatorAllocations, Parser, ValidPayload, Validator, WasmFeatures};
 
 use crate::error::Error;
 use crate::module::Features;
@@ -23,6 +23,41 @@ pub(super) fn explain(error: &wasmparser::Error, bytes: &[u8], flags: WasmFeatur
     match feature {
         Some(feature) => Error::Unsupported { offset, feature: feature.into() },
         None => Error::Invalid { offset, reason: error.message().into() },
+    }
+}
+
+/// As [`explain`], for the first bytes of a module. `None`: the rest of them decides which error it is.
+pub(super) fn explain_prefix(error: &wasmparser::Error, prefix: &[u8], flags: WasmFeatures) -> Option<Error> {
+    let is_known = prefix.starts_with(COMPONENT) || error.missing_wasm_feature().is_some();
+    (is_known || !may_become_valid(prefix)).then(|| explain(error, prefix, flags))
+}
+
+/// Whether a module with all that wasmparser knows may begin like this.
+fn may_become_valid(prefix: &[u8]) -> bool {
+    let (mut parser, mut validator) = (Parser::new(0), Validator::new_with_features(WasmFeatures::all()));
+    parser.set_features(WasmFeatures::all());
+    let mut memory = FuncValidatorAllocations::default();
+    let mut rest = prefix;
+    loop {
+        let payload = match parser.parse(rest, false) {
+            Ok(Chunk::Parsed { consumed, payload }) => {
+                rest = &rest[consumed..];
+                payload
+            }
+            Ok(Chunk::NeedMoreData(_)) => return true,
+            Err(_) => return false,
+        };
+        match validator.payload(&payload) {
+            Ok(ValidPayload::Func(func, body)) => {
+                let mut func = func.into_validator(std::mem::take(&mut memory));
+                if func.validate(&body).is_err() {
+                    return false;
+                }
+                memory = func.into_allocations();
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
     }
 }
 

@@ -1,22 +1,24 @@
 //! Validation of bodies: any body, on any thread, in any order; one pass that also finds the features used.
 //!
+//! [`Progress`] is about all bodies of a module, which may still be on their way: several threads take those that are
+//! there, and the first so many of them are valid. What is known of those is what their compilation may build on.
+//!
 //! A body that the analysis in `body` accepts is valid. All others go to wasmparser, which decides, and whose
 //! error is reported. The error is that of the invalid body with the lowest index, whatever the threads do.
 //!
 //! With debug assertions both look at each body, and it is a panic if only the analysis accepts it.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::Range;
 
 use wasmparser::{
     BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
 };
 
 use crate::error::{Error, Result};
-use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags, Keep, Kept, Made};
+use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags, Keep, Made};
 use crate::module::fixed::TableWrites;
-use crate::module::{Features, IndirectSites, Module, unsupported};
-use crate::sync::without_host_signals;
+use crate::module::{Features, Module, unsupported};
+use crate::sync::{ForkMutex, without_host_signals};
 use crate::types::DefinedFunc;
 
 /// Bodies that a thread takes at once.
@@ -27,16 +29,11 @@ const CHUNK: usize = 16;
 const BYTES_PER_THREAD: usize = 64 << 10;
 
 /// What validation of the bodies needs besides the module.
+#[derive(Clone)]
 pub struct Bodies {
     /// The module as wasmparser sees it; `None` if there are no bodies.
     pub(super) resources: Option<ValidatorResources>,
     pub(super) flags: WasmFeatures,
-}
-
-impl Default for Bodies {
-    fn default() -> Bodies {
-        Bodies { resources: None, flags: WasmFeatures::empty() }
-    }
 }
 
 impl Bodies {
@@ -68,140 +65,229 @@ pub fn validate(bodies: &Bodies, module: &Module, func: DefinedFunc, scratch: &m
 
 /// What validation finds out about valid bodies.
 pub struct Validated {
-    /// The features that the module uses, sections and bodies together.
+    /// The features that they use.
     pub features: Features,
-    /// For [`Module::indirect_sites`].
-    pub(super) indirect_sites: IndirectSites,
     /// For [`Module::fixed_tables`].
     pub(super) table_writes: TableWrites,
-    /// What was found out about each, if it is to be kept.
-    pub(super) analyses: Kept,
 }
 
-/// Validates all bodies on up to `threads` threads, the calling one included. (An engine has threads for that, and uses
-/// [`Progress`].)
+/// Validates all bodies on up to `threads` threads, the calling one included; says which features the module uses,
+/// sections and bodies together. (An engine has threads for that, and uses [`Progress`].)
 pub fn validate_all(bodies: &Bodies, module: &Module, threads: usize) -> Result<Validated> {
     let progress = Progress::new(module, Keep::Nothing);
+    progress.announce(module.bodies.len());
     std::thread::scope(|scope| {
         for _ in 1..worthwhile_threads(module, threads) {
             // Without the thread the others do its share.
-            let work = || progress.work(bodies, module);
+            let work = || progress.work(bodies, module, &mut |_| ());
             let _ = without_host_signals(|| std::thread::Builder::new().spawn_scoped(scope, work));
         }
-        progress.work(bodies, module);
+        progress.work(bodies, module, &mut |_| ());
     });
-    progress.finish(bodies, module)
+    let validated = progress.finish(bodies, module)?;
+    Ok(Validated { features: validated.features | module.features(), ..validated })
 }
 
 /// How many of `threads` threads are worth their start.
-pub fn worthwhile_threads(module: &Module, threads: usize) -> usize {
+fn worthwhile_threads(module: &Module, threads: usize) -> usize {
     threads.min(module.code_bytes() / BYTES_PER_THREAD + 1).min(module.bodies.len().div_ceil(CHUNK)).max(1)
 }
 
 /// Bodies that several threads validate, and what they have found.
 pub struct Progress {
-    next: AtomicUsize,
-    /// Lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it have been
-    /// taken by somebody, who finishes them: the final value is the lowest of all.
-    invalid: AtomicUsize,
-    outcome: Mutex<Outcome>,
+    ledger: ForkMutex<Ledger>,
     keep: Keep,
 }
 
+#[derive(Default)]
+struct Ledger {
+    /// Bodies that are there.
+    known: usize,
+    /// The first that nobody has taken.
+    next: usize,
+    /// Chunks in somebody's hands.
+    in_hand: usize,
+    /// A thread panicked at a chunk.
+    lost: bool,
+    /// Chunks before which another is not finished.
+    early: Vec<Finished>,
+    /// How many are valid, from the first one on.
+    valid: usize,
+    /// The lowest invalid body; those behind it need no look. Chunks are handed out in order, so all before it have been
+    /// taken by somebody, who finishes them: in the end it is the lowest of all.
+    invalid: Option<(usize, wasmparser::Error)>,
+    used: Features,
+    table_writes: Option<TableWrites>,
+}
+
+/// Bodies that are valid.
+struct Finished {
+    bodies: Range<usize>,
+    used: Features,
+    table_writes: TableWrites,
+    /// Functions with indirect calls, and how many.
+    indirect: Vec<(DefinedFunc, u32)>,
+    made: Made,
+}
+
 impl Progress {
-    /// Nobody has looked at any body.
+    /// No body is there yet. What is found out about them is kept with the module, if it is to be.
     pub fn new(module: &Module, keep: Keep) -> Progress {
-        let (used, table_writes) = (module.features, TableWrites::None);
-        let outcome = Outcome { checked: 0, error: None, used, indirect: Vec::new(), table_writes, made: Vec::new() };
-        Progress {
-            next: AtomicUsize::new(0),
-            invalid: AtomicUsize::new(usize::MAX),
-            outcome: Mutex::new(outcome),
-            keep,
+        if keep == Keep::Analyses {
+            module.analyses.begin();
         }
+        Progress { ledger: ForkMutex::default(), keep }
     }
 
-    /// Validates bodies that nobody has taken until there are none.
-    pub fn work(&self, bodies: &Bodies, module: &Module) {
+    /// So many bodies are there.
+    pub fn announce(&self, known: usize) {
+        self.ledger.lock().known = known;
+    }
+
+    /// Validates bodies that are there, and that nobody has taken, until there are none. `advance` is told which are known
+    /// to be valid, together with all before them: each once, all of them in order if one thread is at it.
+    pub fn work(&self, bodies: &Bodies, module: &Module, advance: &mut dyn FnMut(Range<usize>)) {
         let mut scratch = Scratch::default();
-        let mut used = Features::default();
-        let mut indirect = Vec::new();
-        let mut table_writes = TableWrites::None;
-        let mut checked = 0;
-        let mut made = Made::default();
-        loop {
-            // Relaxed: the counter hands out indices and the bound saves work; results travel by the mutex.
-            let start = self.next.fetch_add(CHUNK, Ordering::Relaxed);
-            let end = module.bodies.len().min(start + CHUNK);
-            if start >= end || start > self.invalid.load(Ordering::Relaxed) {
-                break;
-            }
-            for index in start..end {
-                let func = DefinedFunc(index as u32);
-                match check(bodies, module, func, &mut scratch) {
-                    Ok(verdict) => {
-                        checked += 1;
-                        used = used | verdict.features;
-                        table_writes = table_writes.max(verdict.table_writes);
-                        if verdict.indirect_calls != 0 {
-                            indirect.push((func, verdict.indirect_calls));
-                        }
-                        if let (Keep::Analyses, Some(analysis)) = (self.keep, &verdict.analysis) {
-                            made.add(func, analysis, &scratch.analysis);
-                        }
-                    }
-                    Err(error) => {
-                        self.invalid.fetch_min(index, Ordering::Relaxed);
-                        let mut outcome = self.outcome.lock().unwrap();
-                        if outcome.error.as_ref().is_none_or(|(lowest, _)| index < *lowest) {
-                            outcome.error = Some((index, error));
-                        }
-                        return;
+        while let Some(taken) = self.take() {
+            match check_chunk(bodies, module, taken.bodies.clone(), self.keep, &mut scratch) {
+                Ok(finished) => {
+                    let valid = taken.finish(module, finished);
+                    if !valid.is_empty() {
+                        advance(valid);
                     }
                 }
+                Err(invalid) => taken.fail(invalid),
             }
         }
-        let mut outcome = self.outcome.lock().unwrap();
-        outcome.checked += checked;
-        outcome.used = outcome.used | used;
-        outcome.indirect.append(&mut indirect);
-        outcome.table_writes = outcome.table_writes.max(table_writes);
-        outcome.made.push(made);
     }
 
-    /// What was found, after the last `work` has returned, of which there was one at least.
-    pub fn finish(self, bodies: &Bodies, module: &Module) -> Result<Validated> {
-        let outcome = self.outcome.into_inner().unwrap();
-        match outcome.error {
-            Some((_, error)) => Err(unsupported::explain(&error, &module.bytes, bodies.flags)),
+    fn take(&self) -> Option<Taken<'_>> {
+        let mut ledger = self.ledger.lock();
+        let bodies = ledger.next_chunk()?;
+        ledger.next = bodies.end;
+        ledger.in_hand += 1;
+        Some(Taken { progress: self, bodies })
+    }
+
+    /// Whether there is a body that nobody has taken.
+    pub fn has_more(&self) -> bool {
+        self.ledger.lock().next_chunk().is_some()
+    }
+
+    /// Nobody is to take another body.
+    pub fn abandon(&self) {
+        self.ledger.lock().next = usize::MAX - CHUNK;
+    }
+
+    /// Whether nobody is at a body any more. (After `work` returned, and nothing more was announced: for good.)
+    pub fn is_settled(&self) -> bool {
+        self.ledger.lock().in_hand == 0
+    }
+
+    /// What was found, after all bodies were announced, `work` has returned and everything is settled.
+    pub fn finish(&self, bodies: &Bodies, module: &Module) -> Result<Validated> {
+        let ledger = self.ledger.lock();
+        match &ledger.invalid {
+            Some((_, error)) => Err(unsupported::explain(error, &module.bytes, bodies.flags)),
             // A thread that panicked on the way has left bodies behind that nobody has looked at.
-            None if outcome.checked != module.bodies.len() => {
+            None if ledger.lost || ledger.valid != module.bodies.len() => {
                 Err(Error::Bug { reason: "the validation of a body panicked".into() })
             }
-            None => Ok(Validated {
-                features: outcome.used,
-                indirect_sites: IndirectSites::new(outcome.indirect),
-                table_writes: outcome.table_writes,
-                analyses: match self.keep {
-                    Keep::Analyses => Kept::new(module.bodies.len(), outcome.made),
-                    Keep::Nothing => Kept::default(),
-                },
-            }),
+            None => {
+                Ok(Validated { features: ledger.used, table_writes: ledger.table_writes.unwrap_or(TableWrites::None) })
+            }
         }
     }
 }
 
-/// The first invalid body so far, and what the others use.
-struct Outcome {
-    /// Bodies that are valid.
-    checked: usize,
-    error: Option<(usize, wasmparser::Error)>,
-    used: Features,
-    /// Functions with indirect calls, and how many.
-    indirect: Vec<(DefinedFunc, u32)>,
-    table_writes: TableWrites,
-    /// By the threads that are done.
-    made: Vec<Made>,
+impl Ledger {
+    /// The next bodies that are worth a look.
+    fn next_chunk(&self) -> Option<Range<usize>> {
+        let (start, end) = (self.next, self.known.min(self.next + CHUNK));
+        let is_useless = self.invalid.as_ref().is_some_and(|(lowest, _)| start > *lowest);
+        (start < end && !is_useless).then_some(start..end)
+    }
+
+    /// Bodies are valid; which are now, together with all before them.
+    fn add(&mut self, module: &Module, finished: Finished) -> Range<usize> {
+        let before = self.valid;
+        self.early.push(finished);
+        while let Some(next) = self.early.iter().position(|early| early.bodies.start == self.valid) {
+            let Finished { bodies, used, table_writes, indirect, made } = self.early.swap_remove(next);
+            self.valid = bodies.end;
+            self.used = self.used | used;
+            self.table_writes = self.table_writes.max(Some(table_writes));
+            module.indirect_sites.add(bodies, &indirect);
+            module.analyses.add(made);
+        }
+        module.note_valid_up_to(self.valid);
+        before..self.valid
+    }
+}
+
+/// A chunk in the hands of a thread. Dropped without a word if that panics.
+struct Taken<'a> {
+    progress: &'a Progress,
+    bodies: Range<usize>,
+}
+
+impl Taken<'_> {
+    fn finish(self, module: &Module, finished: Finished) -> Range<usize> {
+        let mut ledger = self.progress.ledger.lock();
+        ledger.in_hand -= 1;
+        let valid = ledger.add(module, finished);
+        drop(ledger);
+        std::mem::forget(self);
+        valid
+    }
+
+    fn fail(self, invalid: (usize, wasmparser::Error)) {
+        let mut ledger = self.progress.ledger.lock();
+        ledger.in_hand -= 1;
+        if ledger.invalid.as_ref().is_none_or(|(lowest, _)| invalid.0 < *lowest) {
+            ledger.invalid = Some(invalid);
+        }
+        drop(ledger);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut ledger = self.progress.ledger.lock();
+        ledger.in_hand -= 1;
+        ledger.lost = true;
+    }
+}
+
+/// Validates bodies; fails with the first of them that is invalid.
+fn check_chunk(
+    bodies: &Bodies,
+    module: &Module,
+    chunk: Range<usize>,
+    keep: Keep,
+    scratch: &mut Scratch,
+) -> Result<Finished, (usize, wasmparser::Error)> {
+    let mut finished = Finished {
+        bodies: chunk.clone(),
+        used: Features::default(),
+        table_writes: TableWrites::None,
+        indirect: Vec::new(),
+        made: Made::default(),
+    };
+    for index in chunk {
+        let func = DefinedFunc(index as u32);
+        let verdict = check(bodies, module, func, scratch).map_err(|error| (index, error))?;
+        finished.used = finished.used | verdict.features;
+        finished.table_writes = finished.table_writes.max(verdict.table_writes);
+        if verdict.indirect_calls != 0 {
+            finished.indirect.push((func, verdict.indirect_calls));
+        }
+        if let (Keep::Analyses, Some(analysis)) = (keep, &verdict.analysis) {
+            finished.made.add(func, analysis, &scratch.analysis);
+        }
+    }
+    Ok(finished)
 }
 
 /// What is known of a valid body.

@@ -1,4 +1,7 @@
-//! Which bodies of a module are known to be valid, where that is found out later than the module is made.
+//! Which bodies of a module are known to be valid.
+//!
+//! While a module is made, that is all of them up to one ([`Validity::UpTo`], moved by `validate::Progress`). The rest of
+//! this file is about modules whose bodies are validated after they were made.
 //!
 //! In: a decoded module whose bodies nobody has looked at. Out: for each body that somebody wants to compile, whether it
 //! is valid; for the module, the first body that was found not to be. From then on the module is one that has failed:
@@ -25,13 +28,17 @@ use crate::sync::ForkMutex;
 use crate::types::{DefinedFunc, FuncIndex};
 
 /// What is known of the bodies of a module.
-#[derive(Default)]
 pub(crate) enum Validity {
-    /// All are valid.
-    #[default]
-    Known,
+    /// So many are valid, from the first one on. All are, once the module is made.
+    UpTo(AtomicUsize),
     /// It is found out one by one.
     Deferred(Box<Deferred>),
+}
+
+impl Default for Validity {
+    fn default() -> Validity {
+        Validity::UpTo(AtomicUsize::new(0))
+    }
 }
 
 /// Of a module whose bodies are validated after it was made.
@@ -175,10 +182,19 @@ impl Deferred {
 }
 
 impl Module {
+    /// The first `count` bodies are valid.
+    pub(super) fn note_valid_up_to(&self, count: usize) {
+        if let Validity::UpTo(valid) = &self.validity {
+            // Relaxed: as with the bits of `valid`, it is itself the message. Nobody moves it back: a lock is held.
+            valid.store(count, Ordering::Relaxed);
+        }
+    }
+
     /// Whether a body is known to be valid.
     pub fn is_valid(&self, func: DefinedFunc) -> bool {
         match &self.validity {
-            Validity::Known => true,
+            // Relaxed: as above.
+            Validity::UpTo(valid) => func.index() < valid.load(Ordering::Relaxed),
             Validity::Deferred(deferred) => deferred.is_valid(func),
         }
     }
@@ -186,7 +202,8 @@ impl Module {
     /// Whether all bodies are known to be valid.
     pub fn is_all_valid(&self) -> bool {
         match &self.validity {
-            Validity::Known => true,
+            // Relaxed: as above.
+            Validity::UpTo(valid) => valid.load(Ordering::Relaxed) == self.bodies.len(),
             Validity::Deferred(deferred) => deferred.is_complete(),
         }
     }
@@ -194,7 +211,7 @@ impl Module {
     /// The first body that was found to be invalid, if one was: then the module cannot be used.
     pub fn invalid(&self) -> Option<Arc<Invalid>> {
         match &self.validity {
-            Validity::Known => None,
+            Validity::UpTo(_) => None,
             Validity::Deferred(deferred) => deferred.invalid(),
         }
     }
@@ -251,7 +268,7 @@ impl Module {
     /// Features of the bodies that were found to be valid after the module was made.
     pub(super) fn deferred_features(&self) -> Features {
         match &self.validity {
-            Validity::Known => Features::default(),
+            Validity::UpTo(_) => Features::default(),
             // Relaxed: more of them may come; who has seen that the module is valid has seen all.
             Validity::Deferred(deferred) => Features(deferred.used.load(Ordering::Relaxed)),
         }

@@ -1,4 +1,5 @@
-//! The bytes of a module: a copy, or the host's, which are let go with the module.
+//! The bytes of a module: a copy, or the host's, which are let go with the module. They stay where they are, and more may
+//! come behind them until the module is whole.
 //!
 //! Bodies, data segments, names and custom sections stay ranges of these bytes; nothing of them is copied. They are
 //! needed as long as something may be compiled, instantiated or asked for, which is as long as the module lives.
@@ -7,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::sys::bytes::Bytes;
+use crate::sys::bytes;
 
 /// Bytes that somebody keeps for a module, and that do not change while it does.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -18,7 +19,7 @@ pub struct WireBytes(SharedBytes);
 
 /// A copy of bytes that may change, or go.
 pub fn copied(bytes: &[u8]) -> Result<SharedBytes> {
-    Ok(Arc::new(Bytes::copy(bytes)?))
+    Ok(bytes::copy(bytes)?)
 }
 
 impl Deref for WireBytes {

@@ -61,9 +61,9 @@ impl Images {
 fn place_all(module: &Module) -> Option<Vec<Vec<Piece>>> {
     let mut placed = vec![Vec::new(); module.memories().len()];
     if let [only] = &mut placed[..] {
-        only.reserve_exact(module.data.len());
+        only.reserve_exact(module.data().len());
     }
-    for segment in &module.data {
+    for segment in module.data() {
         let Some((memory, offset)) = &segment.active else { continue };
         let start = match *offset.ops() {
             [ConstOp::I32(start)] => u64::from(start as u32),

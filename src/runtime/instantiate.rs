@@ -278,7 +278,7 @@ impl StoreInner {
                 self.drop_elements(index, i as u32);
             }
         }
-        for (i, segment) in module.data.iter().enumerate() {
+        for (i, segment) in module.data().iter().enumerate() {
             let Some((memory, offset)) = &segment.active else { continue };
             if compiled.memory_image(*memory).is_none() {
                 let offset = self.evaluate_offset(index, offset, module.memories()[memory.index()].index);
@@ -378,7 +378,7 @@ impl StoreInner {
     ) -> Result<(), TrapCode> {
         let instance = self.instances.at(index);
         let module = instance.module.module();
-        let bytes = &module.data[segment as usize].bytes;
+        let bytes = &module.data()[segment as usize].bytes;
         let dropped = instance.dropped_data.get(segment as usize).copied().unwrap_or(false);
         let available = if dropped { 0 } else { bytes.len() as u64 };
         let source = in_bounds(src, len, available).ok_or(TrapCode::MemoryOutOfBounds)?;
@@ -393,7 +393,7 @@ impl StoreInner {
     /// `data.drop`.
     pub(super) fn drop_data(&mut self, index: u32, segment: u32) {
         let instance = self.instances.at_mut(index);
-        instance.dropped_data.resize(instance.module.module().data.len(), false);
+        instance.dropped_data.resize(instance.module.module().data().len(), false);
         instance.dropped_data[segment as usize] = true;
     }
 

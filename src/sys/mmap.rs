@@ -114,6 +114,19 @@ impl Mapping {
         unsafe { libc::madvise(self.base.cast(), self.len, libc::MADV_HUGEPAGE) };
     }
 
+    /// Gives back all addresses but the first `len`, which are some.
+    ///
+    /// # Safety
+    /// Nobody uses the others.
+    pub unsafe fn truncate(&mut self, len: usize) {
+        assert!(len > 0 && len.is_multiple_of(page_size()));
+        if len < self.len {
+            // SAFETY: the range is ours, and unused by contract. A failure leaks addresses, as in `drop`.
+            unsafe { libc::munmap(self.base.add(len).cast(), self.len - len) };
+            self.len = len;
+        }
+    }
+
     /// First address.
     pub fn base(&self) -> *mut u8 {
         self.base

@@ -19,25 +19,31 @@ pub struct CounterLayout {
     start: u32,
     /// Offset of the records.
     sites: u32,
-    bytes: u32,
 }
 
 impl CounterLayout {
-    /// The places for a module. `None`: there is nothing to count, or more than machine code can reach.
+    /// The places for a module, also while its bodies are still on their way. `None`: there is nothing to count, or more
+    /// than machine code can reach.
     pub fn new(module: &Module) -> Option<CounterLayout> {
-        let count = module.defined_func_count() as u32;
-        let last = DefinedFunc(count.checked_sub(1)?);
-        let start = module.body_range(DefinedFunc(0)).start as u32;
-        let cells = (module.body_range(last).end as u32 - start).div_ceil(2);
-        let sites = (u64::from(cells) * u64::from(CELL_SIZE)).next_multiple_of(u64::from(APART));
-        let bytes = sites + u64::from(module.indirect_sites().count()) * u64::from(SITE_SIZE);
-        let bytes = i32::try_from(bytes.next_multiple_of(u64::from(APART))).ok()? as u32;
-        Some(CounterLayout { start, sites: sites as u32, bytes })
+        if module.defined_func_count() == 0 {
+            return None;
+        }
+        let (start, bytes) = (module.code_start() as u32, module.code_bytes() as u64);
+        let sites = (bytes.div_ceil(2) * u64::from(CELL_SIZE)).next_multiple_of(u64::from(APART));
+        i32::try_from(sites).ok()?;
+        Some(CounterLayout { start, sites: sites as u32 })
     }
 
-    /// Bytes of a shard.
-    pub fn bytes(&self) -> usize {
-        self.bytes as usize
+    /// Bytes of a shard. (Once all bodies are validated.)
+    pub fn bytes(&self, module: &Module) -> usize {
+        let last = u64::from(module.indirect_sites().count()).min(self.most_sites());
+        (u64::from(self.sites) + last * u64::from(SITE_SIZE)).next_multiple_of(u64::from(APART)) as usize
+    }
+
+    /// How many records machine code can reach.
+    fn most_sites(&self) -> u64 {
+        (u64::from(i32::MAX as u32 - APART) - u64::from(self.sites).min(u64::from(i32::MAX as u32 - APART)))
+            / u64::from(SITE_SIZE)
     }
 
     /// The cell of the operator at this offset in the module.
@@ -46,9 +52,10 @@ impl CounterLayout {
     }
 
     /// The record of the `n`-th indirect call of a function, those that cannot be reached counted. `None` only if the
-    /// function has fewer.
+    /// function has fewer, or if it is too far away.
     pub fn site(&self, module: &Module, func: DefinedFunc, n: u32) -> Option<i32> {
         let number = module.indirect_sites().of(func).nth(n as usize)?;
+        (u64::from(number) < self.most_sites()).then_some(())?;
         Some((self.sites + number * SITE_SIZE) as i32)
     }
 }
@@ -84,7 +91,7 @@ mod tests {
             assert!(pair[0].0 + pair[0].1 as i32 <= pair[1].0, "{taken:?}");
         }
         let (last, size) = taken[taken.len() - 1];
-        assert!(last as usize + size as usize <= layout.bytes());
+        assert!(last as usize + size as usize <= layout.bytes(&module));
         assert!(taken.iter().all(|(at, size)| at % *size as i32 == 0));
     }
 

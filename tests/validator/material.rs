@@ -51,7 +51,7 @@ impl Subject {
     }
 
     pub fn body(&self, func: u32) -> Vec<u8> {
-        self.module.bytes()[self.module.body(DefinedFunc(func))].to_vec()
+        self.module.bytes()[self.module.body_range(DefinedFunc(func))].to_vec()
     }
 
     pub fn random_body(&self, random: &mut Random) -> Vec<u8> {
@@ -65,7 +65,7 @@ impl Subject {
     pub fn reference(&mut self, func: u32, body: &[u8]) -> wasmparser::Result<Features> {
         let func = DefinedFunc(func);
         let verdict = validate::check_by_reference(&self.bodies, &self.module, func, body, &mut self.reference);
-        let start = self.module.body(func).start;
+        let start = self.module.body_range(func).start;
         let used = features(self.bodies.to_validate(&self.module, func), start, body, &mut self.memory);
         assert_eq!(verdict.as_ref().err().map(ToString::to_string), used.as_ref().err().map(ToString::to_string));
         used

@@ -1,10 +1,4 @@
-//! Modules: compiling, sharing, serialising.
-//!
-//! A serialised module is its validated wasm bytes behind a header, until there are artifacts of machine code:
-//!
-//!     "updraft\0"   version: u32   0: u32   length: u64   FNV-1a of the bytes: u64   bytes      (little-endian)
-//!
-//! The checksum finds accidents; whoever changes bytes on purpose gets what the validator lets through.
+//! Modules: compiling, sharing, serialising (as artifacts).
 
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -18,7 +12,7 @@ use super::vectors::{as_bytes, elements, give};
 use super::{quiet, vectors};
 use crate::capi::error::Fail;
 use crate::capi::{Counted, delete, enter_total, new_object, object};
-use crate::engine::CompiledModule;
+use crate::engine::{CompiledModule, ModuleOptions};
 
 /// What a module holds.
 pub(in crate::capi) struct ModuleData(pub(in crate::capi) CompiledModule);
@@ -35,33 +29,6 @@ impl Counted for wasm_shared_module_t {
 
 /// What a shared module holds.
 pub(in crate::capi) struct SharedModuleValue(CompiledModule);
-
-const MAGIC: &[u8; 8] = b"updraft\0";
-const VERSION: u32 = 1;
-const HEADER_BYTES: usize = 32;
-
-/// FNV-1a, 64 bits.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
-}
-
-fn header(bytes: &[u8]) -> Vec<u8> {
-    let mut header = MAGIC.to_vec();
-    header.extend(VERSION.to_le_bytes());
-    header.extend(0u32.to_le_bytes());
-    header.extend((bytes.len() as u64).to_le_bytes());
-    header.extend(checksum(bytes).to_le_bytes());
-    header
-}
-
-/// The wasm bytes of a serialised module.
-fn unpack(serialized: &[u8]) -> Result<&[u8], Fail> {
-    let (start, bytes) = serialized.split_at_checked(HEADER_BYTES).unwrap_or_default();
-    if bytes.is_empty() || start != header(bytes) {
-        return Err(Fail::misuse("bytes are not a module that this version serialised"));
-    }
-    Ok(bytes)
-}
 
 /// The standard knows no text format.
 fn binary(bytes: &[u8]) -> Result<&[u8], Fail> {
@@ -121,21 +88,18 @@ pub unsafe extern "C" fn wasm_module_exports(object: *const wasm_module_t, out: 
     });
 }
 
-/// Writes to `out` bytes from which `wasm_module_deserialize` makes the module again, in this version of the library;
-/// an empty vector for NULL.
+/// Writes to `out` bytes from which `wasm_module_deserialize` makes the module again, with the machine code that it has by
+/// now (`updraft_module_serialize`); an empty vector for NULL, and of a module that is not valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_serialize(object: *const wasm_module_t, out: *mut wasm_byte_vec_t) {
-    enter_total((), || {
-        let Ok(module) = module(object) else { return vectors::new_empty(out) };
-        let bytes = module.module().bytes();
-        let mut serialized = header(bytes);
-        serialized.extend_from_slice(bytes);
-        give(out, vectors::bytes(&serialized));
+    enter_total((), || match module(object).and_then(|module| Ok(module.serialize()?)) {
+        Ok(bytes) => give(out, vectors::bytes(&bytes)),
+        Err(_) => vectors::new_empty(out),
     });
 }
 
-/// Makes a module from serialised bytes, which are not kept. They are validated again: bytes of any origin are safe. NULL
-/// if they are damaged or of another version.
+/// Makes a module from serialised bytes, which are not kept. Bytes of any origin are safe: code is run only if this process, or
+/// one with the same key, has written it, and is compiled otherwise. NULL if they are no such bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_deserialize(
     store: *mut wasm_store_t,
@@ -143,8 +107,9 @@ pub unsafe extern "C" fn wasm_module_deserialize(
 ) -> *mut wasm_module_t {
     quiet(null_mut(), || {
         let store = shared(store)?;
-        let module = CompiledModule::new(&store.engine, binary(unpack(as_bytes(elements(serialized)))?)?)?;
-        Ok(new_module(&store, module))
+        let module =
+            CompiledModule::deserialize_copy(&store.engine, as_bytes(elements(serialized)), &ModuleOptions::default())?;
+        Ok(new_module(&store, module.module))
     })
 }
 
@@ -176,26 +141,4 @@ pub unsafe extern "C" fn wasm_module_obtain(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_shared_module_delete(object: *mut wasm_shared_module_t) {
     delete(object);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every single damaged byte is noticed, and so is every truncation.
-    #[test]
-    fn damaged_bytes_are_refused() {
-        let wasm = b"\0asm\x01\0\0\0\0\x03\x01a!";
-        let mut packed = header(wasm);
-        packed.extend_from_slice(wasm);
-        assert_eq!(unpack(&packed).ok(), Some(&wasm[..]));
-        for at in 0..packed.len() {
-            assert!(unpack(&packed[..at]).is_err(), "{at}");
-            let mut damaged = packed.clone();
-            damaged[at] ^= 0x10;
-            assert!(unpack(&damaged).is_err(), "{at}");
-        }
-        packed.push(0);
-        assert!(unpack(&packed).is_err());
-    }
 }

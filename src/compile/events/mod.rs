@@ -287,6 +287,11 @@ impl EventHub {
         wake(sleepers);
     }
 
+    /// How many modules there are of which a subscription may hear.
+    pub fn module_count(&self) -> usize {
+        self.0.state.lock().modules.len()
+    }
+
     /// How many subscriptions there are.
     pub fn subscription_count(&self) -> usize {
         self.0.state.lock().queues.len()

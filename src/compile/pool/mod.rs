@@ -36,7 +36,7 @@ mod threads;
 
 pub use stats::{LaneStats, Stats};
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::lock::Lock;
@@ -249,21 +249,12 @@ impl<C: Client> Pool<C> {
 
     /// Adds a batch; its units may be of both lanes.
     pub fn add_units(&self, units: Vec<C::Unit>) -> Runner {
-        let shared = &self.0;
-        let mut batches = [Vec::new(), Vec::new()];
-        for unit in units {
-            batches[shared.client.lane(&unit) as usize].push(shared.entry(unit));
-        }
-        let mut runner = Runner::Host;
-        for (lane, batch) in Lane::ALL.into_iter().zip(batches) {
-            let count = batch.len();
-            if count > 0 {
-                shared.counters.added(lane, count);
-                shared.lane(lane).queues.add(batch, shared.shuffle.as_ref());
-                runner = shared.added(lane, count);
-            }
-        }
-        runner
+        self.0.add_units(units)
+    }
+
+    /// For units that add others: it does not keep the pool.
+    pub fn adder(&self) -> Adder<C> {
+        Adder(Arc::downgrade(&self.0))
     }
 
     /// Adds a unit that goes before others of its lane; the highest priority first, then the oldest.
@@ -375,6 +366,11 @@ impl<C: Client> Pool<C> {
         count
     }
 
+    /// Discards queued units of one kind.
+    pub fn discard(&self, wanted: &dyn Fn(&C::Unit) -> bool) -> usize {
+        self.0.discard(&|entry| wanted(&entry.unit))
+    }
+
     /// Whether nothing is queued and nothing is being run.
     pub fn is_idle(&self) -> bool {
         // In this order: a unit is in flight before it leaves the queue. What the threads of a parent process had
@@ -388,6 +384,16 @@ impl<C: Client> Pool<C> {
     /// Units that are added later are discarded.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         self.0.shutdown(timeout)
+    }
+}
+
+/// Adds units to a pool, as long as there is one.
+pub struct Adder<C: Client>(Weak<Shared<C>>);
+
+impl<C: Client> Adder<C> {
+    /// As [`Pool::add_units`]. `Nobody`: the pool is gone, and the units were dropped.
+    pub fn add_units(&self, units: Vec<C::Unit>) -> Runner {
+        self.0.upgrade().map_or(Runner::Nobody, |shared| shared.add_units(units))
     }
 }
 
@@ -449,6 +455,23 @@ impl<C: Client> Drop for Waiting<'_, C> {
 impl<C: Client> Shared<C> {
     fn lane(&self, lane: Lane) -> &LaneState<C::Unit> {
         &self.lanes[lane as usize]
+    }
+
+    fn add_units(self: &Arc<Self>, units: Vec<C::Unit>) -> Runner {
+        let mut batches = [Vec::new(), Vec::new()];
+        for unit in units {
+            batches[self.client.lane(&unit) as usize].push(self.entry(unit));
+        }
+        let mut runner = Runner::Host;
+        for (lane, batch) in Lane::ALL.into_iter().zip(batches) {
+            let count = batch.len();
+            if count > 0 {
+                self.counters.added(lane, count);
+                self.lane(lane).queues.add(batch, self.shuffle.as_ref());
+                runner = self.added(lane, count);
+            }
+        }
+        runner
     }
 
     fn entry(&self, unit: C::Unit) -> Entry<C::Unit> {

@@ -338,11 +338,11 @@ fn batches_are_published_for_each_of_the_reasons() {
     assert_eq!(run(&pool, mixed), [3, 1]);
     // Before a big unit: it is taken first, so that only one that comes later meets a batch.
     let late = Arc::new(Mutex::new(Vec::new()));
-    let (own, again) = (late.clone(), Arc::new(Mutex::new(None::<std::sync::Weak<Pool<Mock>>>)));
+    let (own, again) = (late.clone(), Arc::new(Mutex::new(None::<Weak<Pool<Mock>>>)));
     let pool_of = again.clone();
     let pool = Arc::new(hooked(PoolConfig { bounds: free, ..PoolConfig::default() }, move |unit| {
         if unit.number == 1 {
-            let pool = pool_of.lock().unwrap().as_ref().and_then(std::sync::Weak::upgrade).unwrap();
+            let pool = pool_of.lock().unwrap().as_ref().and_then(Weak::upgrade).unwrap();
             pool.add_units(std::mem::take(&mut *own.lock().unwrap()));
         }
     }));

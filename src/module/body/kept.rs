@@ -1,6 +1,6 @@
 //! Analyses that outlive the validation that made them, for a compilation that follows at once.
 //!
-//! In: analyses, as they are made, by several threads. Out: the same, in any order, until they are dropped. They only
+//! In: analyses, in the order of the functions. Out: the same, in any order, until they are dropped. They only
 //! save work: what was not kept is analysed again, with the same outcome.
 //!
 //! An analysis is a run of words, some 80 bytes on average. Not here: for which modules this is worth it (`compile`).
@@ -23,11 +23,11 @@ pub enum Keep {
     Nothing,
 }
 
-/// Analyses that one thread has made.
+/// Analyses of functions that follow each other.
 #[derive(Default)]
 pub(crate) struct Made {
     words: Vec<u32>,
-    /// Of each function, where its words start.
+    /// Of each function, where its words start. Sorted.
     places: Vec<(DefinedFunc, u32)>,
 }
 
@@ -53,31 +53,23 @@ impl Made {
     }
 }
 
-/// Analyses of the bodies of a module.
-struct Analyses {
-    /// By thread that made them.
-    words: Vec<Vec<u32>>,
-    /// Of each function, whose words and where they start; [`NOT_KEPT`] if its analysis was not kept.
-    places: Box<[(u32, u32)]>,
-}
-
-const NOT_KEPT: (u32, u32) = (u32::MAX, 0);
-
-/// Those of a module, as long as somebody may want them.
+/// Those of a module, as long as somebody may want them: in the order of the functions.
 #[derive(Default)]
-pub(crate) struct Kept(ForkMutex<Option<Arc<Analyses>>>);
+pub(crate) struct Kept(ForkMutex<Option<Vec<Arc<Made>>>>);
 
 impl Kept {
-    /// What several threads have made of a module with so many bodies.
-    pub(crate) fn new(bodies: usize, made: Vec<Made>) -> Kept {
-        let mut places = vec![NOT_KEPT; bodies].into_boxed_slice();
-        for (thread, made) in made.iter().enumerate() {
-            for (func, at) in &made.places {
-                places[func.index()] = (thread as u32, *at);
-            }
+    /// What is added from now on is kept.
+    pub(crate) fn begin(&self) {
+        *self.0.lock() = Some(Vec::new());
+    }
+
+    /// The analyses of functions behind those that were added before.
+    pub(crate) fn add(&self, made: Made) {
+        if !made.places.is_empty()
+            && let Some(kept) = &mut *self.0.lock()
+        {
+            kept.push(Arc::new(made));
         }
-        let words = made.into_iter().map(|made| made.words).collect();
-        Kept(ForkMutex::new(Some(Arc::new(Analyses { words, places }))))
     }
 
     /// Nobody will want them any more.
@@ -86,11 +78,18 @@ impl Kept {
         drop(analyses);
     }
 
+    fn made(&self, func: DefinedFunc) -> Option<Arc<Made>> {
+        let kept = self.0.lock();
+        let kept = kept.as_ref()?;
+        let behind = kept.partition_point(|made| made.places[0].0 <= func);
+        Some(kept[behind.checked_sub(1)?].clone())
+    }
+
     /// Has a scratch be as after the analysis of a body, if that was kept.
     pub(in crate::module) fn recall(&self, func: DefinedFunc, scratch: &mut AnalysisScratch) -> Option<Analysis> {
-        let analyses = self.0.lock().clone()?;
-        let (thread, at) = analyses.places[func.index()];
-        let words = analyses.words.get(thread as usize)?.get(at as usize..)?;
+        let made = self.made(func)?;
+        let place = made.places.binary_search_by_key(&func, |(func, _)| *func).ok()?;
+        let words = made.words.get(made.places[place].1 as usize..)?;
         let (fixed, rest) = words.split_first_chunk::<9>()?;
         let [max_height, max_depth, local_count, code_offset, flags, indirect_calls, low, high, loops] = *fixed;
         let (locals, rest) = rest.split_at(local_count as usize);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::bytes::Reader;
 use crate::error::{Error, Result};
-use crate::module::validate::Validated;
+use crate::module::facts::Facts;
 use crate::sync::get_or_make;
 use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
@@ -235,8 +235,8 @@ impl Part {
     }
 
     /// What validation found out.
-    pub fn facts(&self) -> Option<Validated> {
-        Validated::read(&self.piece(Piece::Facts, 0, &self.facts)?, self.defined())
+    pub fn facts(&self) -> Option<Facts> {
+        Facts::read(&self.piece(Piece::Facts, 0, &self.facts)?, self.defined())
     }
 
     /// The profile, as bytes.

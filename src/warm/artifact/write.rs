@@ -6,7 +6,7 @@ use super::seal::{Key, Piece, Sealer, Tag};
 use super::{Identity, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, record};
 use crate::bytes::put;
 use crate::module::Module;
-use crate::module::validate::Validated;
+use crate::module::facts::Facts;
 use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
@@ -97,7 +97,7 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
     pieces.extend_from_slice(kept);
 
     let mut facts = Vec::new();
-    Validated::write(module, &mut facts);
+    Facts::write(module, &mut facts);
     for (piece, bytes) in [(Piece::Facts, facts), (Piece::Profile, profile)] {
         put(&mut directory, bytes.len() as u64);
         directory.extend_from_slice(&sealer.tag(piece, 0, &bytes));

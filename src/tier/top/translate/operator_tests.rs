@@ -21,8 +21,7 @@ use crate::abi::call::Processor;
 use crate::abi::vmctx::VmLayout;
 use crate::config::Osr;
 use crate::limits::MEMORY_GUARD;
-use crate::module::fixed::TableWrites;
-use crate::module::{Features, ImportCounts, Module, names::Names};
+use crate::module::{Features, ImportCounts, Late, Module};
 use crate::tier::Counts;
 use crate::tier::fuel::Metering;
 use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
@@ -207,18 +206,14 @@ fn module() -> Module {
         import_counts: ImportCounts::default(),
         global_inits: Vec::new(),
         table_inits: Vec::new(),
-        data: Vec::new(),
         elements: Vec::new(),
         start: None,
-        bodies: Vec::new(),
+        bodies: Default::default(),
         escaping: Vec::new(),
-        custom_sections: Vec::new(),
-        features: Features::ALL,
         indirect_sites: Default::default(),
-        names: Names::default(),
+        late: Late { features: Features::ALL, ..Late::default() }.into(),
         hints: OnceLock::new(),
         host_hints: None,
-        table_writes: TableWrites::Possible,
         fixed_tables: OnceLock::new(),
         environment: Default::default(),
         validity: Default::default(),

@@ -1,0 +1,96 @@
+//! What is known function by function while a module is read: where its bodies are, how many indirect calls they have.
+//!
+//! Both tables have their full size from the start and fill up in the order of the functions. An entry is written once,
+//! before anybody else hears of it.
+//!
+//! # Orderings
+//!
+//! All accesses are Relaxed: whoever reads an entry got its function from somebody who knew of it, under a lock
+//! (`Progress`, the queues of the pool), and what is behind those it has no business with.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::types::DefinedFunc;
+
+/// Where the bodies are in the bytes of a module.
+#[derive(Default)]
+pub(crate) struct BodyTable {
+    /// Start in the low half, end in the high one.
+    ranges: Box<[AtomicU64]>,
+    /// From the first body to the end of the last one.
+    bytes: Range<u32>,
+}
+
+impl BodyTable {
+    /// A table for so many bodies. The first begins and the last ends here, and the parser sees to that.
+    pub(super) fn new(count: usize, bytes: Range<u32>) -> BodyTable {
+        BodyTable { ranges: (0..count).map(|_| AtomicU64::new(0)).collect(), bytes }
+    }
+
+    /// Number of bodies, those included that were not read yet.
+    pub(super) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        self.bytes.start as usize..self.bytes.end as usize
+    }
+
+    pub(super) fn set(&self, index: usize, range: Range<u32>) {
+        self.ranges[index].store(u64::from(range.start) | u64::from(range.end) << 32, Ordering::Relaxed);
+    }
+
+    /// The body at this offset, or the last one before it.
+    pub(super) fn at(&self, offset: u32) -> Range<usize> {
+        let starts_before = |range: &AtomicU64| range.load(Ordering::Relaxed) as u32 <= offset;
+        self.get(self.ranges.partition_point(starts_before).saturating_sub(1))
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Range<usize> {
+        let range = self.ranges[index].load(Ordering::Relaxed);
+        range as u32 as usize..(range >> 32) as usize
+    }
+}
+
+/// The numbers of the indirect calls of a module: in the order of the functions, and in a function in the order of
+/// the operators, those that cannot be reached included.
+#[derive(Debug, Default)]
+pub struct IndirectSites {
+    /// The number of the first of each function, and how many there are.
+    first: Box<[AtomicU32]>,
+}
+
+impl IndirectSites {
+    /// Of so many functions, none of which has any yet.
+    pub(super) fn new(functions: usize) -> IndirectSites {
+        IndirectSites { first: (0..=functions).map(|_| AtomicU32::new(0)).collect() }
+    }
+
+    /// The functions have so many of them. The counts of all before are known.
+    pub(super) fn add(&self, functions: Range<usize>, counts: &[(DefinedFunc, u32)]) {
+        let mut counts = counts.iter().peekable();
+        let mut next = self.at(functions.start);
+        for index in functions {
+            if let Some((_, count)) = counts.next_if(|(func, _)| func.index() == index) {
+                // An indirect call takes three bytes, and a module has less than 2^32.
+                next += count;
+            }
+            self.first[index + 1].store(next, Ordering::Relaxed);
+        }
+    }
+
+    fn at(&self, index: usize) -> u32 {
+        self.first.get(index).map_or(0, |first| first.load(Ordering::Relaxed))
+    }
+
+    /// How many there are. (Once all bodies are validated.)
+    pub fn count(&self) -> u32 {
+        self.at(self.first.len().wrapping_sub(1))
+    }
+
+    /// The numbers of those of a function.
+    pub fn of(&self, func: DefinedFunc) -> Range<u32> {
+        self.at(func.index())..self.at(func.index() + 1)
+    }
+}
