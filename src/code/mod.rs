@@ -26,7 +26,6 @@ pub mod slot;
 
 mod ranges;
 mod stubs;
-mod unlinked;
 
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -35,6 +34,5 @@ mod tests;
 
 pub use arena::CodeSpace;
 pub use map::{Found, find};
-pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, TierCounts};
+pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, Retain, TierCounts};
 pub use slot::Version;
-pub use unlinked::Retain;

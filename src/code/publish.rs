@@ -20,9 +20,9 @@
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
-use std::io::IoSlice;
 mod unlinked;
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
@@ -30,7 +30,6 @@ use super::kept::Kept;
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
 use super::slot::{self, Version};
-use super::unlinked::Retain;
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
@@ -39,6 +38,7 @@ use crate::sys::fork::{self, Pass};
 use crate::tier::Tier;
 use crate::tier::compiled::{CodeKind, CompiledCode, RelocationTarget};
 use crate::types::DefinedFunc;
+pub use unlinked::Retain;
 
 /// What slots hold before the first publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +53,21 @@ pub enum Lazy {
 /// module may exist, and no other module may refer to its slots.
 pub struct ModuleCode {
     space: Arc<CodeSpace>,
-    pub(super) module: Arc<Module>,
+    module: Arc<Module>,
     slots: SlotRange,
-    pub(super) retain: Retain,
-    pub(super) state: ForkMutex<State>,
+    retain: Retain,
+    state: ForkMutex<State>,
 }
 
 /// Guarded by the publication lock.
-pub(super) struct State {
+struct State {
     /// What each slot holds.
-    pub(super) versions: Box<[Option<Version>]>,
-    pub(super) batches: Vec<Placed>,
-    pub(super) counts: TierCounts,
-    pub(super) code_size: usize,
+    versions: Box<[Option<Version>]>,
+    batches: Vec<Placed>,
+    counts: TierCounts,
+    code_size: usize,
     /// Code that is placed nowhere ([`Retain::Elsewhere`]).
-    pub(super) elsewhere: Vec<(DefinedFunc, CompiledCode)>,
+    elsewhere: Vec<(DefinedFunc, CompiledCode)>,
 }
 
 /// How many functions have code, by the tier of the best they have.
@@ -80,7 +80,7 @@ pub struct TierCounts {
 }
 
 impl TierCounts {
-    pub(super) fn of(&mut self, tier: Tier) -> &mut usize {
+    fn of(&mut self, tier: Tier) -> &mut usize {
         match tier {
             Tier::Baseline => &mut self.baseline,
             Tier::Top => &mut self.top,
@@ -105,10 +105,10 @@ impl From<(DefinedFunc, Tier, CompiledCode)> for NewCode {
 }
 
 /// A batch in executable memory.
-pub(super) struct Placed {
+struct Placed {
     range: CodeRange,
     /// From `Box::into_raw`: the map has the same pointer.
-    pub(super) batch: *const Batch,
+    batch: *const Batch,
     /// Address where callers of each unit enter, in the order in which the units were given.
     entries: Vec<usize>,
 }

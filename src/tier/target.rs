@@ -51,19 +51,18 @@ impl Machine {
         if let Some(triple) = &target.triple {
             let parsed = parse_as(here, triple);
             let wanted = parsed.ok_or_else(|| Error::misuse(format!("target: {triple} is no triple")))?;
+            if wanted.pointer_width().is_ok_and(|width| width.bits() != 64) {
+                return Err(unsupported(&format!("code for {wanted}, whose pointers do not have 64 bits")));
+            }
             if (wanted.architecture, wanted.operating_system) != (here.architecture, here.operating_system) {
                 if cfg!(not(feature = "all-arch")) {
                     let feature = format!("code for {wanted}, without the cargo feature all-arch; this is {here}");
                     return Err(unsupported(&feature));
                 }
-                if wanted.pointer_width().is_ok_and(|width| width.bits() != 64) {
-                    return Err(unsupported(&format!("code for {wanted}, whose pointers do not have 64 bits")));
-                }
                 let system = wanted.operating_system.to_string();
-                let lookup = isa::lookup(wanted.clone());
-                let (Some(processor), Ok(isa)) = (processor(&wanted.architecture.to_string()), lookup) else {
-                    return Err(unsupported(&format!("code for {wanted}, for which there is no compiler")));
-                };
+                let none = || unsupported(&format!("code for {wanted}, for which there is no compiler"));
+                let processor = processor(&wanted.architecture.to_string()).ok_or_else(none)?;
+                let isa = isa::lookup(wanted.clone()).map_err(|_| none())?;
                 if !["linux", "darwin", "macos"].iter().any(|known| system.starts_with(known)) {
                     return Err(unsupported(&format!("code for {wanted}: systems are linux and darwin")));
                 }
@@ -168,7 +167,8 @@ fn processor(architecture: &str) -> Option<Processor> {
         "x86_64" => Some(Processor::X86_64),
         "aarch64" => Some(Processor::Aarch64),
         "s390x" => Some(Processor::S390x),
-        _ => architecture.starts_with("riscv64").then_some(Processor::Riscv64),
+        "riscv64" | "riscv64gc" => Some(Processor::Riscv64),
+        _ => None,
     }
 }
 

@@ -249,6 +249,13 @@ impl TopCompiler {
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
+            if processor == Processor::Riscv64 {
+                let dfg = &context.func.dfg;
+                let vectors = dfg.values().any(|value| dfg.value_type(value).is_vector());
+                if vectors && !target::features(&self.isa).any(|name| name == "v") {
+                    return Err("vectors, without the processor feature v".into());
+                }
+            }
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             let unit = Unit {
                 processor,
