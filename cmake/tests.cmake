@@ -159,6 +159,15 @@ add_test(NAME examples.raytracer COMMAND Python3::Interpreter "${PROJECT_SOURCE_
   --run $<TARGET_FILE:run> --cc "${CMAKE_C_COMPILER}")
 set_tests_properties(examples.raytracer PROPERTIES LABELS examples SKIP_RETURN_CODE 77)
 
+find_program(REDIS_SERVER redis-server)
+if(REDIS_SERVER)
+  add_test(NAME examples.redis-cache COMMAND Python3::Interpreter
+    "${PROJECT_SOURCE_DIR}/tests/programs/test_redis_cache.py" --example $<TARGET_FILE:redis_cache> --server "${REDIS_SERVER}")
+  set_tests_properties(examples.redis-cache PROPERTIES LABELS examples)
+else()
+  add_skipped_test(examples.redis-cache "redis-server is not installed")
+endif()
+
 find_program(NODE node)
 find_program(NPM npm)
 file(GLOB programs CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/tests/programs" "${PROJECT_SOURCE_DIR}/tests/programs/program_*.py")

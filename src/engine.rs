@@ -1,6 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 mod artifact;
+mod cache;
 mod job;
 mod module;
 mod profile;
@@ -31,6 +32,7 @@ use crate::tier::target::{Place, place};
 use crate::tier::top::Bounds;
 use crate::tier::{self, Compilers};
 use crate::types::FuncType;
+use crate::warm::cache::{Cache, Keeper};
 
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
@@ -38,6 +40,7 @@ pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
 pub use artifact::{Restored, Status, Store, Wasm};
+pub use cache::{CacheStats, CacheWrite};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
@@ -61,6 +64,8 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
+    cache: Option<Cache>,
+    keeper: Keeper,
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// Modules that live, by number.
     modules: ForkMutex<HashMap<u64, WeakModule>>,
@@ -95,12 +100,15 @@ impl Engine {
         };
         let retain = match place {
             Place::Elsewhere(_) => Retain::Elsewhere,
-            Place::Here if config.artifacts => Retain::Unlinked,
+            Place::Here if config.artifacts || config.cache.is_some() => Retain::Unlinked,
             Place::Here => Retain::Nothing,
         };
         let pipeline =
             Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
+        let keeper = Keeper::new(config.artifact_key.as_ref(), config.key_file.as_ref(), config.cache.as_ref());
         Ok(Engine(Arc::new(EngineInner {
+            cache: config.cache.as_ref().map(Cache::new),
+            keeper,
             config,
             bounds,
             compile_threads,

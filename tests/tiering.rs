@@ -3,6 +3,8 @@
 //! Every test runs in each mode: both baseline compilers, with and without signals and AVX, workers or none.
 
 mod common;
+#[path = "tiering/second.rs"]
+mod second;
 
 use std::sync::{Arc, Barrier};
 
@@ -83,8 +85,12 @@ struct World {
 
 impl World {
     fn new(config: Config) -> World {
+        World::of(config, FUNCTIONS)
+    }
+
+    fn of(config: Config, text: &str) -> World {
         let engine = Engine::new(config).unwrap();
-        let module = compile(&engine, FUNCTIONS);
+        let module = compile(&engine, text);
         let mut store = Store::new(&engine).unwrap();
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         World { engine, module, store, instance }

@@ -29,3 +29,6 @@ pub const SITE_COUNT1: i32 = 20;
 pub const PATIENCE_SHIFT: u8 = 2;
 /// How often others were called (32 bits).
 pub const SITE_OTHERS: i32 = 24;
+
+/// In place of a loop's number, to the helper for budgets: code of the top tier does what its profile did not foresee.
+pub const UNFORESEEN: u32 = u32::MAX - 1;

@@ -8,7 +8,7 @@
 
 use super::map::Installed;
 use crate::bytes::{Reader, put, put_signed};
-use crate::tier::compiled::{CompiledCode, Relocation, RelocationTarget};
+use crate::tier::compiled::{CompiledCode, Edition, Relocation, RelocationTarget};
 use crate::types::DefinedFunc;
 
 /// The addend of nearly all fields: they end where the instruction ends.
@@ -24,7 +24,7 @@ const PLACE: usize = 9;
 impl Kept {
     /// Of a unit that is about to be installed.
     pub(super) fn of(code: &CompiledCode) -> Kept {
-        let mut bytes = vec![code.alignment.max(1).trailing_zeros() as u8];
+        let mut bytes = vec![(code.alignment.max(1).trailing_zeros() as u8) << 1 | code.edition.number()];
         bytes.extend_from_slice(&code.starts.to_le_bytes());
         pack_into(&mut bytes, &code.relocations);
         Kept(bytes.into())
@@ -40,7 +40,7 @@ impl Kept {
         }
         Some(CompiledCode {
             bytes,
-            alignment: 1 << place[0],
+            alignment: 1 << (place[0] >> 1),
             starts: u64::from_le_bytes(place[1..].try_into().ok()?),
             entry_offset: (unit.entry - unit.start) as u32,
             body_offset: (unit.body - unit.start) as u32,
@@ -50,6 +50,7 @@ impl Kept {
             inlined: unit.inlined.to_vec(),
             frame_size: unit.frame_size,
             loops: None,
+            edition: Edition::of_number(place[0]),
         })
     }
 

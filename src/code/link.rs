@@ -6,7 +6,7 @@
 //! # Calls
 //! Code of the top tier calls functions of its module straight: `call rel32`. The field leads to the callee's code of
 //! the top tier if that is in the same batch or was published before, and stays as it is when that is replaced: no code
-//! is ever changed. Otherwise it leads to a relay behind the batch, which jumps through the callee's slot. No lookup
+//! is ever changed. Otherwise, and if that code is provisional, it leads to a relay behind the batch, which jumps through the callee's slot. No lookup
 //! finds a relay: it cannot fault, and nothing returns to it.
 
 use super::arena::TRAP;

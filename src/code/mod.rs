@@ -34,5 +34,5 @@ mod tests;
 
 pub use arena::CodeSpace;
 pub use map::{Found, find};
-pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, Retain, TierCounts};
-pub use slot::Version;
+pub use publish::{CodeHandle, Lazy, ModuleCode, NewCode, Retain};
+pub use slot::{TierCounts, Version};

@@ -29,14 +29,14 @@ use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
 use super::kept::Kept;
 use super::link::{RELAY_SIZE, link, relay};
 use super::map::{Batch, Installed};
-use super::slot::{self, Version};
+use super::slot::{self, TierCounts, Version};
 use crate::abi::vmctx::CodeSlot;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::sync::ForkMutex;
 use crate::sys::fork::{self, Pass};
 use crate::tier::Tier;
-use crate::tier::compiled::{CodeKind, CompiledCode, RelocationTarget};
+use crate::tier::compiled::{CodeKind, CompiledCode, Edition, RelocationTarget};
 use crate::types::DefinedFunc;
 pub use unlinked::Retain;
 
@@ -63,29 +63,13 @@ pub struct ModuleCode {
 struct State {
     /// What each slot holds.
     versions: Box<[Option<Version>]>,
+    /// Whether that is meant to be replaced.
+    provisional: Box<[bool]>,
     batches: Vec<Placed>,
     counts: TierCounts,
     code_size: usize,
     /// Code that is placed nowhere ([`Retain::Elsewhere`]).
     elsewhere: Vec<(DefinedFunc, CompiledCode)>,
-}
-
-/// How many functions have code, by the tier of the best they have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TierCounts {
-    /// Of the baseline tier.
-    pub baseline: usize,
-    /// Of the top tier.
-    pub top: usize,
-}
-
-impl TierCounts {
-    fn of(&mut self, tier: Tier) -> &mut usize {
-        match tier {
-            Tier::Baseline => &mut self.baseline,
-            Tier::Top => &mut self.top,
-        }
-    }
 }
 
 /// Compiled code of a function, to be published.
@@ -180,6 +164,7 @@ impl ModuleCode {
         drop(pass);
         let state = State {
             versions: vec![None; count].into(),
+            provisional: vec![false; count].into(),
             batches: Vec::new(),
             counts: TierCounts::default(),
             code_size: 0,
@@ -255,7 +240,7 @@ impl ModuleCode {
     /// Makes functions reachable, all of them or, on failure, none; `batch` is then as it was, but for its order.
     ///
     /// A function that has code at least as good already is left out. Calls of [`RelocationTarget::Function`] lead to
-    /// its code of the top tier, if there is some, or through its slot, which must then lead somewhere.
+    /// its code of the top tier, if there is some that is final, or through its slot, which must then lead somewhere.
     pub fn publish(&self, batch: &mut Vec<NewCode>) -> Result<()> {
         let pass = fork::enter();
         batch.sort_by_key(|new| new.func);
@@ -270,8 +255,12 @@ impl ModuleCode {
             self.keep_elsewhere(batch);
             return Ok(());
         }
-        let funcs: Vec<(DefinedFunc, Version)> = batch.iter().map(|new| (new.func, new.version)).collect();
-        let position = |func: DefinedFunc| funcs.binary_search_by_key(&func, |(func, _)| *func).ok();
+        let funcs: Vec<(DefinedFunc, Version, Edition)> =
+            batch.iter().map(|new| (new.func, new.version, new.code.edition)).collect();
+        let position = |func: DefinedFunc| {
+            let position = funcs.binary_search_by_key(&func, |(func, ..)| *func).ok();
+            position.filter(|position| funcs[*position].2 == Edition::Final)
+        };
         let outside = self.outside(batch.iter().map(|new| &new.code), |func| position(func).is_some())?;
         let resolve = |target: RelocationTarget, place: Place<'_>| match target {
             RelocationTarget::Function(func) if let Some(position) = position(func) => Ok(place.entries[position]),
@@ -283,15 +272,15 @@ impl ModuleCode {
             Ok(placed) => placed,
             Err(error) => {
                 batch.extend(
-                    units.into_iter().zip(&funcs).map(|(unit, &(func, version))| unit.given_back(func, version)),
+                    units.into_iter().zip(&funcs).map(|(unit, &(func, version, _))| unit.given_back(func, version)),
                 );
                 return Err(error);
             }
         };
         let mut state = self.state.lock();
-        let State { versions, batches, counts, code_size, .. } = &mut *state;
+        let State { versions, provisional, batches, counts, code_size, .. } = &mut *state;
         *code_size += placed.range.len();
-        for (&(func, version), &entry) in funcs.iter().zip(&placed.entries) {
+        for (&(func, version, edition), &entry) in funcs.iter().zip(&placed.entries) {
             let current = &mut versions[func.index()];
             let before = *current;
             if slot::publish(self.slots.get(func.index()), current, version, entry) {
@@ -299,6 +288,7 @@ impl ModuleCode {
                     *counts.of(before.tier) -= 1;
                 }
                 *counts.of(version.tier) += 1;
+                provisional[func.index()] = edition == Edition::Provisional;
             }
         }
         batches.push(placed);
@@ -328,7 +318,7 @@ impl ModuleCode {
             // Slots of this module change under this lock only.
             let goal = match (version.map(|version| version.tier), self.entry(func)) {
                 (_, 0) => return Err(bug(func, "is called directly but has no code")),
-                (Some(Tier::Top), entry) => Goal::Entry(entry),
+                (Some(Tier::Top), entry) if !state.provisional[func.index()] => Goal::Entry(entry),
                 _ => {
                     outside.slots.push(self.slot(func) as usize);
                     Goal::Relay(outside.slots.len() - 1)
@@ -387,6 +377,7 @@ impl ModuleCode {
             slot::init(self.slots.get(index), stubs.get(index));
         }
         state.versions.fill(None);
+        state.provisional.fill(false);
         state.counts = TierCounts::default();
         state.code_size = 0;
         let batches = std::mem::take(&mut state.batches);

@@ -22,6 +22,24 @@ impl Version {
     }
 }
 
+/// How many functions have code, by the tier of the best they have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierCounts {
+    /// Of the baseline tier.
+    pub baseline: usize,
+    /// Of the top tier.
+    pub top: usize,
+}
+
+impl TierCounts {
+    pub(super) fn of(&mut self, tier: Tier) -> &mut usize {
+        match tier {
+            Tier::Baseline => &mut self.baseline,
+            Tier::Top => &mut self.top,
+        }
+    }
+}
+
 /// The word of a slot, in the standard library's atomics or a model's.
 pub(super) trait EntryCell {
     fn load(&self, ordering: Ordering) -> usize;

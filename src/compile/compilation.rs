@@ -22,6 +22,7 @@
 
 mod ends;
 mod publication;
+mod second;
 mod validity;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Weak};
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
+use super::growth::Growth;
 use super::lock::Lock;
 use super::osr;
 use super::plan::Plan;
@@ -129,6 +131,7 @@ pub struct Compilation {
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
     osr_bodies: osr::Bodies,
+    growth: Growth,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -177,6 +180,7 @@ impl Compilation {
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
             osr_bodies: osr::Bodies::default(),
+            growth: Growth::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
@@ -272,6 +276,7 @@ impl Compilation {
             units: self.units.load(Ordering::Relaxed),
             compiled: read(&self.counters.compiled),
             discarded: read(&self.counters.discarded),
+            repeated: read(&self.counters.repeated),
             loaded: read(&self.counters.loaded),
             batches: read(&self.counters.batches),
             publication_waits: read(&self.counters.publication_waits),
@@ -334,7 +339,11 @@ impl Compilation {
             let _floats = WasmFloats::enter();
             self.ensure_valid(func, &mut scratch.validation)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
-            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile.as_ref())
+            let profile = profile.as_ref();
+            if tier == Tier::Top && self.is_first_of_two(func) {
+                return compilers.compile_first(scratch, &self.module, &self.layout, func, profile);
+            }
+            compilers.compile(tier, scratch, &self.module, &self.layout, func, profile)
         });
         let compiled = catch_unwind(compile).unwrap_or_else(|_| {
             *scratch = Scratch::new();

@@ -26,6 +26,8 @@ pub struct Progress {
     pub loaded: u64,
     /// Units that found their work done, taken or not wanted any more.
     pub discarded: u64,
+    /// Functions that asked for a second compilation by the top tier.
+    pub repeated: u64,
     /// Batches that were published.
     pub batches: u64,
     /// Callers that had to wait until somebody else had published what was compiled.
@@ -40,6 +42,7 @@ pub(super) struct Counters {
     pub(super) compiled: AtomicU64,
     pub(super) loaded: AtomicU64,
     pub(super) discarded: AtomicU64,
+    pub(super) repeated: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) publication_waits: AtomicU64,
 }

@@ -377,6 +377,11 @@ impl Pipeline {
         self.pool.add_units(vec![Unit::task(module, Lane::Baseline, run)])
     }
 
+    /// Runs a task that nobody waits for on a worker of the top tier. It belongs to no module.
+    pub(crate) fn add_background_task(&self, run: impl FnOnce() + Send + 'static) {
+        self.pool.add_units(vec![Unit::task(0, Lane::Top, run)]);
+    }
+
     /// Waits for a job, running its tasks and units meanwhile.
     pub(crate) fn help_job(&self, module: u64, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> Waited {
         self.pool.help_until(Lane::Baseline, module, deadline, done)

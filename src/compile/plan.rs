@@ -89,6 +89,11 @@ impl Plan {
         (first, top)
     }
 
+    /// Whether the top tier may compile a function twice by itself: unless the strategy sends it there at once.
+    pub fn may_repeat(&self, func: u32) -> bool {
+        self.tiers == Tiers::Both && self.strategy_of(func) != Strategy::LazyBaselineEagerTop
+    }
+
     pub(super) fn word(&self, func: u32) -> Word {
         let (first, top) = self.required(func);
         Word::new(first, top)

@@ -319,6 +319,19 @@ impl State {
         })
     }
 
+    /// Allows a second compilation by the top tier, if there was one, and nothing speaks against another: that many a
+    /// function gets by itself. Says whether this has allowed it.
+    pub fn allow_second(&self) -> (Change, bool) {
+        let mut allowed = false;
+        let change = self.set(|word| {
+            let top = Tier::Top;
+            let held = word.is_in_flight(top) || word.is_refused(top) || word.is_denied() || word.may_repeat();
+            allowed = word.reached() == Some(top) && word.attempts() == 1 && !held;
+            if allowed { word.bits(AGAIN, 0) } else { word }
+        });
+        (change, allowed)
+    }
+
     /// Keeps the function from the top tier, or lets it go there again.
     pub fn deny(&self, denied: Denied) -> Change {
         self.set(|word| match denied {
@@ -452,7 +465,7 @@ mod tests {
             for _ in 0..40 {
                 let tier = if next(2) == 0 { Baseline } else { Top };
                 let mine = &mut claimed[tier as usize - 1];
-                let change = match next(9) {
+                let change = match next(10) {
                     0 | 1 => match state.claim(tier) {
                         Ok(change) => {
                             assert!(!*mine, "claimed twice");
@@ -476,6 +489,11 @@ mod tests {
                     }
                     6 => state.request(tier, next(4) as u8).0,
                     7 => state.allow_again(),
+                    9 => {
+                        let (change, allowed) = state.allow_second();
+                        assert!(!allowed || change.old.attempts() == 1, "seed {seed}");
+                        change
+                    }
                     8 => state.deny(if next(2) == 0 { Denied::Yes } else { Denied::No }),
                     _ => continue,
                 };

@@ -16,6 +16,12 @@
 //! priority. While the compilation is under way a budget is an eighth, so that the function soon notices; when there
 //! is nothing to ask for any more (done, refused, denied, cancelled), it is as large as can be.
 //!
+//! # The second time
+//!
+//! Code of the top tier that was made with a profile which lacks something counts what it meets of that, in the budget
+//! that baseline code has no use for any more. A full budget of it is the reason to compile the function once more, with
+//! the profile that there is by then. There is no third time.
+//!
 //! Not here: the counters and the machine code that counts (`runtime/tiering.rs`, `tier/baseline/budget.rs`), OSR.
 
 use std::sync::atomic::AtomicU64;
@@ -161,6 +167,9 @@ pub fn pending_budget(tiering: &Tiering, speed: &Speed, subject: Subject) -> i32
 /// A budget was spent: what is to be done.
 pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     let word = subject.word;
+    if word.reached() == Some(Tier::Top) && may_repeat(word) {
+        return Decision { ask: None, budget: full_budget(tiering, speed, subject) };
+    }
     let over = word.reached() == Some(Tier::Top) || word.is_refused(Tier::Top) || word.is_denied();
     if over || subject.stopped == Stopped::Yes {
         return Decision { ask: None, budget: UNBOUNDED };
@@ -173,6 +182,30 @@ pub fn spent(tiering: &Tiering, speed: &Speed, subject: Subject) -> Decision {
     let raises = priority.filter(|priority| !word.is_queued(Tier::Top) || *priority > word.priority());
     // What was asked for is under way, unless somebody took it back: then it is asked for at the next power of two.
     Decision { ask: raises, budget: pending }
+}
+
+/// Whether the top tier might compile once more, by itself, what it has compiled.
+fn may_repeat(word: Word) -> bool {
+    word.attempts() == 1 && !word.is_refused(Tier::Top) && !word.is_denied()
+}
+
+/// Whether a budget was a full one when the function's code began to spend it on what was not foreseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// It was what baseline code had left.
+    Rest,
+    /// It was.
+    Full,
+}
+
+/// A budget was spent on what was not foreseen: what is to be done. To ask is to ask for a second compilation.
+pub fn unforeseen(tiering: &Tiering, speed: &Speed, subject: Subject, spent: Spent) -> Decision {
+    let word = subject.word;
+    if word.reached() != Some(Tier::Top) || !may_repeat(word) || subject.stopped == Stopped::Yes {
+        return Decision { ask: None, budget: UNBOUNDED };
+    }
+    let ask = (spent == Spent::Full && !word.may_repeat() && !word.is_in_flight(Tier::Top)).then_some(1);
+    Decision { ask, budget: full_budget(tiering, speed, subject) }
 }
 
 /// The priority that a trip asks with: the 1st, the 4th, and then each power of two.
@@ -267,7 +300,52 @@ mod tests {
         let decision = spent(&tiering, &speed, subject(100, 64, state.look()));
         assert_eq!(decision, Decision { ask: None, budget: 100 }, "it is being compiled");
         state.published(Tier::Top);
-        assert_eq!(spent(&tiering, &speed, subject(100, 128, state.look())), OVER);
+        assert_eq!(spent(&tiering, &speed, subject(100, 128, state.look())), Decision { ask: None, budget: 800 });
+    }
+
+    /// A function is compiled a second time after a full budget of surprises, and never a third time.
+    #[test]
+    fn surprises_ask_for_one_more_compilation() {
+        let (tiering, speed, state) = (tiering(TieringPolicy::Custom(800)), Speed::default(), baseline());
+        let decide = |spent| unforeseen(&tiering, &speed, subject(100, 9, state.look()), spent);
+        assert_eq!(decide(Spent::Full), OVER, "there is no code that could have counted");
+        state.claim(Tier::Top).unwrap();
+        state.published(Tier::Top);
+        assert_eq!(spent(&tiering, &speed, subject(100, 9, state.look())), Decision { ask: None, budget: 800 });
+        assert_eq!(decide(Spent::Rest), Decision { ask: None, budget: 800 });
+        assert_eq!(decide(Spent::Full), Decision { ask: Some(1), budget: 800 });
+        assert!(state.allow_second().1 && !state.allow_second().1, "once");
+        assert_eq!(decide(Spent::Full), Decision { ask: None, budget: 800 }, "it was asked for");
+        assert!(state.request(Tier::Top, 1).1);
+        state.claim(Tier::Top).unwrap();
+        assert!(!state.allow_second().1);
+        state.published(Tier::Top);
+        assert!(!state.allow_second().1 && state.look().attempts() == 2);
+        assert_eq!(decide(Spent::Full), OVER);
+        assert_eq!(spent(&tiering, &speed, subject(100, 10, state.look())), OVER);
+    }
+
+    #[test]
+    fn what_is_denied_or_refused_is_not_compiled_again() {
+        let (tiering, speed) = (tiering(TieringPolicy::Default), Speed::default());
+        let top = || {
+            let state = baseline();
+            state.claim(Tier::Top).unwrap();
+            state.published(Tier::Top);
+            state
+        };
+        let (refused, denied) = (top(), top());
+        denied.deny(Denied::Yes);
+        refused.allow_again();
+        refused.claim(Tier::Top).unwrap();
+        refused.refuse(Tier::Top);
+        for state in [refused, denied] {
+            assert!(!state.allow_second().1);
+            let decision = unforeseen(&tiering, &speed, subject(100, 1, state.look()), Spent::Full);
+            assert_eq!(decision, OVER);
+        }
+        let stopped = Subject { stopped: Stopped::Yes, ..subject(100, 1, top().look()) };
+        assert_eq!(unforeseen(&tiering, &speed, stopped, Spent::Full), OVER);
     }
 
     const OVER: Decision = Decision { ask: None, budget: UNBOUNDED };

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::cache::Writer;
 use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
@@ -48,10 +49,10 @@ pub struct ModuleOptions {
 #[derive(Clone)]
 pub struct CompiledModule(Arc<CompiledModuleInner>);
 
-struct CompiledModuleInner {
-    code: Arc<ModuleCode>,
-    compilation: Arc<Compilation>,
-    module: Arc<Module>,
+pub(super) struct CompiledModuleInner {
+    pub(super) code: Arc<ModuleCode>,
+    pub(super) compilation: Arc<Compilation>,
+    pub(super) module: Arc<Module>,
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     /// Engine-wide number and position of each type, by number.
@@ -60,16 +61,18 @@ struct CompiledModuleInner {
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
-    budgets: Option<Budgets>,
+    pub(super) budgets: Option<Budgets>,
     /// What an artifact has of the module.
-    part: Option<Arc<Part>>,
+    pub(super) part: Option<Arc<Part>>,
     /// Why the code of the artifact that it was to be made from is not used.
     rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
+    /// Sees to it that it is written to the cache, if there is one.
+    writer: OnceLock<Arc<Writer>>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
-    engine: Engine,
+    pub(super) engine: Engine,
 }
 
 /// In place of the number of instances: the code is being dropped.
@@ -77,8 +80,17 @@ const CLEARING: usize = usize::MAX;
 
 impl Drop for CompiledModuleInner {
     fn drop(&mut self) {
+        if let Some(writer) = self.writer.get() {
+            writer.end(self);
+        }
         self.engine.forget_module(self.compilation.id());
         self.engine.pipeline().close(&self.compilation);
+    }
+}
+
+impl CompiledModuleInner {
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.hash, || self.part.as_ref().map_or_else(|| hash(self.module.bytes()), |part| part.hash))
     }
 }
 
@@ -91,12 +103,13 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))?.perhaps_again(options)
     }
 
     /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
     pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))?
+            .perhaps_again(options)
     }
 
     pub(super) fn loaded(
@@ -140,6 +153,7 @@ impl CompiledModule {
             part,
             rejected: OnceLock::new(),
             hash: OnceLock::new(),
+            writer: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -192,6 +206,24 @@ impl CompiledModule {
         // Release: pairs with the Acquire in `instantiated`.
         inner.instances.store(0, Ordering::Release);
         cleared
+    }
+
+    /// The hash of its bytes, where that is known already.
+    pub(super) fn note_hash(&self, known: [u8; 32]) {
+        get_or_make(&self.0.hash, || known);
+    }
+
+    pub(super) fn inner(&self) -> &CompiledModuleInner {
+        &self.0
+    }
+
+    pub(super) fn writer(&self) -> Option<&Arc<Writer>> {
+        self.0.writer.get()
+    }
+
+    pub(super) fn set_writer(&self, writer: Arc<Writer>) {
+        // At most once: when the module is made.
+        let _ = self.0.writer.set(writer);
     }
 
     pub(super) fn downgrade(&self) -> WeakModule {
@@ -357,7 +389,7 @@ impl CompiledModule {
 
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
-        get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
+        self.0.hash()
     }
 
     pub(super) fn code(&self) -> &ModuleCode {

@@ -3,6 +3,7 @@
 //! Not here: counting and snapshots (`compile::profile`).
 
 use super::CompiledModule;
+use super::module::CompiledModuleInner;
 use crate::compile::profile::{FunctionRecord, ProfileData, Reach, format};
 use crate::config::Tiers;
 use crate::error::Result;
@@ -17,29 +18,34 @@ pub enum Eagerness {
     TierUp,
 }
 
-impl CompiledModule {
-    /// How the module has run so far: what its baseline code has counted, and what was brought in from elsewhere.
-    pub fn profile(&self) -> ProfileData {
-        let compilation = self.compilation();
-        compilation.profile().data(self.code(), |func| self.reach(func))
+impl CompiledModuleInner {
+    pub(super) fn profile(&self) -> ProfileData {
+        self.compilation.profile().data(&self.code, |func| self.reach(func))
     }
 
     /// How far a function got in this process.
-    fn reach(&self, func: DefinedFunc) -> Reach {
-        let reached = self.compilation().look(func).reached();
-        match self.budgets() {
+    pub(super) fn reach(&self, func: DefinedFunc) -> Reach {
+        let reached = self.compilation.look(func).reached();
+        match &self.budgets {
             _ if reached == Some(Tier::Top) => Reach::Top,
             Some(budgets) if budgets.was_run(func) => Reach::Run,
             // Nothing is counted: what is compiled when it is called, and is compiled, was called.
-            None if reached.is_some() && self.compilation().plan().required(func.0).0.is_none() => Reach::Run,
+            None if reached.is_some() && self.compilation.plan().required(func.0).0.is_none() => Reach::Run,
             _ => Reach::Nowhere,
         }
+    }
+}
+
+impl CompiledModule {
+    /// How the module has run so far: what its baseline code has counted, and what was brought in from elsewhere.
+    pub fn profile(&self) -> ProfileData {
+        self.inner().profile()
     }
 
     /// How a function has run so far; `None` if the module does not define it.
     pub fn function_profile(&self, func: FuncIndex) -> Option<FunctionRecord> {
         let func = self.module().defined_func(func).filter(|func| func.index() < self.module().defined_func_count())?;
-        Some(self.compilation().profile().function(self.code(), func, self.reach(func)))
+        Some(self.compilation().profile().function(self.code(), func, self.inner().reach(func)))
     }
 
     /// The profile as bytes, for [`CompiledModule::import_profile`] in another process, or here.

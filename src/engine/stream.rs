@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::artifact::{self, Kept};
+use super::cache::{self, Found};
 use super::job::Job;
 use super::module::{CompiledModule, ModuleOptions, plan};
 use crate::abi::vmctx::VmLayout;
@@ -25,7 +26,7 @@ use crate::module::body::Keep;
 use crate::module::facts::Facts;
 use crate::module::stream::{Bytes, Decoder, Read, check_length};
 use crate::module::validate::Validated;
-use crate::module::{Module, SharedBytes, WireBytes, text};
+use crate::module::{Module, SharedBytes, WireBytes, copied, text};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::generation;
 use crate::sys::bytes::Appender;
@@ -92,6 +93,8 @@ pub(super) struct Loader {
     facts: Option<Facts>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// The hash of its bytes, if it is known.
+    hash: Option<[u8; 32]>,
     decoder: Decoder,
     /// What is wrong, if only all bytes tell how to say it.
     defect: Option<wasmparser::Error>,
@@ -123,6 +126,7 @@ impl Loader {
             validation,
             facts: None,
             part: None,
+            hash: None,
             decoder,
             defect: None,
             making: None,
@@ -141,9 +145,15 @@ impl Loader {
             return Loader::of_wire(engine, binary.into(), wanted);
         }
         begun(&wanted, || check_length(bytes.len()))?;
+        let (wanted, found) = cache::look_up(engine, wanted, bytes);
+        if found.kept.is_some() {
+            let copy = begun(&wanted, || copied(bytes))?;
+            return Loader::of_found(engine, copy.into(), wanted, found);
+        }
         let mut copy = begun(&wanted, || Appender::of_length(bytes.len()))?;
         let shared: SharedBytes = copy.bytes().clone();
         let mut loader = Loader::new(engine, shared.into(), BATCH, wanted)?;
+        loader.hash = found.hash;
         for slice in bytes.chunks(SLICE) {
             let appended = copy.append(slice);
             loader.check(appended)?;
@@ -165,17 +175,25 @@ impl Loader {
     }
 
     fn of_wire(engine: &Engine, wire: WireBytes, wanted: Wanted) -> Result<Loader> {
-        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
-        loader.read(Bytes::All)?;
-        Ok(loader)
+        let (wanted, found) = cache::look_up(engine, wanted, &wire);
+        Loader::of_found(engine, wire, wanted, found)
     }
 
     /// Reads bytes of which an artifact has kept something. They are kept, not copied.
-    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, mut wanted: Wanted, kept: Kept) -> Result<Loader> {
-        if let Wanted::Module { options, .. } = &mut wanted {
+    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
+        Loader::of_found(engine, bytes.into(), wanted, Found { hash: None, kept: Some(kept) })
+    }
+
+    fn of_found(engine: &Engine, wire: WireBytes, mut wanted: Wanted, found: Found) -> Result<Loader> {
+        if let (Wanted::Module { options, .. }, Some(_)) = (&mut wanted, &found.kept) {
             options.validation = Some(Validation::Upfront);
         }
-        let mut loader = Loader::new(engine, bytes.into(), BATCH, wanted)?;
+        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
+        loader.hash = found.hash;
+        let Some(kept) = found.kept else {
+            loader.read(Bytes::All)?;
+            return Ok(loader);
+        };
         (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
         loader.read(Bytes::All)?;
         let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
@@ -317,7 +335,11 @@ impl Loader {
         let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take())?;
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
+        if let Some(hash) = self.hash {
+            compiled.note_hash(hash);
+        }
         artifact::load_ahead(&compiled);
+        cache::watch(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
         }

@@ -20,16 +20,24 @@ use super::enter::{BuiltinResult, preserving_all, unwind};
 use super::lazy::on_compile_stack;
 use super::osr::{self, Going, Trip};
 use super::store::StoreInner;
+use crate::abi::profile::UNFORESEEN;
 use crate::abi::vmctx::{STORE_EXIT_FP, VMCTX_STORE, VmHeader, VmInstance};
 use crate::code::counters::{APART, Cells, MOST_SHARDS, shard_count, shard_of_this_thread};
-use crate::compile::tiering::{self, Stopped, Subject};
+use crate::compile::tiering::{self, Spent, Stopped, Subject};
 use crate::config::{Osr, TierUp};
 use crate::engine::CompiledModule;
 use crate::error::Result;
 use crate::types::{DefinedFunc, Tier};
 
-/// What is known of a function besides its counters: bits 0..16 the shards that it was run in, above them its trips.
+/// What is known of a function besides its counters: bits 0..16 the shards that it was run in, above them its trips, and at
+/// the top whether its code of the top tier has got a budget.
 const TRIP: u32 = 1 << MOST_SHARDS;
+
+/// Most trips that are counted.
+const MOST_TRIPS: u32 = SURPRISED / TRIP - 1;
+
+/// As in [`TRIP`].
+const SURPRISED: u32 = 1 << 31;
 
 /// The counters of a module.
 pub(crate) struct Budgets {
@@ -150,10 +158,15 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
         func: func.0,
         bytes: module.module().body_range(func).len(),
         module_bytes: budgets.module_bytes,
-        trips: before / TRIP,
+        trips: (before / TRIP) & MOST_TRIPS,
         word: compilation.look(func),
         stopped: if compilation.stopped().is_some() { Stopped::Yes } else { Stopped::No },
     };
+    if site == UNFORESEEN {
+        let budget = spend_unforeseen(module, budgets, subject);
+        budgets.counter(shard, func).store(budget, Relaxed);
+        return 0;
+    }
     if let Osr::At(_) = tiering.osr {
         // Each check comes here.
         budgets.counter(shard, func).store(0, Relaxed);
@@ -165,8 +178,9 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
     let (budget, going) = if first_here {
         (tiering::full_budget(tiering, speed, subject), Going::Here)
     } else {
-        if subject.trips < u32::MAX / TRIP {
-            subject.trips = 1 + budgets.mark(func).fetch_add(TRIP, Relaxed) / TRIP;
+        // Two threads at once may count one too many, which the bound leaves room for.
+        if subject.trips < MOST_TRIPS / 2 {
+            subject.trips = (1 + budgets.mark(func).fetch_add(TRIP, Relaxed) / TRIP) & MOST_TRIPS;
         }
         let trip = Trip { func, site, trips: subject.trips };
         if let Some(offset) = osr::loop_offset(store, trip) {
@@ -186,6 +200,23 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
         Going::Elsewhere(entry) => entry,
         Going::Here | Going::Forever => 0,
     }
+}
+
+/// The next budget of a function whose code of the top tier has spent one on what its profile did not foresee. Asks for
+/// another compilation if it is time.
+#[cold]
+fn spend_unforeseen(module: &CompiledModule, budgets: &Budgets, subject: Subject) -> i32 {
+    let func = DefinedFunc(subject.func);
+    let (tiering, speed) = (&module.engine().config().tiering, module.engine().pipeline().top_speed());
+    let before = budgets.mark(func).fetch_or(SURPRISED, Relaxed);
+    let spent = if before & SURPRISED == 0 { Spent::Rest } else { Spent::Full };
+    let decision = tiering::unforeseen(tiering, speed, subject, spent);
+    if let Some(priority) = decision.ask
+        && module.compilation().allow_second(func)
+    {
+        ask(module, func, priority);
+    }
+    decision.budget
 }
 
 /// Asks for the top tier of a function. Not on the guest's stack, of which next to nothing may be left.

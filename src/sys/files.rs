@@ -39,24 +39,6 @@ pub fn create_own(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// Fills a buffer with random bytes that nobody can guess.
-pub fn random(buffer: &mut [u8]) -> io::Result<()> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let rest = &mut buffer[filled..];
-        // SAFETY: writes at most `rest.len()` bytes to `rest`.
-        let count = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
-        match usize::try_from(count) {
-            Ok(count) => filled += count,
-            Err(_) => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => {}
-                error => return Err(error),
-            },
-        }
-    }
-    Ok(())
-}
-
 /// Has a write beyond the size that files of this process may have fail, instead of ending the process: the kernel sends
 /// SIGXFSZ besides, to this thread, where it is blocked meanwhile and then taken back.
 pub fn without_size_signal<R>(write: impl FnOnce() -> R) -> R {
@@ -100,13 +82,5 @@ mod tests {
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         });
         std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn random_bytes_differ() {
-        let (mut one, mut other) = ([0; 300], [0; 300]);
-        random(&mut one).unwrap();
-        random(&mut other).unwrap();
-        assert!(one != other && one[290..] != [0; 10]);
     }
 }

@@ -32,6 +32,29 @@ pub struct CompiledCode {
     pub frame_size: u32,
     /// Where loops of the baseline tier could be continued by other code. Recorded where functions move up by themselves.
     pub loops: Option<Box<Loops>>,
+    pub edition: Edition,
+}
+
+/// Whether code of the top tier is meant to be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// It is not: others may call it directly.
+    #[default]
+    Final,
+    /// It looks out for what its profile did not foresee, and may be compiled once more: others call it through its slot.
+    Provisional,
+}
+
+impl Edition {
+    /// As a number, 0 or 1.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Of its number's lowest bit.
+    pub fn of_number(number: u8) -> Edition {
+        if number & 1 == 0 { Edition::Final } else { Edition::Provisional }
+    }
 }
 
 /// The loops of a function and the homes of its values, which lie at equal distances.

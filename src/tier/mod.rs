@@ -145,6 +145,21 @@ impl Compilers {
         }
     }
 
+    /// Compiles a function by the top tier for the first of two times, if code of this engine counts.
+    pub fn compile_first(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        match self.counts {
+            Counts::On => self.top.compile_first(&mut scratch.top, module, layout, func, profile),
+            Counts::Off => self.compile(Tier::Top, scratch, module, layout, func, profile),
+        }
+    }
+
     /// Compiles, by the top tier, what goes on at a loop of a function that runs in the baseline tier.
     pub fn compile_osr(
         &self,

@@ -60,7 +60,7 @@ mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::compiled::{CallSite, CompiledCode, Loops, Relocation, TrapSite};
+use super::compiled::{CallSite, CompiledCode, Edition, Loops, Relocation, TrapSite};
 use super::counters::CounterLayout;
 use super::fuel::Metering;
 use super::target::Machine;
@@ -486,6 +486,7 @@ impl<'a> Emit<'a> {
     /// The record.
     fn code(&self) -> CompiledCode {
         CompiledCode {
+            edition: Edition::Final,
             bytes: self.asm.bytes().to_vec(),
             alignment: ENTRY_ALIGNMENT,
             starts: 0,

@@ -108,6 +108,15 @@ enum Budgets {
     On,
 }
 
+/// Whether code looks out for what its profile did not foresee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookout {
+    /// It does not.
+    Off,
+    /// It counts what it calls there, and asks to be compiled again when that was a lot.
+    On,
+}
+
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
 pub struct TopCompiler {
     isa: OwnedTargetIsa,
@@ -214,7 +223,22 @@ impl TopCompiler {
         linkage: CallLinkage,
         profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume: None, profile })
+        let (resume, lookout) = (None, Lookout::Off);
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile, lookout })
+    }
+
+    /// As [`TopCompiler::compile_function`], with direct calls, for the first of two times. Instances of the module have
+    /// budgets and counters.
+    pub fn compile_first(
+        &self,
+        scratch: &mut Scratch,
+        module: &Module,
+        layout: &VmLayout,
+        func: DefinedFunc,
+        profile: Option<&FunctionProfile>,
+    ) -> Result<CompiledCode> {
+        let (linkage, resume, lookout) = (CallLinkage::Direct, None, Lookout::On);
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile, lookout })
     }
 
     /// Compiles what goes on at a loop of a function that the baseline tier runs, as `(vmctx, caller vmctx,
@@ -228,8 +252,8 @@ impl TopCompiler {
         resume: Resume<'_>,
         profile: Option<&FunctionProfile>,
     ) -> Result<CompiledCode> {
-        let (linkage, resume) = (CallLinkage::Direct, Some(resume));
-        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile })
+        let (linkage, resume, lookout) = (CallLinkage::Direct, Some(resume), Lookout::Off);
+        self.compile(scratch, Job { module, layout, options: &self.options, func, linkage, resume, profile, lookout })
     }
 
     fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {
@@ -270,6 +294,7 @@ impl TopCompiler {
                 translate::mark_calls(&mut code.call_sites, loops);
             }
             code.loops = summary.loops;
+            code.edition = summary.edition;
             Ok(code)
         })
     }

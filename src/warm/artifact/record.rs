@@ -14,7 +14,7 @@
 
 use crate::bytes::{Reader, put, put_signed};
 use crate::code::kept;
-use crate::tier::compiled::{CallKind, CallSite, CompiledCode, InlinedCall, InlinedIndex, TrapSite};
+use crate::tier::compiled::{CallKind, CallSite, CompiledCode, Edition, InlinedCall, InlinedIndex, TrapSite};
 use crate::trap::TrapCode;
 use crate::types::FuncIndex;
 
@@ -58,7 +58,7 @@ pub(super) fn write(out: &mut Vec<u8>, code: &CompiledCode) -> bool {
     if code.loops.is_some() || !code.call_sites.iter().all(plain) {
         return false;
     }
-    put(out, (code.alignment.max(1).trailing_zeros()).into());
+    put(out, u64::from(code.alignment.max(1).trailing_zeros()) << 1 | u64::from(code.edition.number()));
     put(out, code.starts);
     put(out, code.entry_offset.into());
     put(out, (code.body_offset - code.entry_offset).into());
@@ -110,7 +110,8 @@ pub(super) struct Fit {
 pub(super) fn read(bytes: &[u8], fit: Fit) -> Option<CompiledCode> {
     let mut reader = Reader(bytes);
     let reader = &mut reader;
-    let alignment = 1u32 << reader.number().filter(|log| *log <= 12)?;
+    let place = reader.number().filter(|place| *place >> 1 <= 12)?;
+    let (alignment, edition) = (1u32 << (place >> 1), Edition::of_number(place as u8));
     let starts = reader.number()?;
     let entry_offset = reader.u32()?;
     let body_offset = entry_offset.checked_add(reader.u32()?)?;
@@ -177,5 +178,6 @@ pub(super) fn read(bytes: &[u8], fit: Fit) -> Option<CompiledCode> {
         inlined,
         frame_size,
         loops: None,
+        edition,
     })
 }

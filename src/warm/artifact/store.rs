@@ -40,6 +40,11 @@ impl Store {
         Ok(Store { len: metadata.len(), place: Place::File(file) })
     }
 
+    /// An open file, which is regular.
+    pub fn opened(file: File) -> io::Result<Store> {
+        Ok(Store { len: file.metadata()?.len(), place: Place::File(file) })
+    }
+
     /// Bytes in all.
     pub(super) fn len(&self) -> u64 {
         self.len

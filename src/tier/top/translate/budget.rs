@@ -1,4 +1,4 @@
-//! Budgets of the portable baseline tier: as `tier/baseline/budget.rs` does it, in Cranelift's IR.
+//! Budgets of the portable baseline tier, and of the optimising one where its profile was wrong: as `tier/baseline/budget.rs` does it, in Cranelift's IR.
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
 
@@ -7,9 +7,13 @@ use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, condcodes::IntCC
 use super::Translator;
 use super::env::MUTABLE;
 use crate::abi::builtin::Builtin;
+use crate::abi::profile::UNFORESEEN;
 use crate::abi::vmctx::VMCTX_BUDGETS;
-use crate::tier::compiled::NO_LOOP;
+use crate::tier::compiled::{Edition, NO_LOOP};
 use crate::tier::top::Budgets;
+
+/// What a call costs that the profile did not foresee: about what could be saved, in bytes of WebAssembly.
+const UNFORESEEN_COST: i64 = 16;
 
 /// A cost that is not known yet.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +67,27 @@ impl Translator<'_> {
         self.b.seal_block(next);
         let cost = self.b.func.dfg.value_def(cost).unwrap_inst();
         self.charges.push(Charge { cost, start: self.offset, inner: 0 });
+    }
+
+    /// Charges for what the profile did not foresee.
+    pub(super) fn charge_unforeseen(&mut self) {
+        self.edition = Edition::Provisional;
+        let (spent, next) = (self.b.create_block(), self.b.create_block());
+        let budgets = self.vmctx_constant(types::I64, VMCTX_BUDGETS);
+        let offset = 4 * self.func.0 as i32;
+        let budget = self.b.ins().load(types::I32, MUTABLE, budgets, offset);
+        let rest = self.b.ins().iadd_imm_s(budget, -UNFORESEEN_COST);
+        self.b.ins().store(MUTABLE, rest, budgets, offset);
+        let is_spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, rest, 0);
+        self.b.set_cold_block(spent);
+        self.b.ins().brif(is_spent, spent, &[], next, &[]);
+        self.b.switch_to_block(spent);
+        self.b.seal_block(spent);
+        let args = [self.index_const(self.func.0), self.index_const(UNFORESEEN)];
+        self.call_builtin(Builtin::budget_spent, &args);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
     }
 
     /// Fills in the cost of the innermost open loop, or of the function, whose `end` was read.

@@ -115,7 +115,7 @@ impl Translator<'_> {
             self.note_call_of_itself();
         }
         let callee = if defined.is_some() {
-            self.count_call();
+            self.count_call(defined, call);
             Callee::Direct(self.declare_callee(func))
         } else {
             let import = self.layout.func_import(func);

@@ -20,6 +20,7 @@ use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
 use crate::tier::profile::{Absent, FunctionProfile, Order};
+use crate::tier::top::Lookout;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
 /// What a profile says about a call, or about one of the targets of an indirect one.
@@ -105,6 +106,11 @@ impl Translator<'_> {
         }
     }
 
+    /// Whether nothing is known of how often calls run.
+    pub(super) fn knows_no_calls(&self) -> bool {
+        self.known.is_none_or(|known| known.most.is_none())
+    }
+
     /// Marks what is being translated as cold if a call in it, of this function, has never run.
     pub(super) fn note_call(&mut self, func: DefinedFunc) {
         if self.runs_of_call(func) == Runs::Never {
@@ -138,7 +144,7 @@ impl Translator<'_> {
     fn guesses(&self, type_index: TypeIndex) -> ([Option<FuncIndex>; 2], Others) {
         let mut guesses = [None; 2];
         let site = self.known.and_then(|known| known.profile.indirect(self.offset as u32));
-        let Some(site) = site.filter(|site| site.total >= SIGNIFICANT) else { return (guesses, Others::Many) };
+        let Some(site) = site.filter(|site| site.total >= SIGNIFICANT) else { return (guesses, Others::Unknown) };
         let ty = &self.module.types()[type_index.index()];
         let mut others = site.total;
         let usual = site.targets.iter().filter(|(_, count)| count.saturating_mul(USUAL) >= site.total);
@@ -162,6 +168,13 @@ impl Translator<'_> {
         otherwise: impl FnOnce(&mut Self),
     ) {
         let (guesses, others) = self.guesses(type_index);
+        // A call of which nothing is known, or one that was not usual, may become so.
+        let unforeseen = self.lookout == Lookout::On && others != Others::Many;
+        let otherwise = |t: &mut Self| {
+            t.unforeseen = unforeseen;
+            otherwise(t);
+            t.unforeseen = false;
+        };
         if guesses == [None; 2] {
             return otherwise(self);
         }
@@ -202,6 +215,8 @@ impl Translator<'_> {
 enum Others {
     Few,
     Many,
+    /// The call has hardly run.
+    Unknown,
 }
 
 #[cfg(test)]

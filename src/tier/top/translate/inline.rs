@@ -169,6 +169,12 @@ impl Translator<'_> {
             && local_count(self.module, func).is_some_and(|count| count <= MOST_LOCALS)
     }
 
+    /// Whether a call of which nothing is known might be replaced by the function's body if more was known.
+    pub(super) fn may_be_worth_inlining(&self, func: DefinedFunc) -> bool {
+        let size = self.module.body_range(func).len();
+        self.knows_no_calls() && size <= MOST_OFTEN >> self.scope.depth && self.depth_of(func) <= MOST_RECURSION
+    }
+
     /// How many of the scopes are bodies of this function.
     fn depth_of(&self, func: DefinedFunc) -> usize {
         let mut count = usize::from(self.func == func);
@@ -225,7 +231,9 @@ impl Translator<'_> {
             self.declare_local(ty, value);
         }
         self.buf.stack.truncate(base);
+        let indirect_index = std::mem::take(&mut self.indirect_index);
         self.body(func, None).expect("validated: the body can be read");
+        self.indirect_index = indirect_index;
         for local in self.buf.locals.drain(self.scope.locals..) {
             self.buf.unused[usize::from(local.kind)].push(local.variable);
         }

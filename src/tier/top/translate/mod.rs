@@ -43,11 +43,11 @@ use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, SourceLoc, St
 use cranelift_frontend::FunctionBuilder;
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator, OperatorsReader};
 
-use super::{CallLinkage, Options};
+use super::{CallLinkage, Lookout, Options};
 use crate::abi::vmctx::VmLayout;
 use crate::module::Module;
 use crate::tier::Counts;
-use crate::tier::compiled::{Loops, Resume};
+use crate::tier::compiled::{Edition, Loops, Resume};
 use crate::tier::counters::CounterLayout;
 use crate::tier::fuel::Metering;
 use crate::tier::profile::FunctionProfile;
@@ -74,6 +74,7 @@ pub(super) struct Job<'a> {
     pub(super) resume: Option<Resume<'a>>,
     /// How the function has run, if that is known.
     pub(super) profile: Option<&'a FunctionProfile>,
+    pub(super) lookout: Lookout,
 }
 
 /// What is known about a translated body besides its instructions.
@@ -85,6 +86,7 @@ pub(super) struct Summary {
     pub(super) tail_stack: u32,
     /// Where other code may go on.
     pub(super) loops: Option<Box<Loops>>,
+    pub(super) edition: Edition,
 }
 
 /// Translates a function's body into an empty `builder`, whose function has the signature already.
@@ -128,7 +130,7 @@ pub(super) fn translate(
     t.body(job.func, middle)?;
     t.spread_cold();
     let loops = t.take_loops();
-    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops };
+    let summary = Summary { calls: t.calls, tail_stack: t.tail_stack, loops, edition: t.edition };
     finish(t.b);
     Ok(summary)
 }
@@ -168,6 +170,11 @@ struct Translator<'a> {
     has_rare_calls: bool,
     /// How many calls were translated, of functions and of helpers.
     calls_seen: u32,
+    /// Whether it looks out for what the profile did not foresee, and whether it found a place where it does.
+    lookout: Lookout,
+    edition: Edition,
+    /// Whether the indirect call that is being translated is such a place.
+    unforeseen: bool,
     /// Where the function counts how it runs, if it does.
     counters: Option<CounterLayout>,
     /// How many `call_indirect` and `return_call_indirect` have been met.
@@ -214,7 +221,10 @@ impl<'a> Translator<'a> {
             has_rare_calls: false,
             calls_seen: 0,
             work: 0,
-            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            lookout: job.lookout,
+            edition: Edition::Final,
+            unforeseen: false,
+            counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On || job.lookout == Lookout::On),
             indirect_index: 0,
             run_due: false,
             charges: Vec::new(),

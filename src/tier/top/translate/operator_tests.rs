@@ -24,7 +24,7 @@ use crate::limits::MEMORY_GUARD;
 use crate::module::{Features, ImportCounts, Late, Module};
 use crate::tier::Counts;
 use crate::tier::fuel::Metering;
-use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Options, Signals};
+use crate::tier::top::{Bounds, Budgets, CallLinkage, Inlining, Lookout, Options, Signals};
 use crate::types::{DefinedFunc, IndexType, MemoryType};
 
 /// An operator with the number of its operands and results.
@@ -291,8 +291,8 @@ fn compile(
     let layout = VmLayout::new(module);
     let mut buf = Buffers::new();
     buf.stack.extend(&params[2..]);
-    let (func, linkage) = (DefinedFunc(0), CallLinkage::Direct);
-    let job = Job { module, layout: &layout, options, func, linkage, resume: None, profile: None };
+    let (func, linkage, lookout) = (DefinedFunc(0), CallLinkage::Direct, Lookout::Off);
+    let job = Job { module, layout: &layout, options, func, linkage, resume: None, profile: None, lookout };
     let mut t = Translator::new(job, b, &mut buf, params[0], None);
 
     let groups = [vector::translate, relaxed::translate, atomic::translate, wide::translate];

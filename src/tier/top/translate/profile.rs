@@ -1,5 +1,7 @@
 //! What the portable baseline tier notes of how a function runs: as `tier/baseline/profile.rs` does it, in Cranelift's
-//! IR. The optimising tier notes nothing.
+//! IR. The optimising tier notes what its profile did not foresee, if the function may be compiled once more: targets of
+//! indirect calls that are none of the usual ones or that nothing was known of, and direct calls where nothing was known
+//! that would be inlined if they run often. Each costs of the function's budget, which baseline code has no use for by then.
 //!
 //! Not here: where counters are (`tier/counters.rs`), what they say (`compile/profile.rs`).
 
@@ -8,16 +10,14 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 
 use super::Translator;
+use super::call::Call;
 use super::env::MUTABLE;
 use crate::abi::profile::{PATIENCE_SHIFT, SITE_COUNT0, SITE_COUNT1, SITE_OTHERS, SITE_SLOT0, SITE_SLOT1};
 use crate::abi::vmctx::VMCTX_PROFILE;
+use crate::tier::top::Lookout;
 use crate::types::DefinedFunc;
 
 impl Translator<'_> {
-    fn own_index(&self) -> DefinedFunc {
-        self.func
-    }
-
     /// Counts the indirect calls that are met, those that cannot be reached included.
     pub(super) fn number_indirect_call(&mut self, op: &Operator<'_>) {
         if matches!(op, Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. }) {
@@ -26,18 +26,25 @@ impl Translator<'_> {
     }
 
     /// Counts a direct call of a function of the module.
-    pub(super) fn count_call(&mut self) {
-        if let Some(layout) = self.counters {
-            let counters = self.vmctx_constant(types::I64, VMCTX_PROFILE);
-            self.increment(counters, layout.cell(self.offset as u32));
+    pub(super) fn count_call(&mut self, func: Option<DefinedFunc>, call: Call) {
+        let Some(layout) = self.counters else { return };
+        let unforeseen = match (self.lookout, func) {
+            (Lookout::Off, _) => false,
+            (Lookout::On, Some(func)) if call == Call::Nested && self.may_be_worth_inlining(func) => true,
+            (Lookout::On, _) => return,
+        };
+        let counters = self.vmctx_constant(types::I64, VMCTX_PROFILE);
+        self.increment(counters, layout.cell(self.offset as u32));
+        if unforeseen {
+            self.charge_unforeseen();
         }
     }
 
     /// Notes the target of an indirect call, whose slot this is.
     pub(super) fn note_target(&mut self, slot: Value) {
-        let Some(layout) = self.counters else { return };
+        let Some(layout) = self.counters.filter(|_| self.unforeseen || self.lookout == Lookout::Off) else { return };
         let index = self.indirect_index - 1;
-        let Some(site) = layout.site(self.module, self.own_index(), index) else { return };
+        let Some(site) = layout.site(self.module, self.current_func(), index) else { return };
         let counters = self.vmctx_constant(types::I64, VMCTX_PROFILE);
         let done = self.b.create_block();
         let slot0 = self.b.ins().load(types::I64, MUTABLE, counters, site + SITE_SLOT0);
@@ -52,6 +59,9 @@ impl Translator<'_> {
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         self.b.seal_block(done);
+        if self.unforeseen {
+            self.charge_unforeseen();
+        }
     }
 
     fn increment(&mut self, counters: Value, offset: i32) {
