@@ -3,6 +3,8 @@
 
 static int finalized;
 static const uint8_t bytes[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+static const uint8_t *const parts[] = {bytes};
+static const size_t lens[] = {1};
 static const updraft_valtype_t valtypes[] = {UPDRAFT_VAL_I32};
 static updraft_val_t null_ref;
 
@@ -214,6 +216,7 @@ static void set_up(void) {
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
     structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
     OK(updraft_stream_new(engine, NULL, 0, &stream, E));
@@ -474,6 +477,26 @@ static void call_everything(void) {
     FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_export_profile_file(module, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_import_profile_file(NULL, "x", 1, 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_import_profile_file(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_options_set_profile(options, NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_options_set_profile_file(options, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_given_profile(NULL, &out.size, E));
+    FAILS(MISUSE, "functions is NULL", updraft_module_given_profile(module, NULL, E));
+    FAILS(MISUSE, "profiles is NULL", updraft_profile_merge(NULL, lens, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "lens is NULL", updraft_profile_merge(parts, NULL, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_profile_merge(parts, lens, 1, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_profile_merge(parts, lens, 1, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_hints(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_with_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_with_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_with_hints(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "engine is NULL", updraft_stream_new(NULL, options, 1, &out.stream, E));
     OK(updraft_stream_new(engine, NULL, 0, &made.stream, E)); updraft_stream_delete(made.stream);
     FAILS(MISUSE, "out is NULL", updraft_stream_new(engine, options, 1, NULL, E));

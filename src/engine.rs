@@ -46,7 +46,7 @@ pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
-pub use profile::Eagerness;
+pub use profile::{Eagerness, merge_profiles, read_profile};
 pub use steer::FunctionState;
 pub use stream::Stream;
 
