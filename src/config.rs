@@ -241,6 +241,9 @@ pub struct Config {
     /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a key
     /// file, or else a random one, so that artifacts are of use in this process only.
     pub artifact_key: Option<Arc<[u8]>>,
+    /// Whether every module that is made from bytes is serialised with code of most of its functions, and made again from
+    /// that (a test mode).
+    pub artifact_round_trip: bool,
     /// A file of the user's with such a key, made if there is none. None: the one in the directory of the cache.
     pub key_file: Option<PathBuf>,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
@@ -284,6 +287,7 @@ impl Default for Config {
             cache: None,
             artifacts: true,
             artifact_key: None,
+            artifact_round_trip: false,
             key_file: None,
             fail_function: None,
             fail_tiers: Tiers::Both,

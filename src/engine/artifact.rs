@@ -23,7 +23,7 @@ use crate::module::{SharedBytes, copied};
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
-use crate::types::DefinedFunc;
+use crate::types::{DefinedFunc, FuncIndex};
 use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
 
 pub use crate::warm::artifact::{Store, Wasm};
@@ -210,6 +210,25 @@ impl CompiledModule {
         }
     }
 
+    /// The module, or what its artifact gives, if the engine is to try that.
+    pub(super) fn perhaps_again(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().artifact_round_trip { self.round_trip(options) } else { Ok(self) }
+    }
+
+    /// The module, made again from itself: three of four functions have code of the top tier then, if there is one.
+    fn round_trip(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().tiers.contains(Tier::Top) {
+            let some: Vec<FuncIndex> = self.defined_functions().filter(|func| func % 4 != 3).map(FuncIndex).collect();
+            // What the tier refuses stays where it is.
+            let _ = self.wait_tiers(&some, Tier::Top, None);
+        }
+        let restored = CompiledModule::deserialize(self.engine(), Arc::new(self.serialize()?), options)?;
+        match restored.rejected {
+            None => Ok(restored.module),
+            Some(why) => Err(Error::Bug { reason: format!("its own artifact was rejected: {why:?}").into() }),
+        }
+    }
+
     /// What the artifact that the module was made from was good for so far; `None`: it was not made from one.
     pub fn artifact_status(&self) -> Option<Status> {
         let part = self.part()?;
@@ -242,7 +261,7 @@ impl CompiledModuleInner {
             parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
         };
         let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
-        let profile = format::write(&self.module, &self.profile());
+        let profile = format::write(self.hash(), Some(&self.module), &self.profile());
         Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile }
     }
 
