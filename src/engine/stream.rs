@@ -37,7 +37,7 @@ use crate::warm::artifact::{Part, hash as artifact_hash};
 const BATCH: usize = 64 << 10;
 
 /// The same where they come one after the other, and nothing else is to be done meanwhile.
-const STREAM_BATCH: usize = 4 << 10;
+const STREAM_BATCH: usize = 16 << 10;
 
 /// Bytes that are copied at once: workers are at the bodies in them while the next are copied.
 const SLICE: usize = 1 << 20;
@@ -567,7 +567,7 @@ mod tests {
         let module = Arc::new(load(bytes, engine.config().features, 1).unwrap());
         assert!(module.indirect_sites().count() > 300);
         let (pipeline, events) = (engine.pipeline(), engine.pipeline().events().open());
-        let (layout, plan) = (VmLayout::new(&module), plan(engine, &module, &ModuleOptions::default()).unwrap());
+        let (layout, plan) = (VmLayout::new(&module), plan(engine, &module, &ModuleOptions::default(), None).unwrap());
         let begun = pipeline.prepare(engine.code_space(), events, module, layout, plan, None).unwrap();
         pipeline.begin(&begun.compilation, Early::Nothing);
         code(engine, &begun.compilation)
