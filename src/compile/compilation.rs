@@ -575,7 +575,7 @@ impl Compilation {
 #[cfg(test)]
 impl Compilation {
     /// All that was compiled, before linking.
-    pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+    pub(crate) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
         self.recorded.lock().clone()
     }
 
