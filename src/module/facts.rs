@@ -2,6 +2,8 @@
 //!
 //! Not here: who knows that (`warm`).
 
+use std::ops::Range;
+
 use super::fixed::TableWrites;
 use super::validate::Validated;
 use super::{Features, Module};
@@ -13,6 +15,8 @@ pub struct Facts {
     validated: Validated,
     /// Functions with indirect calls, and how many. Sorted.
     indirect: Vec<(DefinedFunc, u32)>,
+    /// Where the bodies are.
+    bodies: Vec<Range<u32>>,
 }
 
 impl Module {
@@ -25,6 +29,11 @@ impl Module {
 }
 
 impl Facts {
+    /// Where the bodies are.
+    pub(super) fn bodies(&self) -> &[Range<u32>] {
+        &self.bodies
+    }
+
     /// Appends what is known of a module all of whose bodies are valid.
     pub(crate) fn write(module: &Module, out: &mut Vec<u8>) {
         put(out, module.features().0);
@@ -37,6 +46,12 @@ impl Facts {
             put(out, u64::from(func.0 - next));
             put(out, calls as u64);
             next = func.0 + 1;
+        }
+        let mut end = 0;
+        for body in (0..module.defined_func_count() as u32).map(|func| module.body_range(DefinedFunc(func))) {
+            put(out, (body.start - end) as u64);
+            put(out, body.len() as u64);
+            end = body.end;
         }
     }
 
@@ -59,7 +74,15 @@ impl Facts {
             functions.push((DefinedFunc(func), calls));
             next = func + 1;
         }
-        reader.is_empty().then_some(Facts { validated: Validated { features, table_writes }, indirect: functions })
+        let mut bodies = Vec::with_capacity(defined.min(reader.0.len() / 2));
+        let mut end = 0u32;
+        for _ in 0..defined {
+            let start = end.checked_add(reader.u32()?)?;
+            end = start.checked_add(reader.u32()?)?;
+            bodies.push(start..end);
+        }
+        let validated = Validated { features, table_writes };
+        reader.is_empty().then_some(Facts { validated, indirect: functions, bodies })
     }
 }
 
