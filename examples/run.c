@@ -19,6 +19,9 @@
 
 #include "live.h"
 
+/* Bytes of all entries of a cache together. */
+#define CACHE_LIMIT (UINT64_C(1) << 30)
+
 enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_TIMEOUT = 124, EXIT_TRAP = 134 };
 
 static const char usage_text[] =
@@ -43,6 +46,7 @@ static const char usage_text[] =
     "                           themselves: default, aggressive, off\n"
     "  --load-profile FILE      what an earlier run of the same program has found out; --save-profile FILE: keep\n"
     "                           what this one finds out\n"
+    "  --cache DIR              keep optimised code in the directory DIR, and begin with what is there\n"
     "  --signals=off            no signal handlers: every check is an explicit branch\n"
     "  --explicit-bounds        check memory accesses by branches instead of guard pages\n"
     "  --timeout SECONDS        stop after this time (exit code 124)\n"
@@ -76,7 +80,7 @@ typedef struct {
     char **args;
     size_t arg_count;
     bool explicit_bounds, signals_off, stats, tiers;
-    const char *trace, *load_profile, *save_profile;
+    const char *trace, *load_profile, *save_profile, *cache;
     updraft_strategy_t strategy;
     updraft_tiers_t compilers;
     updraft_tiering_t tiering;
@@ -219,6 +223,8 @@ static options_t parse(int argc, char **argv) {
             options.load_profile = value;
         } else if ((value = option_value(argc, argv, &i, "--save-profile")) != NULL) {
             options.save_profile = value;
+        } else if ((value = option_value(argc, argv, &i, "--cache")) != NULL) {
+            options.cache = value;
         } else if ((value = option_value(argc, argv, &i, "--trace")) != NULL) {
             options.trace = value;
         } else if ((value = option_value(argc, argv, &i, "--signals")) != NULL) {
@@ -331,6 +337,8 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
         status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);
     if (!status && options->max_stack)
         status = updraft_config_set_max_stack(config, (size_t)options->max_stack, error);
+    if (!status && options->cache)
+        status = updraft_config_set_cache_directory(config, options->cache, strlen(options->cache), CACHE_LIMIT, error);
     if (!status) status = updraft_engine_new(config, &session->engine, error);
     updraft_config_delete(config);
     return status;
@@ -561,6 +569,10 @@ static int run(session_t *session, const options_t *options) {
                 seconds(compiled, ready), seconds(ready, end));
         fprintf(stderr, "run: %zu bytes of WebAssembly, %zu functions, %zu of them compiled to %zu bytes\n", len,
                 func_count, compiled_count, code_size);
+        updraft_cache_stats_t cache = {0};
+        cache.struct_size = sizeof cache;
+        if (options->cache != NULL && updraft_engine_cache_stats(session->engine, &cache, NULL) == UPDRAFT_STATUS_OK)
+            fprintf(stderr, "run: the cache %s\n", cache.hits ? "had an entry" : cache.absent ? "had no entry" : "is of no use");
     }
     if (live) live_drain(&session->live);
     if (options->tiers) {

@@ -622,8 +622,9 @@ typedef struct updraft_globaltype_t {
  * if it cannot tell: both are misses. The bytes need not be trusted: they are authenticated with the key of
  * `updraft_config_set_cache_key`.
  *
- * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock. It may
- * take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
+ * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock, and
+ * often on a stack of the engine's: a language whose runtime must know its stacks passes the request on to a thread of its
+ * own. It may take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
  */
 typedef updraft_status_t (*updraft_cache_get_t)(void *env,
                                                 const uint8_t *key,
@@ -2900,16 +2901,17 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
 /**
  * Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
  * `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
- * entry has its hot functions in the top tier from the first call on. `limit`: how many bytes all entries together may have
+ * entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
+ * options say otherwise. (Of a module whose bytes come in pieces, nothing is looked for; it is written.) `limit`: how many bytes all entries together may have
  * (at least 65536); those that were not used for longest make room.
  *
- * The directory is made when it is first needed. It must belong to the user of the process, and nobody else may write
+ * The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
  * to it; any number of processes may use it at once. Entries are authenticated with a key that is kept in its
  * file "key" (or `updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`). Whatever is wrong with an entry, or
  * with the directory, is a miss and is counted (`updraft_engine_cache_stats`); nothing fails.
  *
  * Replaces `updraft_config_set_cache_store`. With `len` 0 there is no cache, which is the default; `path` may then be NULL.
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_directory(struct updraft_config_t *config,
                                                     const char *path,
@@ -2950,7 +2952,7 @@ updraft_status_t updraft_config_set_cache_key(struct updraft_config_t *config,
  * not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
  * used; `path` may then be NULL.
  *
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_key_file(struct updraft_config_t *config,
                                                    const char *path,
@@ -3516,6 +3518,168 @@ updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config
                                                  struct updraft_error_t **error);
 
 /**
+ * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which
+ * nothing is known: up to `capacity` of them. Writes how many to `count`; 0 if there are none from `first` on.
+ * `record_size` is the size of an element as its user knows it, sizeof(updraft_func_profile_t); each says in `size` how
+ * much of it was filled in, and the rest is 0. `records` may be NULL if `capacity` is 0.
+ *
+ * What was brought in by `updraft_module_import_profile` is counted. Baseline code counts where functions move to the
+ * top tier by themselves (`updraft_config_set_tiering`), and about: threads that count at once lose counts, and one that
+ * reaches 2^32 starts again. Takes time that grows with the whole module. Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_profile(const struct updraft_module_t *module,
+                                        uint32_t first,
+                                        struct updraft_func_profile_t *records,
+                                        size_t capacity,
+                                        size_t record_size,
+                                        size_t *count,
+                                        struct updraft_error_t **error);
+
+/**
+ * Fills in how the operators of a function have run, in the order of their offsets, those left out of which nothing is
+ * known: up to `capacity` of them, from the offset `first_offset` in the module on. Writes how many to `count`.
+ * `site_size` is sizeof(updraft_profile_site_t), as in `updraft_module_profile`. `sites` may be NULL if `capacity` is 0.
+ *
+ * Fails with OUT_OF_BOUNDS (the module defines no such function) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_profile_sites(const struct updraft_module_t *module,
+                                              uint32_t func,
+                                              uint32_t first_offset,
+                                              struct updraft_profile_site_t *sites,
+                                              size_t capacity,
+                                              size_t site_size,
+                                              size_t *count,
+                                              struct updraft_error_t **error);
+
+/**
+ * Writes a module's profile as bytes, which `updraft_module_import_profile` takes: in another process, on another machine,
+ * in an engine of another version or other settings; for the same module, byte by byte. Writes the length to `needed`;
+ * nothing is written to `buffer` if that is more than `capacity`. Both may change from call to call while the module runs.
+ * `buffer` may be NULL if `capacity` is 0.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_profile(const struct updraft_module_t *module,
+                                               uint8_t *buffer,
+                                               size_t capacity,
+                                               size_t *needed,
+                                               struct updraft_error_t **error);
+
+/**
+ * Brings in what another run of the same module has found out: `len` bytes of `updraft_module_export_profile`, which are
+ * not kept. It is added to what is known, so that several profiles can be brought in, one by one. Code that is compiled
+ * by the top tier from now on is made with it; `use` says what becomes of functions that were hot there.
+ *
+ * The bytes may come from anywhere: a profile changes how fast code is, never what it does. Fails with INVALID (not a
+ * profile of this module, or damaged: with the offset), SYSTEM and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_profile(const struct updraft_module_t *module,
+                                               const uint8_t *bytes,
+                                               size_t len,
+                                               updraft_profile_use_t use,
+                                               struct updraft_error_t **error);
+
+/**
+ * Writes a module's profile to a file, whose path has `path_len` bytes: what `updraft_module_export_profile` gives. A file of
+ * that name is replaced, as a whole or not at all, whoever reads it meanwhile; only its owner can read the new one.
+ *
+ * Fails with SYSTEM (the message names the file) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_profile_file(const struct updraft_module_t *module,
+                                                    const char *path,
+                                                    size_t path_len,
+                                                    struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_import_profile`, from a file, whose path has `path_len` bytes.
+ *
+ * Fails as that does, and with SYSTEM (the file cannot be read, is not a regular one, or is too large; the message names it).
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_profile_file(const struct updraft_module_t *module,
+                                                    const char *path,
+                                                    size_t path_len,
+                                                    updraft_profile_use_t use,
+                                                    struct updraft_error_t **error);
+
+/**
+ * What another run has found out about the module that is made with these options: `len` bytes of
+ * `updraft_module_export_profile`, which are copied. Functions that ran there are compiled by the baseline tier before they
+ * are called, in the background unless the strategy waits; those that were hot there, by the top tier besides, in the
+ * background, without anybody waiting for them. Strategies of single functions count more.
+ *
+ * A profile that is damaged, or of another module, does not keep the module from being made:
+ * `updraft_module_given_profile` says what became of it. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_profile(const struct updraft_module_options_t *options,
+                                                    const uint8_t *bytes,
+                                                    size_t len,
+                                                    struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_options_set_profile`, from a file, whose path has `path_len` bytes, and which is read now.
+ *
+ * Fails with SYSTEM (as `updraft_module_import_profile_file`), MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_profile_file(const struct updraft_module_options_t *options,
+                                                         const char *path,
+                                                         size_t path_len,
+                                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `functions` of how many functions the profile knew something that a module was made with
+ * (`updraft_module_options_set_profile`).
+ *
+ * Fails with INVALID (it was not used; the message and the offset say why), NOT_FOUND (it was made without one) and MISUSE.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_given_profile(const struct updraft_module_t *module,
+                                              size_t *functions,
+                                              struct updraft_error_t **error);
+
+/**
+ * Adds up `count` profiles of one module, which is not needed: those of several machines, for example. The counts add up,
+ * and stop at the largest number; a function counts as hot if it was in one of them. `profiles` points to their bytes, `lens`
+ * to their lengths. The result goes where `updraft_module_export_profile` would put it.
+ *
+ * Fails with INVALID (one of them is damaged or of another module than the first one; the message has its number, from 0,
+ * and the offset in it) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_profile_merge(const uint8_t *const *profiles,
+                                       const size_t *lens,
+                                       size_t count,
+                                       uint8_t *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes what is known of how a module has run as hints that other engines read, too: the custom sections
+ * `metadata.code.compilation_priority`, `metadata.code.instr_freq` and `metadata.code.call_targets`, one after the other, which
+ * belong in front of the module's code section. Functions of which nothing is known keep the hints that they have. The bytes
+ * go where `updraft_module_export_profile` would put them.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_hints(const struct updraft_module_t *module,
+                                             uint8_t *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_export_hints`: the whole module, in the binary form, with these sections in the place of those that it
+ * has. All else stays as it is; hints on branches, too.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_with_hints(const struct updraft_module_t *module,
+                                                  uint8_t *buffer,
+                                                  size_t capacity,
+                                                  size_t *needed,
+                                                  struct updraft_error_t **error);
+
+/**
  * Begins a module of which no byte is there. `options` may be NULL, and are copied. `expected_len` is a hint of how many bytes
  * will come, 0 = nobody knows; more or fewer may. It matters in a process that may have few addresses.
  *
@@ -3594,68 +3758,6 @@ updraft_status_t updraft_stream_clone(const struct updraft_stream_t *stream,
  * Cannot fail. Any thread. Since 0.1.
  */
 void updraft_stream_delete(struct updraft_stream_t *stream);
-
-/**
- * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which
- * nothing is known: up to `capacity` of them. Writes how many to `count`; 0 if there are none from `first` on.
- * `record_size` is the size of an element as its user knows it, sizeof(updraft_func_profile_t); each says in `size` how
- * much of it was filled in, and the rest is 0. `records` may be NULL if `capacity` is 0.
- *
- * What was brought in by `updraft_module_import_profile` is counted. Baseline code counts where functions move to the
- * top tier by themselves (`updraft_config_set_tiering`), and about: threads that count at once lose counts, and one that
- * reaches 2^32 starts again. Takes time that grows with the whole module. Fails with MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_profile(const struct updraft_module_t *module,
-                                        uint32_t first,
-                                        struct updraft_func_profile_t *records,
-                                        size_t capacity,
-                                        size_t record_size,
-                                        size_t *count,
-                                        struct updraft_error_t **error);
-
-/**
- * Fills in how the operators of a function have run, in the order of their offsets, those left out of which nothing is
- * known: up to `capacity` of them, from the offset `first_offset` in the module on. Writes how many to `count`.
- * `site_size` is sizeof(updraft_profile_site_t), as in `updraft_module_profile`. `sites` may be NULL if `capacity` is 0.
- *
- * Fails with OUT_OF_BOUNDS (the module defines no such function) and MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_profile_sites(const struct updraft_module_t *module,
-                                              uint32_t func,
-                                              uint32_t first_offset,
-                                              struct updraft_profile_site_t *sites,
-                                              size_t capacity,
-                                              size_t site_size,
-                                              size_t *count,
-                                              struct updraft_error_t **error);
-
-/**
- * Writes a module's profile as bytes, which `updraft_module_import_profile` takes: in another process, on another machine,
- * in an engine of another version or other settings; for the same module, byte by byte. Writes the length to `needed`;
- * nothing is written to `buffer` if that is more than `capacity`. Both may change from call to call while the module runs.
- * `buffer` may be NULL if `capacity` is 0.
- *
- * Fails with MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_export_profile(const struct updraft_module_t *module,
-                                               uint8_t *buffer,
-                                               size_t capacity,
-                                               size_t *needed,
-                                               struct updraft_error_t **error);
-
-/**
- * Brings in what another run of the same module has found out: `len` bytes of `updraft_module_export_profile`, which are
- * not kept. It is added to what is known, so that several profiles can be brought in, one by one. Code that is compiled
- * by the top tier from now on is made with it; `use` says what becomes of functions that were hot there.
- *
- * The bytes may come from anywhere: a profile changes how fast code is, never what it does. Fails with INVALID (not a
- * profile of this module, or damaged: with the offset), SYSTEM and MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_module_import_profile(const struct updraft_module_t *module,
-                                               const uint8_t *bytes,
-                                               size_t len,
-                                               updraft_profile_use_t use,
-                                               struct updraft_error_t **error);
 
 /**
  * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the

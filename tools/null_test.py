@@ -183,7 +183,7 @@ def value(kind, name):
         "updraft_kind_t *": "&out.u32", "updraft_memory_mode_t *": "&out.u32",
         "const uint8_t **": "&out.bytes_there",
         "const struct updraft_module_t *const *": "(const updraft_module_t *const *)&module",
-        "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs",
+        "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs", "const size_t *": "lens", "const uint8_t *const *": "parts",
         **{handle + " *": "&out.handle" for handle in HANDLES},
     }[kind]
 
@@ -225,6 +225,8 @@ TEMPLATE = r"""/* Every function with NULL for each of its pointers. Generated b
 
 static int finalized;
 static const uint8_t bytes[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+static const uint8_t *const parts[] = {bytes};
+static const size_t lens[] = {1};
 static const updraft_valtype_t valtypes[] = {UPDRAFT_VAL_I32};
 static updraft_val_t null_ref;
 
@@ -429,6 +431,7 @@ static void set_up(void) {
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
     structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
     OK(updraft_stream_new(engine, NULL, 0, &stream, E));

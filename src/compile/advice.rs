@@ -59,8 +59,8 @@ fn hot_hinted(module: &Module, hinted: &[(DefinedFunc, Priority)]) -> Vec<(Defin
     hot
 }
 
-/// The functions that have run, the hottest first.
-fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
+/// The functions that have run, those that had code of the top tier first, and of these the hottest.
+pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
     let heat = heat(module, known);
     let mut run: Vec<(DefinedFunc, Reach)> = known
         .functions

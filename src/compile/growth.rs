@@ -2,10 +2,7 @@
 //!
 //! Not here: who keeps it (`warm`).
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
-
-use crate::sync::Ordering;
 
 /// Is told that there is more code of the top tier. On the thread that has published it, under no lock.
 pub trait Watcher: Send + Sync {
@@ -15,34 +12,18 @@ pub trait Watcher: Send + Sync {
 
 /// Code of the top tier that was compiled in this process.
 #[derive(Default)]
-pub(super) struct Growth {
-    /// Bytes that nobody was told of.
-    untold: AtomicU64,
-    watcher: OnceLock<Arc<dyn Watcher>>,
-}
+pub(super) struct Growth(OnceLock<Arc<dyn Watcher>>);
 
 impl Growth {
     /// There are so many bytes more.
     pub(super) fn add(&self, bytes: u64) {
-        // Release: pairs with the Acquire in `tell`, of `watch` as well: either that one takes these bytes, or the
-        // watcher is seen here.
-        self.untold.fetch_add(bytes, Ordering::AcqRel);
-        self.tell();
+        if let Some(watcher) = self.0.get() {
+            watcher.clone().grown(bytes);
+        }
     }
 
-    /// From now on, and of all that there is already. At most once.
+    /// Whoever comes first is told, of what is published from now on.
     pub(super) fn watch(&self, watcher: Arc<dyn Watcher>) {
-        if self.watcher.set(watcher).is_ok() {
-            self.tell();
-        }
-    }
-
-    fn tell(&self) {
-        if let Some(watcher) = self.watcher.get() {
-            let bytes = self.untold.swap(0, Ordering::AcqRel);
-            if bytes > 0 {
-                watcher.clone().grown(bytes);
-            }
-        }
+        let _ = self.0.set(watcher);
     }
 }

@@ -243,7 +243,7 @@ impl CompiledModuleInner {
             parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
         };
         let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
-        let profile = format::write(&self.module, &self.profile());
+        let profile = format::write(self.hash(), Some(&self.module), &self.profile());
         Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile }
     }
 

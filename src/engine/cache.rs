@@ -243,7 +243,9 @@ impl Task {
             && self.0.schedule.begin() > 0
         {
             let _quiet = module.instantiated();
-            let _ = self.0.write(module.inner());
+            if let Ok(CacheWrite::Written(_)) = self.0.write(module.inner()) {
+                self.0.act(self.0.schedule.ended(self.0.now()));
+            }
         }
     }
 }
@@ -261,7 +263,11 @@ impl CompiledModule {
         on_compile_stack(self.engine(), || {
             // Nobody drops the code while it is copied.
             let _quiet = self.instantiated();
-            writer.write(self.inner())
+            let written = writer.write(self.inner())?;
+            if let CacheWrite::Written(_) = written {
+                writer.act(writer.schedule.ended(writer.now()));
+            }
+            Ok(written)
         })
     }
 }

@@ -15,7 +15,7 @@ use super::Engine;
 use super::artifact::{self, Kept};
 use super::cache::{self, Found};
 use super::job::Job;
-use super::module::{CompiledModule, ModuleOptions, plan};
+use super::module::{CompiledModule, ModuleOptions, Outcome, plan, read_given};
 use crate::abi::vmctx::VmLayout;
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::making::Making;
@@ -30,7 +30,7 @@ use crate::module::{Module, SharedBytes, WireBytes, copied, text};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::generation;
 use crate::sys::bytes::Appender;
-use crate::warm::artifact::Part;
+use crate::warm::artifact::{Part, hash as artifact_hash};
 
 /// Bytes of bodies for which another worker is engaged, where all bytes are there: validation runs at some 100 MB/s, and a
 /// thread takes about 50 us to start.
@@ -82,6 +82,12 @@ enum Wish {
     Unprepared(Error),
 }
 
+impl Wish {
+    fn has_profile(&self) -> bool {
+        matches!(self, Wish::Module { options, .. } if options.profile.is_some())
+    }
+}
+
 /// A module that is being read. Dropped before its end, it leaves nothing.
 pub(super) struct Loader {
     engine: Engine,
@@ -93,6 +99,8 @@ pub(super) struct Loader {
     facts: Option<Facts>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// What became of the profile in its options.
+    given: Option<Outcome>,
     /// The hash of its bytes, if it is known.
     hash: Option<[u8; 32]>,
     decoder: Decoder,
@@ -126,6 +134,7 @@ impl Loader {
             validation,
             facts: None,
             part: None,
+            given: None,
             hash: None,
             decoder,
             defect: None,
@@ -262,7 +271,8 @@ impl Loader {
                 keep = self.engine.pipeline().analyses_to_keep(strategy);
             }
             // Advice names functions by their bodies: it is known when all of these are.
-            if self.decoder.code_size() > SMALL_BYTES && !self.decoder.is_hinted() {
+            let is_advised = self.decoder.is_hinted() || self.wish.has_profile();
+            if self.decoder.code_size() > SMALL_BYTES && !is_advised {
                 self.prepare(&module);
             }
             let compilation = if let Wish::Prepared(begun) = &self.wish { Some(&begun.compilation) } else { None };
@@ -277,17 +287,27 @@ impl Loader {
     fn prepare(&mut self, module: &Arc<Module>) {
         let (pipeline, space) = (self.engine.pipeline(), self.engine.code_space());
         self.wish = match std::mem::replace(&mut self.wish, Wish::None) {
-            Wish::Module { events, options } => match plan(&self.engine, module, &options) {
-                Ok(plan) => {
-                    let source = self.part.clone().map(artifact::source);
-                    let layout = VmLayout::new(module);
-                    match pipeline.prepare(space, events, module.clone(), layout, plan, source) {
-                        Ok(begun) => Wish::Prepared(begun),
-                        Err(error) => Wish::Unprepared(error),
-                    }
+            Wish::Module { events, options } => {
+                let mut known = None;
+                if let Some(profile) = options.profile.as_ref().filter(|_| module.is_whole()) {
+                    let of_part = self.part.as_ref().map(|part| part.hash);
+                    let hash = self.hash.or(of_part).unwrap_or_else(|| artifact_hash(module.bytes()));
+                    self.hash = Some(hash);
+                    let (outcome, data) = read_given(module, profile, &hash);
+                    (self.given, known) = (Some(outcome), data);
                 }
-                Err(error) => Wish::Unfit { events, error },
-            },
+                match plan(&self.engine, module, &options, known) {
+                    Ok(plan) => {
+                        let source = self.part.clone().map(artifact::source);
+                        let layout = VmLayout::new(module);
+                        match pipeline.prepare(space, events, module.clone(), layout, plan, source) {
+                            Ok(begun) => Wish::Prepared(begun),
+                            Err(error) => Wish::Unprepared(error),
+                        }
+                    }
+                    Err(error) => Wish::Unfit { events, error },
+                }
+            }
             wish => wish,
         };
     }
@@ -332,14 +352,14 @@ impl Loader {
         };
         let types = module.types().iter().map(|ty| self.engine.register_type(ty)).collect();
         let compilation = begun.compilation.clone();
-        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take())?;
+        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
+        cache::watch(&compiled);
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
         if let Some(hash) = self.hash {
             compiled.note_hash(hash);
         }
         artifact::load_ahead(&compiled);
-        cache::watch(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
         }

@@ -14,5 +14,6 @@ pub mod artifact;
 pub mod cache;
 pub mod directory;
 pub mod key_file;
+pub mod profile_file;
 pub mod schedule;
 pub mod store;

@@ -83,6 +83,11 @@ impl Schedule {
         }
     }
 
+    /// A writer has ended, and others may have left because of it. As `grown`.
+    pub fn ended(&self, now: Duration) -> Do {
+        if self.unwritten() > 0 { self.grown(0, now) } else { Do::Nothing }
+    }
+
     /// The alarm has come.
     pub fn alarm(&self, now: Duration) -> Do {
         if self.take(ALARM) < self.when.least {
@@ -101,7 +106,7 @@ impl Schedule {
         self.take(TASK)
     }
 
-    /// So many bytes that were new when the writer began are in an entry now.
+    /// So many bytes that were new when the writer began are in an entry now. One writer at a time.
     pub fn written(&self, bytes: usize) {
         self.kept.fetch_add(bytes, Ordering::Relaxed);
         self.new.fetch_sub(bytes, Ordering::Relaxed);
@@ -187,35 +192,33 @@ mod tests {
 mod loom_tests {
     use super::*;
     use crate::sync::weakened;
-    use loom::sync::Arc;
+    use loom::sync::{Arc, Mutex};
     use std::panic::catch_unwind;
 
     /// Two publish, one alarm may come at any time: all that is new is written in the end, whoever was asked.
     fn model() {
         loom::model(|| {
             let when = When { quiet: Duration::from_millis(1), least: 1, most: 2 };
-            let schedule = Arc::new(Schedule::new(when, 0));
-            let publisher = |schedule: Arc<Schedule>| {
-                loom::thread::spawn(move || match schedule.grown(1, Duration::ZERO) {
-                    // The timer, much later.
-                    Do::Wait(_) => match schedule.alarm(Duration::from_secs(1)) {
-                        Do::Write => write(&schedule),
-                        Do::Wait(_) => unreachable!("the quiet period is over"),
-                        Do::Nothing => {}
-                    },
-                    Do::Write => write(&schedule),
-                    Do::Nothing => {}
+            // Whoever writes does so alone.
+            let shared = Arc::new((Schedule::new(when, 0), Mutex::new(())));
+            let publisher = |shared: Arc<(Schedule, Mutex<()>)>| {
+                loom::thread::spawn(move || {
+                    let mut what = shared.0.grown(1, Duration::ZERO);
+                    if let Do::Wait(_) = what {
+                        // The timer, much later.
+                        what = shared.0.alarm(Duration::from_secs(1));
+                    }
+                    if what == Do::Write {
+                        let _alone = shared.1.lock().unwrap();
+                        let seen = shared.0.begin();
+                        shared.0.written(seen);
+                    }
                 })
             };
-            let threads = [publisher(schedule.clone()), publisher(schedule.clone())];
+            let threads = [publisher(shared.clone()), publisher(shared.clone())];
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            assert_eq!(schedule.unwritten(), 0);
+            assert_eq!(shared.0.unwritten(), 0);
         });
-    }
-
-    fn write(schedule: &Schedule) {
-        let seen = schedule.begin();
-        schedule.written(seen);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
 impl Compilation {
-    /// Tells somebody, at most one, of the code that could be kept beyond this process.
+    /// Has somebody, at most one, told of the code that can be kept beyond this process. To be called before any is published.
     pub(crate) fn watch_growth(&self, watcher: Arc<dyn Watcher>) {
         self.growth.watch(watcher);
     }
