@@ -103,8 +103,15 @@ impl ModuleProfile {
         let imported = self.imported.lock().clone();
         let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
         let functions = all.filter_map(|func| {
-            let mut record = self.record(code, imported.as_deref(), func);
-            record.reach = record.reach.max(reach(func));
+            let reach = reach(func);
+            // What did not run has counted nothing, and need not be looked at.
+            let mut record = match reach {
+                Reach::Nowhere => {
+                    imported.as_deref().and_then(|known| known.function(func)).cloned().unwrap_or_default()
+                }
+                _ => self.record(code, imported.as_deref(), func),
+            };
+            record.reach = record.reach.max(reach);
             (!record.is_empty()).then_some((func, record))
         });
         ProfileData { functions: functions.collect() }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::limits::LOADED_BATCH;
 use crate::module::facts::Facts;
 use crate::module::{SharedBytes, copied};
+use crate::sync::get_or_make;
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
@@ -73,6 +74,11 @@ pub(super) fn source(part: Arc<Part>) -> Arc<dyn Source> {
 impl Engine {
     /// What code of this engine depends on.
     pub fn identity(&self) -> Identity {
+        // Asking the compiler takes longer than opening an artifact of a small module.
+        get_or_make(&self.0.identity, || self.find_identity()).clone()
+    }
+
+    fn find_identity(&self) -> Identity {
         let top = self.pipeline().compilers().top();
         let number = u128::from_str_radix(env!("UPDRAFT_BUILD_ID"), 16).unwrap_or(0);
         Identity {

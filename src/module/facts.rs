@@ -47,11 +47,10 @@ impl Facts {
             put(out, calls as u64);
             next = func.0 + 1;
         }
-        let mut end = 0;
+        // By the ten thousand, and wanted at once: words, not numbers to be decoded.
         for body in (0..module.defined_func_count() as u32).map(|func| module.body_range(DefinedFunc(func))) {
-            put(out, (body.start - end) as u64);
-            put(out, body.len() as u64);
-            end = body.end;
+            out.extend_from_slice(&(body.start as u32).to_le_bytes());
+            out.extend_from_slice(&(body.end as u32).to_le_bytes());
         }
     }
 
@@ -74,12 +73,13 @@ impl Facts {
             functions.push((DefinedFunc(func), calls));
             next = func + 1;
         }
-        let mut bodies = Vec::with_capacity(defined.min(reader.0.len() / 2));
-        let mut end = 0u32;
-        for _ in 0..defined {
-            let start = end.checked_add(reader.u32()?)?;
-            end = start.checked_add(reader.u32()?)?;
-            bodies.push(start..end);
+        let words = reader.take(defined.checked_mul(8)?)?.as_chunks::<4>().0;
+        let words = words.iter().map(|word| u32::from_le_bytes(*word));
+        let bodies: Vec<Range<u32>> =
+            words.clone().step_by(2).zip(words.skip(1).step_by(2)).map(|(a, b)| a..b).collect();
+        let before = std::iter::once(0).chain(bodies.iter().map(|body| body.end));
+        if !bodies.iter().zip(before).all(|(body, before)| before <= body.start && body.start <= body.end) {
+            return None;
         }
         let validated = Validated { features, table_writes };
         reader.is_empty().then_some(Facts { validated, indirect: functions, bodies })
