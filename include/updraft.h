@@ -2902,7 +2902,8 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
  * Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
  * `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
  * entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
- * options say otherwise. (Of a module whose bytes come in pieces, nothing is looked for; it is written.) `limit`: how many bytes all entries together may have
+ * options say otherwise. (A module whose bytes come in pieces is compiled before they have all come, and then begins to
+ * load.) `limit`: how many bytes all entries together may have
  * (at least 65536); those that were not used for longest make room.
  *
  * The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
