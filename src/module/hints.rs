@@ -439,6 +439,12 @@ impl Module {
         crate::sync::get_or_make(&self.hints, || Hints::new(self, self.host_hints.as_deref()))
     }
 
+    /// Which way the branch at this offset goes. A module that is compiled before all of it was read has no hints
+    /// (`engine/stream.rs`).
+    pub fn branch_hint(&self, wasm_offset: u32) -> Option<Likely> {
+        if self.is_whole() { self.hints().branch(wasm_offset) } else { None }
+    }
+
     /// Takes the hints of a host, before anybody asks for any.
     pub(crate) fn set_host_hints(&mut self, hints: &HostHints) {
         self.host_hints = (!hints.is_empty()).then(|| Box::new(hints.clone()));
