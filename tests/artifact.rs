@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Fixture, MODES, Mode, Rng, compile, tier_up_some};
+use common::{Fixture, MODES, Mode, Rng, compile, cores, tier_up_some};
 use updraft::compile::events::{ALL_EVENTS, Event, EventKind, Scope};
 use updraft::compile::source::Origin;
 use updraft::config::{Config, Strategy, Target, Tiers, Workers};
@@ -220,47 +220,95 @@ fn code_of_another_engine_is_not_run() {
     assert_eq!(restore(old, &bytes).rejected, has_more.then_some(Rejected::Cpu));
 }
 
-/// Every bit of an artifact is flipped in turn: the result is an error, or a module that gives the same results.
+/// [`TEXT`] with more functions, so that its artifact is large.
+fn large_text() -> String {
+    let more = |i: usize| {
+        let steps: String = (0..14)
+            .map(|step| {
+                format!(
+                    "(local.set 1 (i32.xor (i32.rotl (local.get 1) (i32.const {})) (i32.load8_u (i32.and (local.get 0)
+                        (i32.const {})))))",
+                    1 + (i + step) % 31,
+                    255 + step
+                )
+            })
+            .collect();
+        format!(
+            "(func (param i32) (result i32) (local i32) (loop {steps} (br_if 0 (i32.eqz (local.get 1)))) (local.get 1))"
+        )
+    };
+    let functions: String = (0..90).map(more).collect();
+    format!("{} {functions})", TEXT.trim_end().strip_suffix(')').unwrap())
+}
+
+/// Every bit of an artifact is flipped in turn: the result is an error, or a module that gives the same results, and
+/// nothing is ignored.
 #[test]
 fn a_flipped_bit_is_never_run() {
     let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let good = all_top(base());
     let engine = Engine::new(base()).unwrap();
-    let load = |bytes: &[u8]| CompiledModule::deserialize_copy(&engine, bytes, &ModuleOptions::default());
-    let expected = transcript(&mut instance(load(&good).unwrap().module));
-    let mut rng = Rng::new(7);
-    let (mut errors, mut rejected, mut damaged) = (0, 0, 0);
+    let module = compile(&engine, &large_text());
+    let all: Vec<FuncIndex> = module.defined_functions().map(FuncIndex).collect();
+    module.wait_tiers(&all, Tier::Top, None).unwrap();
+    let good = module.serialize().unwrap();
+    assert!(good.len() >= 64 << 10, "{} bytes", good.len());
+    let wasm = module.module().bytes().to_vec();
+    let expected = transcript(&mut instance(module));
     let bits = 8 * good.len();
-    let count = if std::env::var_os("UPDRAFT_PROVE").is_some() { bits } else { 400 };
-    for i in 0..count {
-        let bit = if count == bits { i } else { rng.below(bits) };
-        let mut bytes = good.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        match load(&bytes) {
-            Err(Error::Artifact { .. } | Error::Invalid { .. } | Error::Unsupported { .. }) => errors += 1,
-            Err(other) => panic!("bit {bit}: {other}"),
-            Ok(restored) => {
-                let is_rejected = restored.rejected.is_some();
-                // A damaged module may be another valid one, but then nothing that was kept is run with it.
-                if restored.module.module().bytes() != load(&good).unwrap().module.module().bytes() {
-                    assert!(is_rejected);
-                    rejected += 1;
-                    continue;
+    let is_full = std::env::var_os("UPDRAFT_PROVE").is_some();
+    let count = if is_full { bits } else { 240 };
+    let outcomes: Vec<[usize; 3]> = std::thread::scope(|scope| {
+        let threads = cores();
+        let work = |thread: usize| {
+            let (good, wasm, expected) = (&good, &wasm, &expected);
+            move || {
+                let engine = Engine::new(base()).unwrap();
+                let mut rng = Rng::new(thread as u64);
+                let mut outcomes = [0; 3];
+                for i in (thread..count).step_by(threads) {
+                    let bit = if is_full { i } else { rng.below(bits) };
+                    outcomes[flip(&engine, good, bit, wasm, expected, i % 16 == 0)] += 1;
                 }
-                let mut fixture = instance(restored.module);
-                assert_eq!(transcript(&mut fixture), expected, "bit {bit}");
-                while engine.run_jobs(usize::MAX, None).unwrap() > 0 {}
-                match fixture.module.artifact_status() {
-                    Some(status) => {
-                        assert_eq!(status.damaged > 0, !is_rejected, "bit {bit}: nothing is ignored");
-                        damaged += 1;
-                    }
-                    None => rejected += 1,
-                }
+                outcomes
             }
+        };
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(work(thread))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let [errors, rejected, damaged] = [0, 1, 2].map(|of| outcomes.iter().map(|counts| counts[of]).sum::<usize>());
+    assert!(rejected > 0 && damaged > 0 && (errors > 0 || !is_full), "{errors} {rejected} {damaged}");
+}
+
+/// What became of a flipped bit: 0 an error, 1 rejected as a whole, 2 found where it was needed.
+fn flip(engine: &Engine, good: &[u8], bit: usize, wasm: &[u8], expected: &[String], runs: bool) -> usize {
+    let mut bytes = good.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    let restored = match CompiledModule::deserialize_copy(engine, &bytes, &ModuleOptions::default()) {
+        Err(Error::Artifact { .. } | Error::Invalid { .. } | Error::Unsupported { .. }) => return 0,
+        Err(other) => panic!("bit {bit}: {other}"),
+        Ok(restored) => restored,
+    };
+    // A damaged module may be another valid one, but then nothing that was kept is run with it.
+    if restored.module.module().bytes() != wasm {
+        assert!(restored.rejected.is_some(), "bit {bit}");
+        return 1;
+    }
+    let is_rejected = restored.rejected.is_some();
+    let mut fixture = instance(restored.module);
+    if runs {
+        assert_eq!(transcript(&mut fixture), expected, "bit {bit}");
+    }
+    while engine.run_jobs(usize::MAX, None).unwrap() > 0 {}
+    match fixture.module.artifact_status() {
+        Some(status) => {
+            assert!(status.damaged > 0 && !is_rejected, "bit {bit}: nothing is ignored");
+            2
+        }
+        None => {
+            assert!(is_rejected);
+            1
         }
     }
-    assert!(errors > 0 && rejected > 0 && damaged > 0, "{errors} {rejected} {damaged}");
 }
 
 #[test]
@@ -268,6 +316,7 @@ fn what_is_cut_off_is_an_error_or_compiled() {
     let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
     let good = all_top(base());
     let engine = Engine::new(base()).unwrap();
+    // Every length, also in the shared slice: it takes no time.
     for len in 0..good.len() {
         let cut = CompiledModule::deserialize_copy(&engine, &good[..len], &ModuleOptions::default());
         assert!(matches!(cut, Err(Error::Artifact { .. })), "{len}");
