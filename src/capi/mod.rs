@@ -44,8 +44,8 @@ pub mod job;
 // After the options that it takes:
 pub mod artifact;
 pub mod policy;
-pub mod stream;
 pub mod profile;
+pub mod stream;
 pub mod target;
 pub mod tiering;
 pub mod workers;
