@@ -119,8 +119,11 @@ mod tests {
         bytes
     }
 
-    /// The segments that wasmparser finds: memory, offset, bytes. `None` if it rejects the module.
-    fn reference(module: &[u8]) -> Option<Vec<(Option<(u32, i32)>, Range<u32>)>> {
+    /// A segment: memory and offset if it is active; its bytes.
+    type Segment = (Option<(u32, i32)>, Range<u32>);
+
+    /// The segments that wasmparser finds. `None` if it rejects the module.
+    fn reference(module: &[u8]) -> Option<Vec<Segment>> {
         Validator::new().validate_all(module).ok()?;
         let mut found = Vec::new();
         for payload in Parser::new(0).parse_all(module) {
