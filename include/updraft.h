@@ -622,8 +622,9 @@ typedef struct updraft_globaltype_t {
  * if it cannot tell: both are misses. The bytes need not be trusted: they are authenticated with the key of
  * `updraft_config_set_cache_key`.
  *
- * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock. It may
- * take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
+ * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock, and
+ * often on a stack of the engine's: a language whose runtime must know its stacks passes the request on to a thread of its
+ * own. It may take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
  */
 typedef updraft_status_t (*updraft_cache_get_t)(void *env,
                                                 const uint8_t *key,
@@ -2900,16 +2901,18 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
 /**
  * Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
  * `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
- * entry has its hot functions in the top tier from the first call on. `limit`: how many bytes all entries together may have
+ * entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
+ * options say otherwise. (A module whose bytes come in pieces is compiled before they have all come, and then begins to
+ * load.) `limit`: how many bytes all entries together may have
  * (at least 65536); those that were not used for longest make room.
  *
- * The directory is made when it is first needed. It must belong to the user of the process, and nobody else may write
+ * The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
  * to it; any number of processes may use it at once. Entries are authenticated with a key that is kept in its
  * file "key" (or `updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`). Whatever is wrong with an entry, or
  * with the directory, is a miss and is counted (`updraft_engine_cache_stats`); nothing fails.
  *
  * Replaces `updraft_config_set_cache_store`. With `len` 0 there is no cache, which is the default; `path` may then be NULL.
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_directory(struct updraft_config_t *config,
                                                     const char *path,
@@ -2950,7 +2953,7 @@ updraft_status_t updraft_config_set_cache_key(struct updraft_config_t *config,
  * not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
  * used; `path` may then be NULL.
  *
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_key_file(struct updraft_config_t *config,
                                                    const char *path,
@@ -3516,86 +3519,6 @@ updraft_status_t updraft_config_set_tiering_seed(struct updraft_config_t *config
                                                  struct updraft_error_t **error);
 
 /**
- * Begins a module of which no byte is there. `options` may be NULL, and are copied. `expected_len` is a hint of how many bytes
- * will come, 0 = nobody knows; more or fewer may. It matters in a process that may have few addresses.
- *
- * Writes to `out` a stream owned by the caller (`updraft_stream_delete`). Fails with SYSTEM, MISUSE and BUSY (the options).
- * Any thread. Since 0.1.
- */
-updraft_status_t updraft_stream_new(const struct updraft_engine_t *engine,
-                                    const struct updraft_module_options_t *options,
-                                    size_t expected_len,
-                                    struct updraft_stream_t **out,
-                                    struct updraft_error_t **error);
-
-/**
- * Adds the `len` bytes at `bytes`, which are not kept. `bytes` may be NULL if `len` is 0. Waits for nobody.
- *
- * Fails with INVALID and UNSUPPORTED as soon as a section that is wrong is there, with the offset from the first byte of
- * all; with LIMIT, SYSTEM and BUSY; and with MISUSE after the stream was ended. What is wrong with a function is told by
- * the end of the stream, since an error of a later section comes before it. After an error every call gets the same one.
- * Since 0.1.
- */
-updraft_status_t updraft_stream_write(const struct updraft_stream_t *stream,
-                                      const uint8_t *bytes,
-                                      size_t len,
-                                      struct updraft_error_t **error);
-
-/**
- * Ends a stream: its bytes were all. Waits, and helps, as `updraft_module_new` does, for what is left to be done.
- *
- * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_new` would with all bytes,
- * and as `updraft_stream_write`. Since 0.1.
- */
-updraft_status_t updraft_stream_finish(const struct updraft_stream_t *stream,
-                                       struct updraft_module_t **out,
-                                       struct updraft_error_t **error);
-
-/**
- * As `updraft_stream_finish`, without waiting: what is left is done in the background, or by whoever waits for the job.
- *
- * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails as `updraft_stream_write`; what is wrong with a
- * function, `updraft_job_wait` tells. Since 0.1.
- */
-updraft_status_t updraft_stream_finish_async(const struct updraft_stream_t *stream,
-                                             struct updraft_job_t **out,
-                                             struct updraft_error_t **error);
-
-/**
- * Gives the module up: what was begun is dropped, and every later call gets CANCELLED. Nothing happens if the stream was
- * ended, or has failed.
- *
- * Fails with MISUSE and BUSY. Since 0.1.
- */
-updraft_status_t updraft_stream_abort(const struct updraft_stream_t *stream,
-                                      struct updraft_error_t **error);
-
-/**
- * Writes to `module_id` the number of the module that comes of a stream (`updraft_module_id`), by which its events are known.
- *
- * Fails with MISUSE and BUSY. Since 0.1.
- */
-updraft_status_t updraft_stream_module_id(const struct updraft_stream_t *stream,
-                                          uint64_t *module_id,
-                                          struct updraft_error_t **error);
-
-/**
- * Counts one more reference to a stream, and writes the same pointer to `out`.
- *
- * Fails with MISUSE. Any thread. Since 0.1.
- */
-updraft_status_t updraft_stream_clone(const struct updraft_stream_t *stream,
-                                      struct updraft_stream_t **out,
-                                      struct updraft_error_t **error);
-
-/**
- * Gives up a reference to a stream. The last one gives up the module, unless the stream was ended. NULL is allowed.
- *
- * Cannot fail. Any thread. Since 0.1.
- */
-void updraft_stream_delete(struct updraft_stream_t *stream);
-
-/**
  * Fills in how functions have run, from the function `first` on (imported ones are counted), those left out of which
  * nothing is known: up to `capacity` of them. Writes how many to `count`; 0 if there are none from `first` on.
  * `record_size` is the size of an element as its user knows it, sizeof(updraft_func_profile_t); each says in `size` how
@@ -3756,6 +3679,86 @@ updraft_status_t updraft_module_export_with_hints(const struct updraft_module_t 
                                                   size_t capacity,
                                                   size_t *needed,
                                                   struct updraft_error_t **error);
+
+/**
+ * Begins a module of which no byte is there. `options` may be NULL, and are copied. `expected_len` is a hint of how many bytes
+ * will come, 0 = nobody knows; more or fewer may. It matters in a process that may have few addresses.
+ *
+ * Writes to `out` a stream owned by the caller (`updraft_stream_delete`). Fails with SYSTEM, MISUSE and BUSY (the options).
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_new(const struct updraft_engine_t *engine,
+                                    const struct updraft_module_options_t *options,
+                                    size_t expected_len,
+                                    struct updraft_stream_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Adds the `len` bytes at `bytes`, which are not kept. `bytes` may be NULL if `len` is 0. Waits for nobody.
+ *
+ * Fails with INVALID and UNSUPPORTED as soon as a section that is wrong is there, with the offset from the first byte of
+ * all; with LIMIT, SYSTEM and BUSY; and with MISUSE after the stream was ended. What is wrong with a function is told by
+ * the end of the stream, since an error of a later section comes before it. After an error every call gets the same one.
+ * Since 0.1.
+ */
+updraft_status_t updraft_stream_write(const struct updraft_stream_t *stream,
+                                      const uint8_t *bytes,
+                                      size_t len,
+                                      struct updraft_error_t **error);
+
+/**
+ * Ends a stream: its bytes were all. Waits, and helps, as `updraft_module_new` does, for what is left to be done.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_new` would with all bytes,
+ * and as `updraft_stream_write`. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish(const struct updraft_stream_t *stream,
+                                       struct updraft_module_t **out,
+                                       struct updraft_error_t **error);
+
+/**
+ * As `updraft_stream_finish`, without waiting: what is left is done in the background, or by whoever waits for the job.
+ *
+ * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails as `updraft_stream_write`; what is wrong with a
+ * function, `updraft_job_wait` tells. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish_async(const struct updraft_stream_t *stream,
+                                             struct updraft_job_t **out,
+                                             struct updraft_error_t **error);
+
+/**
+ * Gives the module up: what was begun is dropped, and every later call gets CANCELLED. Nothing happens if the stream was
+ * ended, or has failed.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_abort(const struct updraft_stream_t *stream,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `module_id` the number of the module that comes of a stream (`updraft_module_id`), by which its events are known.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_module_id(const struct updraft_stream_t *stream,
+                                          uint64_t *module_id,
+                                          struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a stream, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_clone(const struct updraft_stream_t *stream,
+                                      struct updraft_stream_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a stream. The last one gives up the module, unless the stream was ended. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_stream_delete(struct updraft_stream_t *stream);
 
 /**
  * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the

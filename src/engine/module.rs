@@ -197,6 +197,9 @@ impl CompiledModule {
     /// instance of the module exists, or code of it is being published.
     pub fn clear(&self) -> Result<()> {
         let inner = &*self.0;
+        if inner.engine.is_elsewhere() {
+            return Err(Error::Busy { what: "code for another machine is made once" });
+        }
         let claimed = inner.instances.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
         claimed.map_err(|_| Error::Busy { what: "the module has instances, whose code may be running" })?;
         let cleared = self.pipeline().restart(&inner.compilation, || {
@@ -482,6 +485,9 @@ pub(super) fn plan(
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
+    if engine.is_elsewhere() {
+        return Ok(Plan::new(config.strategy, config.tiers, []));
+    }
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
     // A module that is not whole yet, and gets a plan, has neither hints nor a profile.
     if !module.is_whole() {

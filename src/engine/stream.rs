@@ -344,6 +344,11 @@ impl Loader {
             _ => self.validate()?,
         };
         let module = self.decoder.finish(validated);
+        if self.part.is_none() && self.hash.is_none() {
+            // The bytes came piece by piece.
+            let found = cache::seek(&self.engine, module.bytes());
+            (self.hash, self.part) = (found.hash, found.kept.map(|kept| kept.part));
+        }
         self.prepare(&module);
         let begun = match &self.wish {
             Wish::Prepared(begun) => begun.clone(),
@@ -354,6 +359,9 @@ impl Loader {
         let compilation = begun.compilation.clone();
         let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
         cache::watch(&compiled);
+        if let Some(part) = compiled.part() {
+            compilation.offer(artifact::source(part.clone()));
+        }
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
         if let Some(hash) = self.hash {

@@ -93,7 +93,7 @@ impl Directory {
     /// entry, and what writers that are gone have left behind. Other processes may do the same at the same time.
     fn make_room(&self, len: u64, key: &EntryKey) -> io::Result<()> {
         let name_of_new = hex(key);
-        let (mut entries, mut total) = (Vec::new(), len);
+        let (mut entries, mut total) = (Vec::<((i64, i64), u64, PathBuf)>::new(), len);
         for item in fs::read_dir(&self.path)?.flatten() {
             let name = item.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -103,15 +103,13 @@ impl Directory {
                 // Of a link, not of what it leads to.
                 let Ok(metadata) = item.metadata() else { continue };
                 total += metadata.len();
-                entries.push((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), item.path()));
+                entries.push(((metadata.mtime(), metadata.mtime_nsec()), metadata.len(), item.path()));
             }
         }
         if total > self.limit {
-            entries.sort_unstable();
-            for (_, _, len, path) in entries {
-                if total <= self.limit / 8 * KEPT_EIGHTHS {
-                    break;
-                }
+            while total > self.limit / 8 * KEPT_EIGHTHS {
+                let oldest = (0..entries.len()).min_by_key(|entry| entries[*entry].0);
+                let Some((_, len, path)) = oldest.map(|oldest| entries.swap_remove(oldest)) else { break };
                 // Somebody else may have removed it, or may have it open and read it to its end.
                 if fs::remove_file(&path).is_ok() || version_of(&path).is_none() {
                     total -= len;
