@@ -220,8 +220,8 @@ pub const MODES: &[Mode] = &[
     },
 ];
 
-/// What a store of a mode with fuel begins with: more than any test uses.
-const FUEL: u64 = 1 << 50;
+/// What a store of a mode with fuel begins with: more than anything takes, copies of 2^64 bytes that trap included.
+const FUEL: u64 = u64::MAX;
 
 /// A store in which all of a test can run.
 pub fn store(engine: &Engine) -> Result<Store, Error> {
