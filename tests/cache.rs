@@ -282,6 +282,21 @@ fn much_is_written_at_once_by_whoever_compiles() {
     assert_eq!((written[0].count, u64::from(written[0].code_size)), (FUNCTIONS, engine.cache_stats().written_bytes));
 }
 
+/// What was queued is gone then; the last user of the module writes all the same.
+#[test]
+fn an_engine_that_was_shut_down_still_writes_at_the_end_of_a_module() {
+    let folder = Folder::new("shutdown");
+    let when = When { quiet: Duration::ZERO, least: 1, most: usize::MAX };
+    let engine = with_when(&folder, when, Workers::Threads(0));
+    let module = make(&engine);
+    tier_up(&module, 0..2);
+    assert!(engine.shutdown(None));
+    assert_eq!(engine.cache_stats().writes, 0);
+    drop(module);
+    assert_eq!(engine.cache_stats().writes, 1);
+    assert_eq!(run(&make(&folder.engine())), 2);
+}
+
 #[test]
 fn a_host_that_wants_it_so_writes_by_itself() {
     let folder = Folder::new("on-request");

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::{ConstExpr, ConstOp, DataSegment, Features};
+use super::{ConstExpr, ConstOp, DataSegment, Features, WireBytes};
 use crate::types::{IndexType, MemoryIndex, MemoryType};
 
 /// Segments of a module, at most. (wasmparser's limit, too.)
@@ -38,12 +38,7 @@ pub(super) fn plain_segments(
     let mut used = Features::default();
     for _ in 0..count {
         let active = match reader.byte()? {
-            ACTIVE => {
-                reader.expect(I32_CONST)?;
-                let offset = reader.i32()?;
-                reader.expect(END)?;
-                Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))))
-            }
+            ACTIVE => Some(reader.active()?),
             PASSIVE if allowed.contains(Features::BULK_MEMORY) => {
                 used = Features::BULK_MEMORY;
                 None
@@ -58,6 +53,35 @@ pub(super) fn plain_segments(
     (reader.at == section.end).then_some((segments, used))
 }
 
+/// Bytes of a segment before its contents, at most.
+const HEADER: usize = 13;
+
+/// As [`plain_segments`], of a section that is valid, and of whose bytes only those are looked at that tell where the
+/// segments are.
+pub(super) fn segments_in(
+    wire: &WireBytes,
+    section: Range<usize>,
+    count: u32,
+    memories: &[MemoryType],
+) -> Option<Vec<DataSegment>> {
+    if memories.first()?.index != IndexType::I32 {
+        return None;
+    }
+    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 5) as usize);
+    let mut at = section.start;
+    for _ in 0..count {
+        let header = wire.slice(at..section.end.min(at + HEADER))?;
+        let mut reader = Reader { bytes: header, at: 0 };
+        reader.expect(ACTIVE)?;
+        let active = reader.active()?;
+        let len = reader.u32()? as usize;
+        let start = at + reader.at;
+        at = start.checked_add(len).filter(|end| *end <= section.end)?;
+        segments.push(DataSegment { active: Some(active), bytes: start as u32..at as u32 });
+    }
+    (at == section.end).then_some(segments)
+}
+
 /// Reads bytes up to the end of a section.
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -65,6 +89,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Where an active segment goes.
+    fn active(&mut self) -> Option<(MemoryIndex, ConstExpr)> {
+        self.expect(I32_CONST)?;
+        let offset = self.i32()?;
+        self.expect(END)?;
+        Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))))
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;

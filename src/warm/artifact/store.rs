@@ -2,13 +2,14 @@
 //!
 //! What is read is a copy of our own. Somebody may change the original at any time: a copy is authenticated, and then used.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::module::SharedBytes;
+use crate::sys::files::KeptFile;
 
 /// The bytes of an artifact.
 pub struct Store {
@@ -18,7 +19,7 @@ pub struct Store {
 
 enum Place {
     Memory(SharedBytes),
-    File(File),
+    File(KeptFile),
 }
 
 impl Store {
@@ -37,11 +38,11 @@ impl Store {
         if !metadata.is_file() {
             return Err(refused(io::Error::from(io::ErrorKind::InvalidInput)));
         }
-        Ok(Store { len: metadata.len(), place: Place::File(file) })
+        Ok(Store { len: metadata.len(), place: Place::File(KeptFile::new(file)) })
     }
 
     /// An open file, which is regular.
-    pub fn opened(file: File) -> io::Result<Store> {
+    pub fn opened(file: KeptFile) -> io::Result<Store> {
         Ok(Store { len: file.metadata()?.len(), place: Place::File(file) })
     }
 
@@ -50,18 +51,25 @@ impl Store {
         self.len
     }
 
-    /// A copy of a range. `None` if it is not there, or cannot be read.
+    /// A copy of a range. `None`: it is not there, or cannot be read.
     pub(super) fn read(&self, at: u64, len: usize) -> Option<Vec<u8>> {
-        let end = at.checked_add(len as u64).filter(|end| *end <= self.len)?;
+        at.checked_add(len as u64).filter(|end| *end <= self.len)?;
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(len).ok()?;
+        copy.resize(len, 0);
+        self.read_into(at, &mut copy)?;
+        Some(copy)
+    }
+
+    /// Copies a range to where it is needed. `None` as for [`Store::read`].
+    pub(super) fn read_into(&self, at: u64, place: &mut [u8]) -> Option<()> {
         match &self.place {
-            Place::Memory(bytes) => Some((**bytes).as_ref().get(at as usize..end as usize)?.to_vec()),
-            Place::File(file) => {
-                let mut copy = Vec::new();
-                copy.try_reserve_exact(len).ok()?;
-                copy.resize(len, 0);
-                file.read_exact_at(&mut copy, at).ok()?;
-                Some(copy)
+            Place::Memory(bytes) => {
+                let rest = (**bytes).as_ref().get(usize::try_from(at).ok()?..)?;
+                place.copy_from_slice(rest.get(..place.len())?);
+                Some(())
             }
+            Place::File(file) => file.read_exact_at(place, at).ok(),
         }
     }
 }
