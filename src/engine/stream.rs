@@ -189,8 +189,8 @@ impl Loader {
     }
 
     /// Reads bytes of which an artifact has kept something. They are kept, not copied.
-    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
-        Loader::of_found(engine, bytes.into(), wanted, Found { hash: None, kept: Some(kept) })
+    pub(super) fn of_kept(engine: &Engine, bytes: WireBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
+        Loader::of_found(engine, bytes, wanted, Found { hash: None, kept: Some(kept) })
     }
 
     fn of_found(engine: &Engine, wire: WireBytes, mut wanted: Wanted, found: Found) -> Result<Loader> {
@@ -203,15 +203,15 @@ impl Loader {
             loader.read(Bytes::All)?;
             return Ok(loader);
         };
+        let read = loader.decoder.read_kept(&kept.facts);
         (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
-        loader.read(Bytes::All)?;
         let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
-            part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len())
+            part.fits(module.functions().len(), module.defined_func_count(), module.wire().len())
         });
-        let checked = if fitting {
+        let checked = if read.is_some() && fitting {
             Ok(())
         } else {
-            Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
+            Err(Error::Artifact { reason: "its module is damaged".into() })
         };
         loader.check(checked)?;
         Ok(loader)
@@ -535,76 +535,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compile::compilation::Compilation;
-    use crate::config::{Config, Strategy, Tiers, Workers};
-    use crate::module::decode::load;
-    use crate::tier::Tier;
-    use crate::tier::compiled::CompiledCode;
-    use crate::types::DefinedFunc;
-
-    /// Functions that call each other, directly and not, and loop: what is counted depends on all functions before.
-    fn module() -> Vec<u8> {
-        let mut text =
-            String::from("(module (type $t (func (param i32) (result i32))) (table 400 funcref) (elem (i32.const 0)");
-        (0..400).for_each(|i| text.push_str(&format!(" $f{i}")));
-        text.push(')');
-        for i in 0..400 {
-            let indirect = "(local.set 0 (call_indirect (type $t) (local.get 0) (i32.const 3)))".repeat(i % 3);
-            let callee = (i * 7 + 1) % 400;
-            text.push_str(&format!(
-                "(func $f{i} (type $t) {indirect} (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
-                  (call $f{callee} (local.get 0)))"
-            ));
-        }
-        text.push(')');
-        wat::parse_str(text).unwrap()
-    }
-
-    /// All that was compiled of a module.
-    fn code(engine: &Engine, compilation: &Arc<Compilation>) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
-        engine.pipeline().wait_finished(compilation, None);
-        let mut recorded = compilation.recorded();
-        recorded.sort_by_key(|(func, tier, _)| (*func, *tier));
-        recorded
-    }
-
-    /// The same of a module that was read and validated to its end before anything was compiled.
-    fn reference(engine: &Engine, bytes: &[u8]) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
-        let module = Arc::new(load(bytes, engine.config().features, 1).unwrap());
-        assert!(module.indirect_sites().count() > 300);
-        let (pipeline, events) = (engine.pipeline(), engine.pipeline().events().open());
-        let (layout, plan) = (VmLayout::new(&module), plan(engine, &module, &ModuleOptions::default(), None).unwrap());
-        let begun = pipeline.prepare(engine.code_space(), events, module, layout, plan, None).unwrap();
-        pipeline.begin(&begun.compilation, Early::Nothing);
-        code(engine, &begun.compilation)
-    }
-
-    #[test]
-    fn pieces_give_the_same_code_before_linking() {
-        let bytes = module();
-        for (tiers, strategy) in
-            [(Tiers::Both, Strategy::Eager), (Tiers::Top, Strategy::Eager), (Tiers::Both, Strategy::EagerBackground)]
-        {
-            for workers in [0, 2] {
-                let config = Config { tiers, strategy, workers: Workers::Threads(workers), ..Config::default() };
-                let engine = Engine::new(config).unwrap();
-                let expected = reference(&engine, &bytes);
-                assert_eq!(expected.len(), 400);
-                let whole = CompiledModule::new(&engine, &bytes).unwrap();
-                assert!(code(&engine, whole.compilation()) == expected, "{tiers:?}, {strategy:?}, {workers} workers");
-                for piece in [1, 100, 5000] {
-                    let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
-                    bytes.chunks(piece).try_for_each(|piece| stream.write(piece)).unwrap();
-                    engine.run_jobs(usize::MAX, None).unwrap();
-                    let module = stream.finish().unwrap();
-                    assert!(
-                        code(&engine, module.compilation()) == expected,
-                        "{tiers:?}, {strategy:?}, {workers} workers, pieces of {piece}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;
