@@ -622,8 +622,9 @@ typedef struct updraft_globaltype_t {
  * if it cannot tell: both are misses. The bytes need not be trusted: they are authenticated with the key of
  * `updraft_config_set_cache_key`.
  *
- * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock. It may
- * take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
+ * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock, and
+ * often on a stack of the engine's: a language whose runtime must know its stacks passes the request on to a thread of its
+ * own. It may take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
  */
 typedef updraft_status_t (*updraft_cache_get_t)(void *env,
                                                 const uint8_t *key,
@@ -2900,16 +2901,18 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
 /**
  * Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
  * `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
- * entry has its hot functions in the top tier from the first call on. `limit`: how many bytes all entries together may have
+ * entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
+ * options say otherwise. (A module whose bytes come in pieces is compiled before they have all come, and then begins to
+ * load.) `limit`: how many bytes all entries together may have
  * (at least 65536); those that were not used for longest make room.
  *
- * The directory is made when it is first needed. It must belong to the user of the process, and nobody else may write
+ * The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
  * to it; any number of processes may use it at once. Entries are authenticated with a key that is kept in its
  * file "key" (or `updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`). Whatever is wrong with an entry, or
  * with the directory, is a miss and is counted (`updraft_engine_cache_stats`); nothing fails.
  *
  * Replaces `updraft_config_set_cache_store`. With `len` 0 there is no cache, which is the default; `path` may then be NULL.
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_directory(struct updraft_config_t *config,
                                                     const char *path,
@@ -2950,7 +2953,7 @@ updraft_status_t updraft_config_set_cache_key(struct updraft_config_t *config,
  * not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
  * used; `path` may then be NULL.
  *
- * Fails with MISUSE and BUSY. Since 0.1.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
  */
 updraft_status_t updraft_config_set_cache_key_file(struct updraft_config_t *config,
                                                    const char *path,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use updraft::compile::events::{Event, EventKind, Scope, Waited};
 use updraft::config::{Config, Strategy, Workers};
-use updraft::engine::{CacheStats, CacheWrite, CompiledModule, Engine};
+use updraft::engine::{CacheStats, CacheWrite, CompiledModule, Engine, ModuleOptions, Stream};
 use updraft::runtime::func::Func;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -201,6 +201,32 @@ fn what_processes_learn_adds_up() {
     assert_eq!(run(&make(&engine)), 13);
 }
 
+/// Bytes that come in pieces are compiled before anybody knows what they are.
+#[test]
+fn a_stream_begins_with_what_was_kept_once_it_has_ended() {
+    let folder = filled("stream", 6);
+    for strategy in [Strategy::Lazy, Strategy::Eager] {
+        let engine = Engine::new(Config { strategy, ..folder.config() }).unwrap();
+        let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
+        wasm().chunks(1000).for_each(|piece| stream.write(piece).unwrap());
+        assert_eq!(accesses(&engine), CacheStats::default());
+        let module = stream.finish().unwrap();
+        assert_eq!(accesses(&engine), hits(1));
+        while engine.run_jobs(1, None).unwrap() > 0 {}
+        assert_eq!(run(&module), 6, "{strategy:?}");
+        drop(module);
+    }
+    fs::remove_file(folder.entry()).unwrap();
+    let engine = folder.engine();
+    let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
+    wasm().chunks(1).for_each(|piece| stream.write(piece).unwrap());
+    let module = stream.finish().unwrap();
+    assert_eq!(accesses(&engine), missed(Miss::Absent));
+    tier_up(&module, 0..4);
+    drop(module);
+    assert_eq!(run(&make(&folder.engine())), 4, "what came in pieces is written as any other");
+}
+
 /// Waits for an event of this kind; what else comes is forgotten.
 fn wait_for(subscription: &updraft::compile::events::Subscription, kind: EventKind) -> Event {
     loop {
@@ -254,6 +280,21 @@ fn much_is_written_at_once_by_whoever_compiles() {
     let written: Vec<&Event> = of(EventKind::CacheWritten).collect();
     assert_eq!(written.len(), 1);
     assert_eq!((written[0].count, u64::from(written[0].code_size)), (FUNCTIONS, engine.cache_stats().written_bytes));
+}
+
+/// What was queued is gone then; the last user of the module writes all the same.
+#[test]
+fn an_engine_that_was_shut_down_still_writes_at_the_end_of_a_module() {
+    let folder = Folder::new("shutdown");
+    let when = When { quiet: Duration::ZERO, least: 1, most: usize::MAX };
+    let engine = with_when(&folder, when, Workers::Threads(0));
+    let module = make(&engine);
+    tier_up(&module, 0..2);
+    assert!(engine.shutdown(None));
+    assert_eq!(engine.cache_stats().writes, 0);
+    drop(module);
+    assert_eq!(engine.cache_stats().writes, 1);
+    assert_eq!(run(&make(&folder.engine())), 2);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::module::updraft_module_t;
 use super::status::{UPDRAFT_STATUS_FAILED, UPDRAFT_STATUS_NOT_FOUND, UPDRAFT_STATUS_OK, updraft_status_t};
 use super::{Extensible, HostData, array, enter, object, out, out_struct, updraft_finalizer_t};
 use crate::engine::CacheWrite;
+use crate::error::Error;
 use crate::warm::cache::{CacheConfig, Place};
 use crate::warm::schedule::When;
 use crate::warm::store::{Body, Entry, EntryKey, Miss, Over, Store, Unwritten, Version};
@@ -27,8 +28,9 @@ pub struct updraft_cache_value_t {
 /// if it cannot tell: both are misses. The bytes need not be trusted: they are authenticated with the key of
 /// `updraft_config_set_cache_key`.
 ///
-/// Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock. It may
-/// take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
+/// Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock, and
+/// often on a stack of the engine's: a language whose runtime must know its stacks passes the request on to a thread of its
+/// own. It may take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
 pub type updraft_cache_get_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,
@@ -59,7 +61,8 @@ fn path(path: *const c_char, len: usize) -> Result<PathBuf, Fail> {
     if bytes.is_empty() || bytes.contains(&0) {
         return Err(Fail::misuse("path is empty, or has a NUL in it"));
     }
-    Ok(OsStr::from_bytes(bytes).into())
+    let absolute = std::path::absolute(OsStr::from_bytes(bytes));
+    absolute.map_err(|source| Error::System { what: "the current directory", source }.into())
 }
 
 fn set_place(config: &mut crate::config::Config, place: Place) {
@@ -69,16 +72,18 @@ fn set_place(config: &mut crate::config::Config, place: Place) {
 
 /// Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
 /// `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
-/// entry has its hot functions in the top tier from the first call on. `limit`: how many bytes all entries together may have
+/// entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
+/// options say otherwise. (A module whose bytes come in pieces is compiled before they have all come, and then begins to
+/// load.) `limit`: how many bytes all entries together may have
 /// (at least 65536); those that were not used for longest make room.
 ///
-/// The directory is made when it is first needed. It must belong to the user of the process, and nobody else may write
+/// The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
 /// to it; any number of processes may use it at once. Entries are authenticated with a key that is kept in its
 /// file "key" (or `updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`). Whatever is wrong with an entry, or
 /// with the directory, is a miss and is counted (`updraft_engine_cache_stats`); nothing fails.
 ///
 /// Replaces `updraft_config_set_cache_store`. With `len` 0 there is no cache, which is the default; `path` may then be NULL.
-/// Fails with MISUSE and BUSY. Since 0.1.
+/// Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_config_set_cache_directory(
     config: *mut updraft_config_t,
@@ -155,7 +160,7 @@ pub unsafe extern "C" fn updraft_config_set_cache_key(
 /// not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
 /// used; `path` may then be NULL.
 ///
-/// Fails with MISUSE and BUSY. Since 0.1.
+/// Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_config_set_cache_key_file(
     config: *mut updraft_config_t,

@@ -73,7 +73,7 @@ pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)
 }
 
 /// About how much each function was at work.
-pub(super) fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
+pub fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
     let mut heat = calls_of_functions(module, known);
     for (func, record) in &known.functions {
         let trips = record.loops.iter().fold(0u64, |sum, site| sum.saturating_add(site.trips));

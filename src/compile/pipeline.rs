@@ -143,8 +143,9 @@ impl Pipeline {
                 if compilation.request(func, tier, 0) {
                     let unit = Unit::function(compilation, func, tier);
                     match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
-                        Some(Some(place)) if Some(tier) == first => first_units.push((place, unit)),
-                        Some(Some(place)) => hot_units.push((place, unit)),
+                        Some(Some(place)) if Some(tier) != first => hot_units.push((place, unit)),
+                        // If all of them are waited for, the longest had better come first.
+                        Some(Some(place)) if !plan.is_awaited() => first_units.push((place, unit)),
                         _ => units.push(unit),
                     }
                 }

@@ -7,7 +7,8 @@
 //! An entry is an artifact without the wasm. It is written as a whole, with what is in the present entry and not here, so
 //! that processes that write the same module add up.
 //!
-//! Bytes that come piece by piece are compiled before their hash is known: nothing is looked for.
+//! Bytes that come piece by piece are validated and compiled before their hash is known. Then the entry helps from the end of
+//! the bytes on: what it has is loaded instead of compiled, or in place of what was.
 //!
 //! A child of a fork writes nothing by itself of a module that its parent made.
 //!
@@ -70,19 +71,26 @@ pub(super) struct Found {
 /// Looks for the entry of a module that is to be made of these bytes. With one, nothing is compiled before it is needed,
 /// unless the host wants it so for this module.
 pub(super) fn look_up(engine: &Engine, mut wanted: Wanted, bytes: &[u8]) -> (Wanted, Found) {
-    let (Some(cache), Wanted::Module { options, .. }) = (&engine.0.cache, &mut wanted) else {
-        return (wanted, Found::default());
-    };
+    let mut found = Found::default();
+    if let Wanted::Module { options, .. } = &mut wanted {
+        found = seek(engine, bytes);
+        if found.kept.is_some() {
+            options.strategy.get_or_insert(Strategy::Lazy);
+        }
+    }
+    (wanted, found)
+}
+
+/// Looks for the entry of a module that is made of these bytes.
+pub(super) fn seek(engine: &Engine, bytes: &[u8]) -> Found {
+    let Some(cache) = &engine.0.cache else { return Found::default() };
     let hash = artifact::hash(bytes);
     let kept = find(engine, cache, &hash);
     match &kept {
-        Ok(_) => {
-            cache.hit();
-            options.strategy.get_or_insert(Strategy::Lazy);
-        }
+        Ok(_) => cache.hit(),
         Err(miss) => cache.missed(*miss),
     }
-    (wanted, Found { hash: Some(hash), kept: kept.ok() })
+    Found { hash: Some(hash), kept: kept.ok() }
 }
 
 fn find(engine: &Engine, cache: &Cache, hash: &[u8; 32]) -> Result<Kept, Miss> {

@@ -37,7 +37,7 @@ use crate::warm::artifact::{Part, hash as artifact_hash};
 const BATCH: usize = 64 << 10;
 
 /// The same where they come one after the other, and nothing else is to be done meanwhile.
-const STREAM_BATCH: usize = 4 << 10;
+const STREAM_BATCH: usize = 16 << 10;
 
 /// Bytes that are copied at once: workers are at the bodies in them while the next are copied.
 const SLICE: usize = 1 << 20;
@@ -344,6 +344,11 @@ impl Loader {
             _ => self.validate()?,
         };
         let module = self.decoder.finish(validated);
+        if self.part.is_none() && self.hash.is_none() {
+            // The bytes came piece by piece.
+            let found = cache::seek(&self.engine, module.bytes());
+            (self.hash, self.part) = (found.hash, found.kept.map(|kept| kept.part));
+        }
         self.prepare(&module);
         let begun = match &self.wish {
             Wish::Prepared(begun) => begun.clone(),
@@ -354,6 +359,9 @@ impl Loader {
         let compilation = begun.compilation.clone();
         let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
         cache::watch(&compiled);
+        if let Some(part) = compiled.part() {
+            compilation.offer(artifact::source(part.clone()));
+        }
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
         if let Some(hash) = self.hash {
@@ -522,6 +530,81 @@ impl Stream {
         match &self.state {
             State::Failed(error) => error.duplicate(),
             State::Open { .. } | State::Ended => Error::misuse("stream: it has ended"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::compilation::Compilation;
+    use crate::config::{Config, Strategy, Tiers, Workers};
+    use crate::module::decode::load;
+    use crate::tier::Tier;
+    use crate::tier::compiled::CompiledCode;
+    use crate::types::DefinedFunc;
+
+    /// Functions that call each other, directly and not, and loop: what is counted depends on all functions before.
+    fn module() -> Vec<u8> {
+        let mut text =
+            String::from("(module (type $t (func (param i32) (result i32))) (table 400 funcref) (elem (i32.const 0)");
+        (0..400).for_each(|i| text.push_str(&format!(" $f{i}")));
+        text.push(')');
+        for i in 0..400 {
+            let indirect = "(local.set 0 (call_indirect (type $t) (local.get 0) (i32.const 3)))".repeat(i % 3);
+            let callee = (i * 7 + 1) % 400;
+            text.push_str(&format!(
+                "(func $f{i} (type $t) {indirect} (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                  (call $f{callee} (local.get 0)))"
+            ));
+        }
+        text.push(')');
+        wat::parse_str(text).unwrap()
+    }
+
+    /// All that was compiled of a module.
+    fn code(engine: &Engine, compilation: &Arc<Compilation>) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        engine.pipeline().wait_finished(compilation, None);
+        let mut recorded = compilation.recorded();
+        recorded.sort_by_key(|(func, tier, _)| (*func, *tier));
+        recorded
+    }
+
+    /// The same of a module that was read and validated to its end before anything was compiled.
+    fn reference(engine: &Engine, bytes: &[u8]) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        let module = Arc::new(load(bytes, engine.config().features, 1).unwrap());
+        assert!(module.indirect_sites().count() > 300);
+        let (pipeline, events) = (engine.pipeline(), engine.pipeline().events().open());
+        let (layout, plan) = (VmLayout::new(&module), plan(engine, &module, &ModuleOptions::default(), None).unwrap());
+        let begun = pipeline.prepare(engine.code_space(), events, module, layout, plan, None).unwrap();
+        pipeline.begin(&begun.compilation, Early::Nothing);
+        code(engine, &begun.compilation)
+    }
+
+    #[test]
+    fn pieces_give_the_same_code_before_linking() {
+        let bytes = module();
+        for (tiers, strategy) in
+            [(Tiers::Both, Strategy::Eager), (Tiers::Top, Strategy::Eager), (Tiers::Both, Strategy::EagerBackground)]
+        {
+            for workers in [0, 2] {
+                let config = Config { tiers, strategy, workers: Workers::Threads(workers), ..Config::default() };
+                let engine = Engine::new(config).unwrap();
+                let expected = reference(&engine, &bytes);
+                assert_eq!(expected.len(), 400);
+                let whole = CompiledModule::new(&engine, &bytes).unwrap();
+                assert!(code(&engine, whole.compilation()) == expected, "{tiers:?}, {strategy:?}, {workers} workers");
+                for piece in [1, 100, 5000] {
+                    let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
+                    bytes.chunks(piece).try_for_each(|piece| stream.write(piece)).unwrap();
+                    engine.run_jobs(usize::MAX, None).unwrap();
+                    let module = stream.finish().unwrap();
+                    assert!(
+                        code(&engine, module.compilation()) == expected,
+                        "{tiers:?}, {strategy:?}, {workers} workers, pieces of {piece}"
+                    );
+                }
+            }
         }
     }
 }

@@ -7,8 +7,10 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whom files belong to that this process makes.
 pub fn own_user() -> u32 {
@@ -47,6 +49,40 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
 /// Makes a file that nobody else may read. Fails if the name is taken.
 pub fn create_own(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// A file that is kept open for long. They are counted, since a process can only have so many files.
+#[derive(Debug)]
+pub struct KeptFile(File);
+
+/// How many there are.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+impl KeptFile {
+    /// Keeps a file open.
+    pub fn new(file: File) -> KeptFile {
+        // Relaxed: the number is a guide.
+        KEPT.fetch_add(1, Ordering::Relaxed);
+        KeptFile(file)
+    }
+
+    /// How many are open.
+    pub fn count() -> usize {
+        KEPT.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for KeptFile {
+    type Target = File;
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Has a write beyond the size that files of this process may have fail, instead of ending the process: the kernel sends

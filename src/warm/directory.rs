@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use super::store::{Body, Entry, EntryKey, Miss, Over, Store, Unwritten, Version};
 use crate::sync::yield_now;
-use crate::sys::files;
+use crate::sys::files::{self, KeptFile};
 use crate::sys::random::random;
 
 /// How old the time of an entry's last use may be before it is set again: a hit costs no write in between.
@@ -39,6 +39,8 @@ const LOCK_ATTEMPTS: usize = 1000;
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes of an entry that is read at once. Larger ones are read where they are needed.
 const READ_WHOLE: u64 = 256 << 10;
+/// Entries that the process keeps open. More are read at once: a process often has no more than 1024 descriptors.
+const MAX_KEPT: usize = 64;
 
 /// The directory.
 pub struct Directory {
@@ -93,7 +95,7 @@ impl Directory {
     /// entry, and what writers that are gone have left behind. Other processes may do the same at the same time.
     fn make_room(&self, len: u64, key: &EntryKey) -> io::Result<()> {
         let name_of_new = hex(key);
-        let (mut entries, mut total) = (Vec::new(), len);
+        let (mut entries, mut total) = (Vec::<((i64, i64), u64, PathBuf)>::new(), len);
         for item in fs::read_dir(&self.path)?.flatten() {
             let name = item.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -103,15 +105,13 @@ impl Directory {
                 // Of a link, not of what it leads to.
                 let Ok(metadata) = item.metadata() else { continue };
                 total += metadata.len();
-                entries.push((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), item.path()));
+                entries.push(((metadata.mtime(), metadata.mtime_nsec()), metadata.len(), item.path()));
             }
         }
         if total > self.limit {
-            entries.sort_unstable();
-            for (_, _, len, path) in entries {
-                if total <= self.limit / 8 * KEPT_EIGHTHS {
-                    break;
-                }
+            while total > self.limit / 8 * KEPT_EIGHTHS {
+                let oldest = (0..entries.len()).min_by_key(|entry| entries[*entry].0);
+                let Some((_, len, path)) = oldest.map(|oldest| entries.swap_remove(oldest)) else { break };
                 // Somebody else may have removed it, or may have it open and read it to its end.
                 if fs::remove_file(&path).is_ok() || version_of(&path).is_none() {
                     total -= len;
@@ -235,13 +235,16 @@ fn remove_if_abandoned(path: &Path) {
     }
 }
 
-/// Reads a small file: it costs no descriptor for as long as the module lives. One that is not as long as it says has been
-/// changed, which nobody does to an entry.
+/// Reads a small file, which then costs no descriptor for as long as the module lives, and any file if there are many
+/// already. One that is not as long as it says has been changed, which nobody does to an entry.
 fn body(mut file: File, len: u64) -> Result<Body, Miss> {
-    if len > READ_WHOLE {
-        return Ok(Body::File(file));
+    if len > READ_WHOLE && KeptFile::count() < MAX_KEPT {
+        return Ok(Body::File(KeptFile::new(file)));
     }
-    let mut bytes = vec![0; len as usize];
+    let len = usize::try_from(len).map_err(|_| Miss::NotAnEntry)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Miss::Unreadable)?;
+    bytes.resize(len, 0);
     file.read_exact(&mut bytes).map_err(|_| Miss::Unreadable)?;
     Ok(Body::Memory(bytes))
 }

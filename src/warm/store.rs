@@ -7,7 +7,7 @@
 //!
 //! Not here: what the bytes are (`artifact`), when they are written (`cache`).
 
-use std::fs::File;
+use crate::sys::files::KeptFile;
 
 /// The name of an entry: a digest of all that must be the same for its code to be of use.
 pub type EntryKey = [u8; 32];
@@ -84,7 +84,7 @@ pub enum Body {
     /// All of them.
     Memory(Vec<u8>),
     /// A regular file, to be read where it is needed. Whoever may write to it may change it at any time.
-    File(File),
+    File(KeptFile),
 }
 
 /// Keeps entries. Any thread, several at once.

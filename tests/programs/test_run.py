@@ -262,6 +262,12 @@ def profiles_are_kept_and_brought_back(run):
     # One that does not fit is said to, and is no reason not to run.
     done = run("--load-profile", "ray.profile", *mode, *program)
     assert SMALL_CHECKSUM in done.stdout and "invalid profile: it ends too early" in done.stderr
+    # The same as hints, in the program itself.
+    run("--save-hints", "hinted.wasm", *mode, *program)
+    with open(os.path.join(run.directory, "hinted.wasm"), "rb") as file:
+        assert b"metadata.code.compilation_priority" in file.read()
+    hinted = ["hinted.wasm" if word == RAYTRACER else word for word in program]
+    assert SMALL_CHECKSUM in run(*mode, *hinted).stdout
 
 
 def a_cache_is_filled_and_used(run):

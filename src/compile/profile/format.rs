@@ -231,7 +231,9 @@ fn function(reader: &mut Reader<'_>, module: Option<&Module>, func: DefinedFunc)
         other => return Err(refused(at, &format!("reach {other} is not known"))),
     };
     let (mut calls, mut indirect, mut loops): (Operators<()>, Operators<TypeIndex>, Operators<()>) = (None, None, None);
-    if let Some(module) = module {
+    // Most functions have run, and nothing was counted in them: their bodies are not looked at.
+    let has_counts = !reader.bytes[reader.at..].starts_with(&[0; 3]);
+    if let Some(module) = module.filter(|_| has_counts) {
         each_site(module, func, |offset, site| match site {
             Site::Call(_) => calls.get_or_insert_default().push((offset, ())),
             Site::Indirect(ty) => indirect.get_or_insert_default().push((offset, ty)),
