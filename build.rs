@@ -1,6 +1,6 @@
 //! The identity of this build: machine code that was kept is used by the build that made it, and by no other.
 //!
-//! A number over all sources, the versions of all dependencies, the compiler, the target and what else changes what is
+//! A number over all sources, the versions of all dependencies, the compiler and what else changes what is
 //! generated. It tells apart what differs by accident; what an artifact is worth is decided by its authentication.
 
 use std::path::Path;
@@ -40,14 +40,17 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=build.rs");
-    for name in ["TARGET", "OPT_LEVEL", "DEBUG", "CARGO_ENCODED_RUSTFLAGS", "CARGO_CFG_DEBUG_ASSERTIONS"] {
+    // Not the machine that the engine runs on: kept code says for itself which it is for, and may come from another one.
+    for name in ["OPT_LEVEL", "DEBUG", "CARGO_ENCODED_RUSTFLAGS", "CARGO_CFG_DEBUG_ASSERTIONS"] {
         hash.add(env::var(name).unwrap_or_default().as_bytes());
     }
     let mut features: Vec<String> =
         env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CARGO_FEATURE_")).collect();
+    features.retain(|name| name != "CARGO_FEATURE_ALL_ARCH");
     features.sort();
     features.iter().for_each(|feature| hash.add(feature.as_bytes()));
     let compiler = Command::new(env::var_os("RUSTC").unwrap_or_default()).arg("-vV").output();
-    hash.add(&compiler.map(|output| output.stdout).unwrap_or_default());
+    let compiler = String::from_utf8(compiler.map(|output| output.stdout).unwrap_or_default()).unwrap_or_default();
+    compiler.lines().filter(|line| !line.starts_with("host:")).for_each(|line| hash.add(line.as_bytes()));
     println!("cargo:rustc-env=UPDRAFT_BUILD_ID={:032x}", hash.0);
 }

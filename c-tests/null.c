@@ -3,6 +3,8 @@
 
 static int finalized;
 static const uint8_t bytes[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+static const uint8_t *const parts[] = {bytes};
+static const size_t lens[] = {1};
 static const updraft_valtype_t valtypes[] = {UPDRAFT_VAL_I32};
 static updraft_val_t null_ref;
 
@@ -23,6 +25,7 @@ static struct {
     updraft_job_t *job;
     updraft_task_t *task;
     updraft_artifact_t *artifact;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     const uint8_t *bytes_there;
@@ -44,6 +47,7 @@ static struct {
     updraft_engine_t *engine;
     updraft_module_t *module;
     updraft_job_t *job;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -68,6 +72,7 @@ static struct {
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
     updraft_artifact_status_t artifact_status;
+    updraft_cache_stats_t cache_stats;
 } structs;
 
 static updraft_engine_t *engine;
@@ -85,6 +90,9 @@ static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
 static updraft_artifact_t *artifact;
+static updraft_stream_t *stream;
+/* There are none but in a callback. */
+static updraft_cache_value_t *cache_value;
 static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
@@ -101,6 +109,16 @@ static void finalizer(void *data) {
 static updraft_error_t *raw_callback(void *env, updraft_caller_t *caller, updraft_raw_t *values, size_t count) {
     (void)env, (void)caller, (void)values, (void)count;
     return NULL;
+}
+
+static updraft_status_t cache_get(void *env, const uint8_t *key, size_t key_len, updraft_cache_value_t *value) {
+    (void)env, (void)key, (void)key_len, (void)value;
+    return UPDRAFT_STATUS_NOT_FOUND;
+}
+
+static updraft_status_t cache_put(void *env, const uint8_t *key, size_t key_len, const uint8_t *entry, size_t len) {
+    (void)env, (void)key, (void)key_len, (void)entry, (void)len;
+    return UPDRAFT_STATUS_FAILED;
 }
 
 static updraft_status_t create(void *env, const updraft_memorytype_t *type, size_t min, size_t reserved, size_t guard,
@@ -198,8 +216,10 @@ static void set_up(void) {
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
     structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
+    OK(updraft_stream_new(engine, NULL, 0, &stream, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
     OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
@@ -344,6 +364,23 @@ static void call_everything(void) {
     FAILS(MISUSE, "memory_type is NULL", updraft_module_export_memorytype(module, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_export_globaltype(NULL, 1, &structs.globaltype, E));
     FAILS(MISUSE, "global_type is NULL", updraft_module_export_globaltype(module, 1, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_directory(NULL, "x", 1, 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_config_set_cache_directory(config, NULL, 1, 1 << 20, E)); OK(updraft_config_set_cache_directory(config, NULL, 0, 0, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_store(NULL, cache_get, cache_put, &finalized, finalizer, E));
+    FAILS(MISUSE, "get is NULL", updraft_config_set_cache_store(config, NULL, cache_put, &finalized, finalizer, E));
+    FAILS(MISUSE, "put is NULL", updraft_config_set_cache_store(config, cache_get, NULL, &finalized, finalizer, E));
+    OK(updraft_config_set_cache_store(config, cache_get, cache_put, NULL, NULL, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_key(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_config_set_cache_key(config, NULL, 1, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_key_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_config_set_cache_key_file(config, NULL, 1, E)); OK(updraft_config_set_cache_key_file(config, NULL, 0, E));
+    FAILS(MISUSE, "config is NULL", updraft_config_set_cache_writes(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "value is NULL", updraft_cache_value_set(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_cache_value_set(cache_value, NULL, 1, E));
+    FAILS(MISUSE, "engine is NULL", updraft_engine_cache_stats(NULL, &structs.cache_stats, E));
+    FAILS(MISUSE, "stats is NULL", updraft_engine_cache_stats(engine, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_cache_write(NULL, &out.u64, E));
+    FAILS(NOT_FOUND, "no cache", updraft_module_cache_write(module, NULL, E));
     FAILS(MISUSE, "engine is NULL", updraft_subscription_new(NULL, 1, 1, 1, &out.subscription, E));
     FAILS(MISUSE, "out is NULL", updraft_subscription_new(engine, 1, 1, 1, NULL, E));
     FAILS(MISUSE, "subscription is NULL", updraft_subscription_clone(NULL, &out.subscription, E));
@@ -363,6 +400,15 @@ static void call_everything(void) {
     OK(updraft_subscription_set_callback(subscription, UPDRAFT_EVENT_THREAD_DISPATCHER, on_event, NULL, NULL, E));
     FAILS(MISUSE, "subscription is NULL", updraft_subscription_dispatch(NULL, 1, &out.size, E));
     OK(updraft_subscription_dispatch(subscription, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_hint_counts(NULL, 1, &out.size, &out.size, E));
+    FAILS(MISUSE, "used is NULL", updraft_module_hint_counts(module, 1, NULL, &out.size, E));
+    FAILS(MISUSE, "ignored is NULL", updraft_module_hint_counts(module, 1, &out.size, NULL, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_priority(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_branch_hint(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_frequency(NULL, 1, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_add_call_targets(NULL, 1, 1, funcs, funcs, 1, E));
+    FAILS(MISUSE, "funcs is NULL", updraft_module_options_add_call_targets(options, 1, 1, NULL, funcs, 1, E));
+    FAILS(MISUSE, "percents is NULL", updraft_module_options_add_call_targets(options, 1, 1, funcs, NULL, 1, E));
     FAILS(MISUSE, "out is NULL", updraft_module_options_new(NULL, E));
     FAILS(MISUSE, "options is NULL", updraft_module_options_clone(NULL, &out.module_options, E));
     FAILS(MISUSE, "out is NULL", updraft_module_options_clone(options, NULL, E));
@@ -431,6 +477,41 @@ static void call_everything(void) {
     FAILS(MISUSE, "needed is NULL", updraft_module_export_profile(module, out.bytes, 1, NULL, E));
     FAILS(MISUSE, "module is NULL", updraft_module_import_profile(NULL, bytes, 1, 1, E));
     FAILS(MISUSE, "bytes is NULL", updraft_module_import_profile(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_export_profile_file(module, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_import_profile_file(NULL, "x", 1, 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_import_profile_file(module, NULL, 1, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_module_options_set_profile(options, NULL, 1, E));
+    FAILS(MISUSE, "options is NULL", updraft_module_options_set_profile_file(NULL, "x", 1, E));
+    FAILS(MISUSE, "path is NULL", updraft_module_options_set_profile_file(options, NULL, 1, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_given_profile(NULL, &out.size, E));
+    FAILS(MISUSE, "functions is NULL", updraft_module_given_profile(module, NULL, E));
+    FAILS(MISUSE, "profiles is NULL", updraft_profile_merge(NULL, lens, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "lens is NULL", updraft_profile_merge(parts, NULL, 1, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_profile_merge(parts, lens, 1, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_profile_merge(parts, lens, 1, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_hints(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "module is NULL", updraft_module_export_with_hints(NULL, out.bytes, 1, &out.size, E));
+    FAILS(MISUSE, "buffer is NULL", updraft_module_export_with_hints(module, NULL, 1, &out.size, E));
+    FAILS(MISUSE, "needed is NULL", updraft_module_export_with_hints(module, out.bytes, 1, NULL, E));
+    FAILS(MISUSE, "engine is NULL", updraft_stream_new(NULL, options, 1, &out.stream, E));
+    OK(updraft_stream_new(engine, NULL, 0, &made.stream, E)); updraft_stream_delete(made.stream);
+    FAILS(MISUSE, "out is NULL", updraft_stream_new(engine, options, 1, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_write(NULL, bytes, 1, E));
+    FAILS(MISUSE, "bytes is NULL", updraft_stream_write(stream, NULL, 1, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_finish(NULL, &out.module, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_finish(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_finish_async(NULL, &out.job, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_finish_async(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_abort(NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_module_id(NULL, &out.u64, E));
+    FAILS(MISUSE, "module_id is NULL", updraft_stream_module_id(stream, NULL, E));
+    FAILS(MISUSE, "stream is NULL", updraft_stream_clone(NULL, &out.stream, E));
+    FAILS(MISUSE, "out is NULL", updraft_stream_clone(stream, NULL, E));
+    updraft_stream_delete(NULL);
     FAILS(MISUSE, "config is NULL", updraft_config_set_target(NULL, "x", 1, "x", 1, E));
     FAILS(MISUSE, "triple is NULL", updraft_config_set_target(config, NULL, 1, "x", 1, E));
     FAILS(MISUSE, "features is NULL", updraft_config_set_target(config, "x", 1, NULL, 1, E));
@@ -716,6 +797,7 @@ int main(void) {
     updraft_task_delete(task);
     updraft_job_delete(job);
     updraft_artifact_delete(artifact);
+    updraft_stream_delete(stream);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

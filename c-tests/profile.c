@@ -1,6 +1,8 @@
 /* Profiles: what baseline code has counted, as the host reads it, keeps it, and brings it into another engine. */
 #include "test.h"
 
+#include <unistd.h>
+
 /* Function 0 is imported. `run(n, t)` calls the element t of the table n times, and `direct` each time. */
 static const char *const text =
     "(module (import \"\" \"h\" (func)) (type $t (func (param i32) (result i32))) (table 2 2 funcref)"
@@ -169,8 +171,139 @@ static void moving(void) {
     updraft_engine_delete(engine);
 }
 
+/* A file of the test's own. */
+static void path_of(char *path, size_t capacity, const char *name) {
+    const char *directory = getenv("TMPDIR");
+    snprintf(path, capacity, "%s/updraft-profile-%ld-%s", directory == NULL ? "/tmp" : directory, (long)getpid(), name);
+}
+
+/* Options with what may fail done. */
+static updraft_module_options_t *options(void) {
+    updraft_module_options_t *options = NULL;
+    OK(updraft_module_options_new(&options, E));
+    if (options == NULL) test_stop("updraft_module_options_new");
+    return options;
+}
+
+static updraft_module_t *made(const updraft_engine_t *engine, const updraft_module_options_t *options, const char *of) {
+    updraft_module_t *module = NULL;
+    OK(updraft_module_new_with_options(engine, (const uint8_t *)of, strlen(of), options, &module, E));
+    if (module == NULL) test_stop("updraft_module_new_with_options");
+    return module;
+}
+
+static void files(void) {
+    updraft_engine_t *engine = counting();
+    updraft_module_t *module = test_module(engine, text), *again;
+    updraft_module_options_t *with = options();
+    updraft_func_state_t states[5];
+    const uint32_t two = TWO;
+    char path[256], missing[256];
+    size_t count = 0, ran = 0;
+    path_of(path, sizeof path, "one");
+    path_of(missing, sizeof missing, "none/profile");
+    OK(updraft_store_delete(run(engine, module, 10, 1), E));
+    OK(updraft_module_wait_tier(module, &two, 1, UPDRAFT_TIER_TOP, UINT64_MAX, E));
+    OK(updraft_module_export_profile_file(module, TEXT(path), E));
+    OK(updraft_module_export_profile_file(module, TEXT(path), E));
+    FAILS(SYSTEM, missing, updraft_module_export_profile_file(module, TEXT(missing), E));
+    FAILS(MISUSE, "path", updraft_module_export_profile_file(module, path, 0, E));
+    FAILS(MISUSE, "path", updraft_module_export_profile_file(module, "a\0b", 3, E));
+
+    /* At creation: what ran is compiled, what was hot by the top tier, the rest is not. */
+    OK(updraft_module_options_set_profile_file(with, TEXT(path), E));
+    FAILS(SYSTEM, missing, updraft_module_options_set_profile_file(with, TEXT(missing), E));
+    FAILS(SYSTEM, "cannot be read", updraft_module_options_set_profile_file(with, TEXT("/dev/null"), E));
+    again = made(engine, with, text);
+    OK(updraft_module_given_profile(again, &count, E));
+    CHECK_EQ(count, 3);
+    OK(updraft_engine_run_jobs(engine, SIZE_MAX, UINT64_MAX, &ran, E));
+    CHECK_EQ(ran, 4);
+    OK(updraft_module_func_states(again, 0, states, 5, sizeof states[0], &count, E));
+    CHECK(states[ONE].tier == 0 && states[TWO].tier == UPDRAFT_TIER_TOP);
+    CHECK(states[DIRECT].tier == UPDRAFT_TIER_BASELINE && states[RUN].tier == UPDRAFT_TIER_BASELINE);
+    CHECK_EQ(indirect(again).count, 10);
+    OK(updraft_store_delete(run(engine, again, 4, 1), E));
+    OK(updraft_module_import_profile_file(again, TEXT(path), UPDRAFT_PROFILE_USE_WAIT, E));
+    CHECK_EQ(indirect(again).count, 24);
+    FAILS(SYSTEM, missing, updraft_module_import_profile_file(again, TEXT(missing), UPDRAFT_PROFILE_USE_WAIT, E));
+    FAILS(MISUSE, "use", updraft_module_import_profile_file(again, TEXT(path), 2, E));
+    updraft_module_delete(again);
+
+    /* Of another module: it is made all the same. */
+    again = made(engine, with, "(module (func))");
+    FAILS(INVALID, "it is of another module (at offset 0x8)", updraft_module_given_profile(again, &count, E));
+    FAILS(INVALID, "it is of another module", updraft_module_import_profile_file(again, TEXT(path), 0, E));
+    FAILS(NOT_FOUND, "without a profile", updraft_module_given_profile(module, &count, E));
+    updraft_module_delete(again);
+    updraft_module_options_delete(with);
+    updraft_module_delete(module);
+    updraft_engine_delete(engine);
+    CHECK_EQ(remove(path), 0);
+}
+
+/* Profiles of two processes become one, without the module. */
+static void merging(void) {
+    updraft_engine_t *engine = counting();
+    updraft_module_t *one = test_module(engine, text), *two = test_module(engine, text), *stranger, *all;
+    uint8_t bytes[3][512], merged[512];
+    const uint8_t *profiles[3];
+    size_t lens[3], len = 0;
+    OK(updraft_store_delete(run(engine, one, 10, 1), E));
+    OK(updraft_store_delete(run(engine, two, 5, 0), E));
+    stranger = test_module(engine, "(module (func))");
+    all = test_module(engine, text);
+    OK(updraft_module_export_profile(one, bytes[0], sizeof bytes[0], &lens[0], E));
+    OK(updraft_module_export_profile(two, bytes[1], sizeof bytes[1], &lens[1], E));
+    OK(updraft_module_export_profile(stranger, bytes[2], sizeof bytes[2], &lens[2], E));
+    profiles[0] = bytes[0];
+    profiles[1] = bytes[1];
+    profiles[2] = bytes[2];
+    OK(updraft_profile_merge(profiles, lens, 2, NULL, 0, &len, E));
+    CHECK(len > lens[0] && len > lens[1]);
+    OK(updraft_profile_merge(profiles, lens, 2, merged, sizeof merged, &len, E));
+    OK(updraft_module_import_profile(all, merged, len, UPDRAFT_PROFILE_USE_WAIT, E));
+    CHECK(indirect(all).count == 15 && indirect(all).targets[0] == TWO && indirect(all).target_counts[1] == 5);
+    FAILS(INVALID, "number 2: it is of another module", updraft_profile_merge(profiles, lens, 3, NULL, 0, &len, E));
+    FAILS(MISUSE, "there is none", updraft_profile_merge(profiles, lens, 0, NULL, 0, &len, E));
+    updraft_module_delete(all);
+    updraft_module_delete(stranger);
+    updraft_module_delete(two);
+    updraft_module_delete(one);
+    updraft_engine_delete(engine);
+}
+
+/* As hints, for any engine. */
+static void hints(void) {
+    updraft_engine_t *engine = counting();
+    updraft_module_t *module = test_module(engine, text), *again = NULL;
+    updraft_custom_section_t section;
+    uint8_t sections[512], bytes[1024];
+    size_t sections_len = 0, len = 0, used = 0, ignored = 0;
+    OK(updraft_store_delete(run(engine, module, 1000, 1), E));
+    OK(updraft_module_export_hints(module, sections, sizeof sections, &sections_len, E));
+    OK(updraft_module_export_with_hints(module, NULL, 0, &len, E));
+    OK(updraft_module_export_with_hints(module, bytes, sizeof bytes, &len, E));
+    CHECK(sections_len > 50 && sections_len < sizeof sections && len > sections_len && len < sizeof bytes);
+    OK(updraft_module_new(engine, bytes, len, &again, E));
+    section.struct_size = sizeof section;
+    OK(updraft_module_custom_section(again, 0, &section, E));
+    CHECK(section.name_len == strlen("metadata.code.compilation_priority"));
+    OK(updraft_module_hint_counts(again, UPDRAFT_HINT_PRIORITY, &used, &ignored, E));
+    CHECK(used == 3 && ignored == 0);
+    OK(updraft_module_hint_counts(again, UPDRAFT_HINT_TARGETS, &used, &ignored, E));
+    CHECK(used == 1 && ignored == 0);
+    OK(updraft_store_delete(run(engine, again, 7, 1), E));
+    updraft_module_delete(again);
+    updraft_module_delete(module);
+    updraft_engine_delete(engine);
+}
+
 int main(void) {
     reading();
     moving();
+    files();
+    merging();
+    hints();
     return test_end();
 }

@@ -27,6 +27,12 @@ set(cargo_loom "${CMAKE_COMMAND}" -E env "RUSTFLAGS=--cfg loom"
 add_custom_target(loom COMMAND ${cargo_loom}
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Models of the protocols" USES_TERMINAL VERBATIM)
 
+# Compilers for all processors: minutes to build, in a target directory of their own.
+set(cargo_all_arch "${CARGO}" test --locked --profile "${UPDRAFT_TEST_PROFILE}" --features all-arch
+  --target-dir "${UPDRAFT_TARGET_DIR}/all-arch" --lib --test target -- elsewhere other_processors)
+add_custom_target(all-arch COMMAND ${cargo_all_arch}
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Code for other processors" USES_TERMINAL VERBATIM)
+
 add_custom_target(rust-tests
   COMMAND ${cargo_test} --no-run
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Building the Rust tests" USES_TERMINAL VERBATIM)

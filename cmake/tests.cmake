@@ -22,6 +22,10 @@ foreach(test ${rust_tests})
 endforeach()
 add_test(NAME rust.loom COMMAND ${cargo_loom} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 set_tests_properties(rust.loom PROPERTIES LABELS rust PROCESSORS 2)
+if(UPDRAFT_TEST_PROFILE STREQUAL "prove")
+  add_test(NAME rust.all_arch COMMAND ${cargo_all_arch} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties(rust.all_arch PROPERTIES LABELS rust PROCESSORS 2)
+endif()
 add_test(NAME rust.format COMMAND "${CARGO}" fmt --check WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 set_tests_properties(rust.format PROPERTIES LABELS rust)
 
@@ -158,6 +162,15 @@ set_tests_properties(examples.run PROPERTIES LABELS examples)
 add_test(NAME examples.raytracer COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/programs/test_raytracer.py"
   --run $<TARGET_FILE:run> --cc "${CMAKE_C_COMPILER}")
 set_tests_properties(examples.raytracer PROPERTIES LABELS examples SKIP_RETURN_CODE 77)
+
+find_program(REDIS_SERVER redis-server)
+if(REDIS_SERVER)
+  add_test(NAME examples.redis-cache COMMAND Python3::Interpreter
+    "${PROJECT_SOURCE_DIR}/tests/programs/test_redis_cache.py" --example $<TARGET_FILE:redis_cache> --server "${REDIS_SERVER}")
+  set_tests_properties(examples.redis-cache PROPERTIES LABELS examples)
+else()
+  add_skipped_test(examples.redis-cache "redis-server is not installed")
+endif()
 
 find_program(NODE node)
 find_program(NPM npm)

@@ -85,9 +85,10 @@ static void live_bar(const live_t *live, uint64_t total) {
 
 /* As updraft_module_new, with a progress bar if standard error is a terminal. */
 static updraft_status_t live_load(live_t *live, const updraft_engine_t *engine, const uint8_t *bytes, size_t len,
-                                  updraft_module_t **out, updraft_error_t **error) {
+                                  const updraft_module_options_t *options, updraft_module_t **out,
+                                  updraft_error_t **error) {
     updraft_job_t *job = NULL;
-    updraft_status_t status = updraft_module_new_async(engine, bytes, len, NULL, NULL, NULL, &job, error);
+    updraft_status_t status = updraft_module_new_async(engine, bytes, len, NULL, NULL, options, &job, error);
     if (status) return status;
     bool bar = isatty(STDERR_FILENO);
     updraft_estimate_t estimate;

@@ -19,6 +19,9 @@
 
 #include "live.h"
 
+/* Bytes of all entries of a cache together. */
+#define CACHE_LIMIT (UINT64_C(1) << 30)
+
 enum { EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_TIMEOUT = 124, EXIT_TRAP = 134 };
 
 static const char usage_text[] =
@@ -43,6 +46,8 @@ static const char usage_text[] =
     "                           themselves: default, aggressive, off\n"
     "  --load-profile FILE      what an earlier run of the same program has found out; --save-profile FILE: keep\n"
     "                           what this one finds out\n"
+    "  --save-hints FILE        write the program once more, with what was found out as hints for any engine\n"
+    "  --cache DIR              keep optimised code in the directory DIR, and begin with what is there\n"
     "  --signals=off            no signal handlers: every check is an explicit branch\n"
     "  --explicit-bounds        check memory accesses by branches instead of guard pages\n"
     "  --timeout SECONDS        stop after this time (exit code 124)\n"
@@ -76,7 +81,7 @@ typedef struct {
     char **args;
     size_t arg_count;
     bool explicit_bounds, signals_off, stats, tiers;
-    const char *trace, *load_profile, *save_profile;
+    const char *trace, *load_profile, *save_profile, *save_hints, *cache;
     updraft_strategy_t strategy;
     updraft_tiers_t compilers;
     updraft_tiering_t tiering;
@@ -219,6 +224,10 @@ static options_t parse(int argc, char **argv) {
             options.load_profile = value;
         } else if ((value = option_value(argc, argv, &i, "--save-profile")) != NULL) {
             options.save_profile = value;
+        } else if ((value = option_value(argc, argv, &i, "--save-hints")) != NULL) {
+            options.save_hints = value;
+        } else if ((value = option_value(argc, argv, &i, "--cache")) != NULL) {
+            options.cache = value;
         } else if ((value = option_value(argc, argv, &i, "--trace")) != NULL) {
             options.trace = value;
         } else if ((value = option_value(argc, argv, &i, "--signals")) != NULL) {
@@ -331,23 +340,40 @@ static updraft_status_t make_engine(session_t *session, const options_t *options
         status = updraft_config_set_memory_mode(config, UPDRAFT_MEMORY_MODE_EXPLICIT, error);
     if (!status && options->max_stack)
         status = updraft_config_set_max_stack(config, (size_t)options->max_stack, error);
+    if (!status && options->cache)
+        status = updraft_config_set_cache_directory(config, options->cache, strlen(options->cache), CACHE_LIMIT, error);
     if (!status) status = updraft_engine_new(config, &session->engine, error);
     updraft_config_delete(config);
     return status;
 }
 
-/* Tells the module what an earlier run has found out. A profile that does not fit is no reason not to run. */
-static void load_profile(session_t *session, const char *path) {
-    size_t len = 0;
-    uint8_t *bytes = read_file(path, &len);
+/* Options with what an earlier run has found out. */
+static updraft_status_t make_options(session_t *session, const options_t *options, updraft_module_options_t **out) {
+    updraft_status_t status = updraft_module_options_new(out, &session->error);
+    if (status || options->load_profile == NULL) return status;
+    const char *path = options->load_profile;
+    return updraft_module_options_set_profile_file(*out, path, strlen(path), &session->error);
+}
+
+/* A profile that does not fit is no reason not to run. */
+static void check_profile(session_t *session, const char *path) {
+    size_t functions = 0;
     updraft_error_t *error = NULL;
-    if (updraft_module_import_profile(session->module, bytes, len, UPDRAFT_PROFILE_USE_TIER_UP, &error))
+    if (updraft_module_given_profile(session->module, &functions, &error))
         fail(0, "%s: %s", path, updraft_error_message(error, NULL));
     updraft_error_delete(error);
-    free(bytes);
 }
 
 static bool save_profile(session_t *session, const char *path) {
+    updraft_error_t *error = NULL;
+    bool saved = updraft_module_export_profile_file(session->module, path, strlen(path), &error) == UPDRAFT_STATUS_OK;
+    if (!saved) fail(EXIT_ERROR, "%s", updraft_error_message(error, NULL));
+    updraft_error_delete(error);
+    return saved;
+}
+
+/* Writes the module, with what this run has found out as hints for any engine. */
+static bool save_hints(session_t *session, const char *path) {
     size_t len = 0, capacity = 0;
     uint8_t *bytes = NULL;
     /* It may grow between two calls. */
@@ -355,7 +381,7 @@ static bool save_profile(session_t *session, const char *path) {
         capacity = len + len / 8;
         free(bytes);
         bytes = allocate(capacity, 1);
-        updraft_module_export_profile(session->module, bytes, capacity, &len, NULL);
+        updraft_module_export_with_hints(session->module, bytes, capacity, &len, NULL);
     } while (len > capacity);
     FILE *file = fopen(path, "wb");
     bool saved = file != NULL && fwrite(bytes, 1, len, file) == len;
@@ -529,16 +555,19 @@ static int run(session_t *session, const options_t *options) {
     uint8_t *bytes = read_file(options->file, &len);
     if (make_engine(session, options)) return free(bytes), report(session, "making an engine for");
     bool live = options->tiers || options->trace != NULL;
-    updraft_status_t status = UPDRAFT_STATUS_OK;
-    if (live) status = live_begin(&session->live, session->engine, &session->error);
+    updraft_module_options_t *choices = NULL;
+    updraft_status_t status = make_options(session, options, &choices);
+    if (!status && live) status = live_begin(&session->live, session->engine, &session->error);
     if (!status && live) {
-        status = live_load(&session->live, session->engine, bytes, len, &session->module, &session->error);
+        status = live_load(&session->live, session->engine, bytes, len, choices, &session->module, &session->error);
     } else if (!status) {
-        status = updraft_module_new(session->engine, bytes, len, &session->module, &session->error);
+        status =
+            updraft_module_new_with_options(session->engine, bytes, len, choices, &session->module, &session->error);
     }
+    updraft_module_options_delete(choices);
     free(bytes);
     if (status) return report(session, "cannot load");
-    if (options->load_profile != NULL) load_profile(session, options->load_profile);
+    if (options->load_profile != NULL) check_profile(session, options->load_profile);
     uint64_t compiled = now_ns();
 
     updraft_instance_t instance = 0;
@@ -561,14 +590,19 @@ static int run(session_t *session, const options_t *options) {
                 seconds(compiled, ready), seconds(ready, end));
         fprintf(stderr, "run: %zu bytes of WebAssembly, %zu functions, %zu of them compiled to %zu bytes\n", len,
                 func_count, compiled_count, code_size);
+        updraft_cache_stats_t cache = {0};
+        cache.struct_size = sizeof cache;
+        if (options->cache != NULL && updraft_engine_cache_stats(session->engine, &cache, NULL) == UPDRAFT_STATUS_OK)
+            fprintf(stderr, "run: the cache %s\n", cache.hits ? "had an entry" : cache.absent ? "had no entry" : "is of no use");
     }
     if (live) live_drain(&session->live);
     if (options->tiers) {
         live_table(session->module);
         live_moves(&session->live, session->module, start, end);
     }
-    if (options->save_profile != NULL && !save_profile(session, options->save_profile))
-        return fail(EXIT_ERROR, "%s: %s", options->save_profile, strerror(errno));
+    if (options->save_profile != NULL && !save_profile(session, options->save_profile)) return EXIT_ERROR;
+    if (options->save_hints != NULL && !save_hints(session, options->save_hints))
+        return fail(EXIT_ERROR, "%s: %s", options->save_hints, strerror(errno));
     if (options->trace != NULL) {
         live_phase_t phases[] = {{"load", start, compiled}, {"instantiate", compiled, ready}, {"run", ready, end}};
         if (!live_trace(&session->live, session->module, options->trace, start, phases, 3))

@@ -177,6 +177,11 @@
 typedef struct updraft_artifact_t updraft_artifact_t;
 
 /**
+ * Where the host's own cache puts what it has found. It lives as long as the call that it is given to.
+ */
+typedef struct updraft_cache_value_t updraft_cache_value_t;
+
+/**
  * Who called a host function. Borrowed: valid until the host function returns, on its thread.
  */
 typedef struct updraft_caller_t updraft_caller_t;
@@ -240,6 +245,16 @@ typedef struct updraft_shared_memory_t updraft_shared_memory_t;
  * Reference-counted.
  */
 typedef struct updraft_store_t updraft_store_t;
+
+/**
+ * A module whose bytes come piece by piece, in pieces of any size. Sections are read as they arrive; from the first function
+ * on, bodies are validated, and compiled if the strategy says so, by the engine's workers while others are on their way.
+ * The module is the one that all bytes at once would have given, and so is the error.
+ *
+ * Bytes are copied, once; a module takes 4 GiB at most. The text format is not accepted. Reference-counted; any thread, one
+ * at a time (a second one gets BUSY). Giving up the last reference gives up the module, unless the stream was ended.
+ */
+typedef struct updraft_stream_t updraft_stream_t;
 
 /**
  * Receives events of an engine, or of one of its modules, until it is closed. Reference-counted; any thread. Keeps
@@ -600,6 +615,90 @@ typedef struct updraft_globaltype_t {
    */
   uint32_t is_mutable;
 } updraft_globaltype_t;
+
+/**
+ * Looks for the entry with the name in the `key_len` bytes (32) at `key`, and gives its bytes to
+ * `updraft_cache_value_set`. Returns `UPDRAFT_STATUS_OK`, `UPDRAFT_STATUS_NOT_FOUND` if there is none, or any other status
+ * if it cannot tell: both are misses. The bytes need not be trusted: they are authenticated with the key of
+ * `updraft_config_set_cache_key`.
+ *
+ * Called on threads that make modules, and on those that write (`updraft_cache_put_t`), several at once, under no lock, and
+ * often on a stack of the engine's: a language whose runtime must know its stacks passes the request on to a thread of its
+ * own. It may take its time, which whoever makes the module waits for. It must not use modules, stores or the engine.
+ */
+typedef updraft_status_t (*updraft_cache_get_t)(void *env,
+                                                const uint8_t *key,
+                                                size_t key_len,
+                                                struct updraft_cache_value_t *value);
+
+/**
+ * Keeps the `len` bytes at `bytes`, which it must copy, under the name in the `key_len` bytes (32) at `key`, in place of
+ * what was there. Returns `UPDRAFT_STATUS_OK`, or any other status if it could not. What was there was read by
+ * `updraft_cache_get_t` just before, and what is new in it is part of the new bytes.
+ *
+ * Called on threads that compile in the background, or run it (`updraft_engine_run_jobs`), on those that give up a module
+ * as its last user, and in `updraft_module_cache_write`. Otherwise as `updraft_cache_get_t`.
+ */
+typedef updraft_status_t (*updraft_cache_put_t)(void *env,
+                                                const uint8_t *key,
+                                                size_t key_len,
+                                                const uint8_t *bytes,
+                                                size_t len);
+
+/**
+ * What became of the accesses to a cache. Set `struct_size` before it is filled in.
+ */
+typedef struct updraft_cache_stats_t {
+  /**
+   * Size of the struct, set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Modules that began with what an entry had.
+   */
+  uint64_t hits;
+  /**
+   * Modules that did not; the sum of the following.
+   */
+  uint64_t misses;
+  /**
+   * There was no entry.
+   */
+  uint64_t absent;
+  /**
+   * The system, or the host's own store, would not give it.
+   */
+  uint64_t unreadable;
+  /**
+   * There was something else in its place (a link, a directory, a file of another user, of a size that no entry has), or
+   * the directory is one that others may write to.
+   */
+  uint64_t not_an_entry;
+  /**
+   * It was made with another key, or was changed or damaged.
+   */
+  uint64_t not_authentic;
+  /**
+   * It was made by another version, for another processor, or with other settings.
+   */
+  uint64_t other_engine;
+  /**
+   * There was no key.
+   */
+  uint64_t no_key;
+  /**
+   * Entries that were written.
+   */
+  uint64_t writes;
+  /**
+   * Entries that could not be written.
+   */
+  uint64_t failures;
+  /**
+   * Bytes that were written.
+   */
+  uint64_t written_bytes;
+} updraft_cache_stats_t;
 
 /**
  * Kinds of events, as bits: `1 << UPDRAFT_EVENT_...`.
@@ -1828,6 +1927,18 @@ typedef ptrdiff_t (*updraft_wasi_write_t)(void *env, const uint8_t *bytes, size_
 #define UPDRAFT_EVENT_LOOP_TIERED 9
 
 /**
+ * Stream: a module was written to the cache (`updraft_config_set_cache_directory`): `count` functions with code of the top
+ * tier, `code_size` bytes in all.
+ */
+#define UPDRAFT_EVENT_CACHE_WRITTEN 10
+
+/**
+ * Stream: `count` more functions of the module have code of the top tier that can be kept beyond this process, `code_size`
+ * bytes: the next artifact or entry of a cache will have them.
+ */
+#define UPDRAFT_EVENT_SERIALIZABLE 11
+
+/**
  * Every kind, also those of later versions.
  */
 #define UPDRAFT_EVENT_MASK_ALL 4294967295
@@ -2788,6 +2899,114 @@ updraft_status_t updraft_module_export_globaltype(const struct updraft_module_t 
                                                   struct updraft_error_t **error);
 
 /**
+ * Keeps machine code of the top tier, and what was learned about modules, in the directory with the path of `len` bytes at
+ * `path`, so that later processes begin where this one got to. A module that is made from bytes for which there is an
+ * entry has its hot functions in the top tier from the first call on, and is compiled lazily but for those, unless its own
+ * options say otherwise. (A module whose bytes come in pieces is compiled before they have all come, and then begins to
+ * load.) `limit`: how many bytes all entries together may have
+ * (at least 65536); those that were not used for longest make room.
+ *
+ * The directory is made when it is first needed; a relative path begins where the process is now. It must belong to the user of the process, and nobody else may write
+ * to it; any number of processes may use it at once. Entries are authenticated with a key that is kept in its
+ * file "key" (or `updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`). Whatever is wrong with an entry, or
+ * with the directory, is a miss and is counted (`updraft_engine_cache_stats`); nothing fails.
+ *
+ * Replaces `updraft_config_set_cache_store`. With `len` 0 there is no cache, which is the default; `path` may then be NULL.
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_cache_directory(struct updraft_config_t *config,
+                                                    const char *path,
+                                                    size_t len,
+                                                    uint64_t limit,
+                                                    struct updraft_error_t **error);
+
+/**
+ * Keeps what `updraft_config_set_cache_directory` speaks of wherever the host wants it. It needs a key of the host's
+ * (`updraft_config_set_cache_key`, `updraft_config_set_cache_key_file`), without which every access is a miss.
+ *
+ * `env` may be NULL. `finalizer`, unless NULL, is called once with `env` when the last configuration or engine that uses
+ * it goes, on the thread that drops it. On failure `env` stays with the caller. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_cache_store(struct updraft_config_t *config,
+                                                updraft_cache_get_t get,
+                                                updraft_cache_put_t put,
+                                                void *env,
+                                                updraft_finalizer_t finalizer,
+                                                struct updraft_error_t **error);
+
+/**
+ * Authenticates what this engine writes, and what it uses of what others wrote, with a secret: `len` bytes at `bytes`, 16 or
+ * more that nobody can guess, which are copied. Whoever has it can have this process run any machine code; engines
+ * that share a cache share it. With `len` 0, the default, the key file in the cache's directory is used;
+ * `bytes` may then be NULL.
+ *
+ * Goes before `updraft_config_set_cache_key_file`. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_cache_key(struct updraft_config_t *config,
+                                              const uint8_t *bytes,
+                                              size_t len,
+                                              struct updraft_error_t **error);
+
+/**
+ * Takes the secret of `updraft_config_set_cache_key` from the file with the path of `len` bytes at `path`: 32 random bytes,
+ * which only the user of the process may read. The file is made when it is first needed, if there is none; with one that is
+ * not such a file, there is no key. With `len` 0, the default, the key file in the cache's directory is
+ * used; `path` may then be NULL.
+ *
+ * Fails with MISUSE, SYSTEM and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_cache_key_file(struct updraft_config_t *config,
+                                                   const char *path,
+                                                   size_t len,
+                                                   struct updraft_error_t **error);
+
+/**
+ * Says when a module is written to the cache by itself: `quiet_ns` after the last code of the top tier was made, if there are
+ * `least` bytes of it that were not written yet (default: 2 seconds, 1024); without waiting, if there are `most`
+ * (default: 1048576). It is written in the background, and besides by whoever gives it up as its last user, if there is
+ * anything new. With `quiet_ns` 0 nobody waits; with UINT64_MAX for `least`, only `updraft_module_cache_write` writes.
+ *
+ * Fails with MISUSE (also without a cache) and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_config_set_cache_writes(struct updraft_config_t *config,
+                                                 uint64_t quiet_ns,
+                                                 uint64_t least,
+                                                 uint64_t most,
+                                                 struct updraft_error_t **error);
+
+/**
+ * Gives the bytes of an entry, which are copied, to the cache that has asked for it. From within an
+ * `updraft_cache_get_t`; the last call counts.
+ *
+ * Fails with MISUSE. Since 0.1.
+ */
+updraft_status_t updraft_cache_value_set(struct updraft_cache_value_t *value,
+                                         const uint8_t *bytes,
+                                         size_t len,
+                                         struct updraft_error_t **error);
+
+/**
+ * Fills in what became of the accesses to the engine's cache; all 0 without one.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_engine_cache_stats(const struct updraft_engine_t *engine,
+                                            struct updraft_cache_stats_t *stats,
+                                            struct updraft_error_t **error);
+
+/**
+ * Writes a module to the cache now, on this thread, whether there is anything new or not. Writes to `bytes` how large its
+ * entry is; it may be NULL.
+ *
+ * Fails with NOT_FOUND (the engine has no cache), BUSY (another thread is writing the module), INVALID (a body of the
+ * module is: `updraft_validation_t`), FAILED (it could not be written; nothing has changed), SYSTEM and MISUSE. Any
+ * thread. Since 0.1.
+ */
+updraft_status_t updraft_module_cache_write(const struct updraft_module_t *module,
+                                            uint64_t *bytes,
+                                            struct updraft_error_t **error);
+
+/**
  * Subscribes to the events of an engine: of the module `module_id`, or of all if that is 0. `mask` has the bits
  * `1 << UPDRAFT_EVENT_...` of the kinds that are wanted, or is `UPDRAFT_EVENT_MASK_ALL`.
  *
@@ -3360,6 +3579,186 @@ updraft_status_t updraft_module_import_profile(const struct updraft_module_t *mo
                                                size_t len,
                                                updraft_profile_use_t use,
                                                struct updraft_error_t **error);
+
+/**
+ * Writes a module's profile to a file, whose path has `path_len` bytes: what `updraft_module_export_profile` gives. A file of
+ * that name is replaced, as a whole or not at all, whoever reads it meanwhile; only its owner can read the new one.
+ *
+ * Fails with SYSTEM (the message names the file) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_profile_file(const struct updraft_module_t *module,
+                                                    const char *path,
+                                                    size_t path_len,
+                                                    struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_import_profile`, from a file, whose path has `path_len` bytes.
+ *
+ * Fails as that does, and with SYSTEM (the file cannot be read, is not a regular one, or is too large; the message names it).
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_import_profile_file(const struct updraft_module_t *module,
+                                                    const char *path,
+                                                    size_t path_len,
+                                                    updraft_profile_use_t use,
+                                                    struct updraft_error_t **error);
+
+/**
+ * What another run has found out about the module that is made with these options: `len` bytes of
+ * `updraft_module_export_profile`, which are copied. Functions that ran there are compiled by the baseline tier before they
+ * are called, in the background unless the strategy waits; those that were hot there, by the top tier besides, in the
+ * background, without anybody waiting for them. Strategies of single functions count more.
+ *
+ * A profile that is damaged, or of another module, does not keep the module from being made:
+ * `updraft_module_given_profile` says what became of it. Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_profile(const struct updraft_module_options_t *options,
+                                                    const uint8_t *bytes,
+                                                    size_t len,
+                                                    struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_options_set_profile`, from a file, whose path has `path_len` bytes, and which is read now.
+ *
+ * Fails with SYSTEM (as `updraft_module_import_profile_file`), MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_module_options_set_profile_file(const struct updraft_module_options_t *options,
+                                                         const char *path,
+                                                         size_t path_len,
+                                                         struct updraft_error_t **error);
+
+/**
+ * Writes to `functions` of how many functions the profile knew something that a module was made with
+ * (`updraft_module_options_set_profile`).
+ *
+ * Fails with INVALID (it was not used; the message and the offset say why), NOT_FOUND (it was made without one) and MISUSE.
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_given_profile(const struct updraft_module_t *module,
+                                              size_t *functions,
+                                              struct updraft_error_t **error);
+
+/**
+ * Adds up `count` profiles of one module, which is not needed: those of several machines, for example. The counts add up,
+ * and stop at the largest number; a function counts as hot if it was in one of them. `profiles` points to their bytes, `lens`
+ * to their lengths. The result goes where `updraft_module_export_profile` would put it.
+ *
+ * Fails with INVALID (one of them is damaged or of another module than the first one; the message has its number, from 0,
+ * and the offset in it) and MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_profile_merge(const uint8_t *const *profiles,
+                                       const size_t *lens,
+                                       size_t count,
+                                       uint8_t *buffer,
+                                       size_t capacity,
+                                       size_t *needed,
+                                       struct updraft_error_t **error);
+
+/**
+ * Writes what is known of how a module has run as hints that other engines read, too: the custom sections
+ * `metadata.code.compilation_priority`, `metadata.code.instr_freq` and `metadata.code.call_targets`, one after the other, which
+ * belong in front of the module's code section. Functions of which nothing is known keep the hints that they have. The bytes
+ * go where `updraft_module_export_profile` would put them.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_hints(const struct updraft_module_t *module,
+                                             uint8_t *buffer,
+                                             size_t capacity,
+                                             size_t *needed,
+                                             struct updraft_error_t **error);
+
+/**
+ * As `updraft_module_export_hints`: the whole module, in the binary form, with these sections in the place of those that it
+ * has. All else stays as it is; hints on branches, too.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_module_export_with_hints(const struct updraft_module_t *module,
+                                                  uint8_t *buffer,
+                                                  size_t capacity,
+                                                  size_t *needed,
+                                                  struct updraft_error_t **error);
+
+/**
+ * Begins a module of which no byte is there. `options` may be NULL, and are copied. `expected_len` is a hint of how many bytes
+ * will come, 0 = nobody knows; more or fewer may. It matters in a process that may have few addresses.
+ *
+ * Writes to `out` a stream owned by the caller (`updraft_stream_delete`). Fails with SYSTEM, MISUSE and BUSY (the options).
+ * Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_new(const struct updraft_engine_t *engine,
+                                    const struct updraft_module_options_t *options,
+                                    size_t expected_len,
+                                    struct updraft_stream_t **out,
+                                    struct updraft_error_t **error);
+
+/**
+ * Adds the `len` bytes at `bytes`, which are not kept. `bytes` may be NULL if `len` is 0. Waits for nobody.
+ *
+ * Fails with INVALID and UNSUPPORTED as soon as a section that is wrong is there, with the offset from the first byte of
+ * all; with LIMIT, SYSTEM and BUSY; and with MISUSE after the stream was ended. What is wrong with a function is told by
+ * the end of the stream, since an error of a later section comes before it. After an error every call gets the same one.
+ * Since 0.1.
+ */
+updraft_status_t updraft_stream_write(const struct updraft_stream_t *stream,
+                                      const uint8_t *bytes,
+                                      size_t len,
+                                      struct updraft_error_t **error);
+
+/**
+ * Ends a stream: its bytes were all. Waits, and helps, as `updraft_module_new` does, for what is left to be done.
+ *
+ * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_new` would with all bytes,
+ * and as `updraft_stream_write`. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish(const struct updraft_stream_t *stream,
+                                       struct updraft_module_t **out,
+                                       struct updraft_error_t **error);
+
+/**
+ * As `updraft_stream_finish`, without waiting: what is left is done in the background, or by whoever waits for the job.
+ *
+ * Writes to `out` a job owned by the caller (`updraft_job_delete`). Fails as `updraft_stream_write`; what is wrong with a
+ * function, `updraft_job_wait` tells. Since 0.1.
+ */
+updraft_status_t updraft_stream_finish_async(const struct updraft_stream_t *stream,
+                                             struct updraft_job_t **out,
+                                             struct updraft_error_t **error);
+
+/**
+ * Gives the module up: what was begun is dropped, and every later call gets CANCELLED. Nothing happens if the stream was
+ * ended, or has failed.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_abort(const struct updraft_stream_t *stream,
+                                      struct updraft_error_t **error);
+
+/**
+ * Writes to `module_id` the number of the module that comes of a stream (`updraft_module_id`), by which its events are known.
+ *
+ * Fails with MISUSE and BUSY. Since 0.1.
+ */
+updraft_status_t updraft_stream_module_id(const struct updraft_stream_t *stream,
+                                          uint64_t *module_id,
+                                          struct updraft_error_t **error);
+
+/**
+ * Counts one more reference to a stream, and writes the same pointer to `out`.
+ *
+ * Fails with MISUSE. Any thread. Since 0.1.
+ */
+updraft_status_t updraft_stream_clone(const struct updraft_stream_t *stream,
+                                      struct updraft_stream_t **out,
+                                      struct updraft_error_t **error);
+
+/**
+ * Gives up a reference to a stream. The last one gives up the module, unless the stream was ended. NULL is allowed.
+ *
+ * Cannot fail. Any thread. Since 0.1.
+ */
+void updraft_stream_delete(struct updraft_stream_t *stream);
 
 /**
  * The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the

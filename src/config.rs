@@ -1,11 +1,13 @@
 //! What the embedder chooses when the engine is made.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::compile::pool::Executor;
 use crate::module::Features;
 use crate::runtime::memory::MemoryCreator;
 use crate::types::Tier;
+use crate::warm::cache::CacheConfig;
 
 /// When functions are compiled. What is compiled first is the lowest tier that [`Tiers`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,11 +234,18 @@ pub struct Config {
     pub memory_images: bool,
     /// Where linear memories come from, instead of the engine.
     pub memory_creator: Option<Arc<dyn MemoryCreator>>,
+    /// Where machine code is kept beyond the process, if it is.
+    pub cache: Option<CacheConfig>,
     /// Whether modules can be serialised with their code of the top tier, which takes some bytes for each call in it.
     pub artifacts: bool,
-    /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a random
-    /// one, so that artifacts are of use in this process only.
+    /// What artifacts are authenticated with; whoever knows it can have the engine run any machine code. None: a key
+    /// file, or else a random one, so that artifacts are of use in this process only.
     pub artifact_key: Option<Arc<[u8]>>,
+    /// Whether every module that is made from bytes is serialised with code of most of its functions, and made again from
+    /// that (a test mode).
+    pub artifact_round_trip: bool,
+    /// A file of the user's with such a key, made if there is none. None: the one in the directory of the cache.
+    pub key_file: Option<PathBuf>,
     /// A function whose compilation fails, counted among the defined ones (fault injection, a test mode).
     pub fail_function: Option<u32>,
     /// In which tiers it fails.
@@ -275,8 +284,11 @@ impl Default for Config {
             backtrace_frames: 64,
             memory_images: true,
             memory_creator: None,
+            cache: None,
             artifacts: true,
             artifact_key: None,
+            artifact_round_trip: false,
+            key_file: None,
             fail_function: None,
             fail_tiers: Tiers::Both,
         }

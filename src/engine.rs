@@ -1,6 +1,7 @@
 //! The one place that wires the stages together: engines and compiled modules.
 
 mod artifact;
+mod cache;
 mod job;
 mod module;
 mod profile;
@@ -11,13 +12,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::abi::call::Processor;
 use crate::code::Retain;
 use crate::code::arena::CodeSpace;
 use crate::compile::events::EventHub;
 use crate::compile::pipeline::Pipeline;
 use crate::compile::pool::{PoolConfig, Stats};
 use crate::compile::trampoline::{self, HostKind, TypeEntry, Types};
-use crate::config::{Config, MemoryMode, Workers};
+use crate::config::{Config, MemoryMode, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use crate::error::{Error, Result};
 use crate::limits::{MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::module::Features;
@@ -26,9 +28,11 @@ use crate::runtime::timer::Timer;
 use crate::sync::ForkMutex;
 use crate::sys::mmap::Mapping;
 use crate::sys::{signals, threads};
-use crate::tier::Compilers;
+use crate::tier::target::{Place, place};
 use crate::tier::top::Bounds;
+use crate::tier::{self, Compilers};
 use crate::types::FuncType;
+use crate::warm::cache::{Cache, Keeper};
 
 pub use crate::compile::compilation::Cancel;
 pub use crate::compile::osr::OsrCounts;
@@ -36,12 +40,13 @@ pub use crate::compile::pool::{Lane, Task, Waited};
 pub use crate::compile::profile::{FunctionRecord, ProfileData, Reach, calls_of_functions};
 pub use crate::compile::state::Denied;
 pub use artifact::{Restored, Status, Store, Wasm};
+pub use cache::{CacheStats, CacheWrite};
 use job::JobInner;
 pub use job::{Job, JobState};
 pub(crate) use module::Instantiated;
 use module::WeakModule;
 pub use module::{CompiledModule, ModuleOptions};
-pub use profile::Eagerness;
+pub use profile::{Eagerness, merge_profiles, read_profile};
 pub use steer::FunctionState;
 pub use stream::Stream;
 
@@ -59,6 +64,8 @@ struct EngineInner {
     types: Types,
     space: Arc<CodeSpace>,
     timer: Timer,
+    cache: Option<Cache>,
+    keeper: Keeper,
     compile_stacks: ForkMutex<Vec<Mapping>>,
     /// Modules that live, by number.
     modules: ForkMutex<HashMap<u64, WeakModule>>,
@@ -77,18 +84,31 @@ impl Engine {
         }
         // Before this engine has threads of its own: `runtime/turn.rs` wants it, and it takes long later.
         threads::may_fence_all_threads(threads::Asking::IfQuick);
-        let bounds = bounds(&config)?;
+        let place = place(&config.target)?;
+        let config = if let Place::Elsewhere(processor) = place { for_elsewhere(config, processor)? } else { config };
+        let bounds = bounds(&config, place)?;
         let compilers = Compilers::new(&config, bounds)?;
         let space = CodeSpace::new(config.code_reservation)?;
-        let faults = if config.signals { Some(signals::install(crate::runtime::fault::on_fault)?) } else { None };
+        let faults = if config.signals && place == Place::Here {
+            Some(signals::install(crate::runtime::fault::on_fault)?)
+        } else {
+            None
+        };
         let compile_threads = match config.compile_threads {
             0 => threads::usable_cores(),
             count => count,
         };
-        let retain = if config.artifacts { Retain::Unlinked } else { Retain::Nothing };
+        let retain = match place {
+            Place::Elsewhere(_) => Retain::Elsewhere,
+            Place::Here if config.artifacts || config.cache.is_some() => Retain::Unlinked,
+            Place::Here => Retain::Nothing,
+        };
         let pipeline =
             Pipeline::new(compilers, config.lazy_batch, pool_config(&config, compile_threads)).retaining(retain);
+        let keeper = Keeper::new(config.artifact_key.as_ref(), config.key_file.as_ref(), config.cache.as_ref());
         Ok(Engine(Arc::new(EngineInner {
+            cache: config.cache.as_ref().map(Cache::new),
+            keeper,
             config,
             bounds,
             compile_threads,
@@ -111,6 +131,20 @@ impl Engine {
     /// The machine that code is made for, as a triple.
     pub fn target(&self) -> String {
         self.0.pipeline.compilers().top().target()
+    }
+
+    /// Whether code is made for another machine: then nothing runs.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.0.pipeline.compilers().top().place() != Place::Here
+    }
+
+    /// Refuses what runs code, where that is made for another machine.
+    pub(crate) fn must_run_here(&self) -> Result<()> {
+        if !self.is_elsewhere() {
+            return Ok(());
+        }
+        let here = tier::target::here()?;
+        Err(Error::misuse(format!("engine: it makes code for {}, and this is {here}", self.target())))
     }
 
     /// The names of the processor features that code may use, separated by commas.
@@ -200,6 +234,7 @@ impl Engine {
     }
 
     pub(crate) fn entry_trampoline(&self, ty: &TypeEntry) -> Result<usize> {
+        debug_assert!(!self.is_elsewhere());
         match ty.data().entry() {
             Some(entry) => Ok(entry),
             None => on_compile_stack(self, || trampoline::entry(ty, self.0.pipeline.compilers().top(), &self.0.space)),
@@ -207,6 +242,7 @@ impl Engine {
     }
 
     pub(crate) fn host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Result<usize> {
+        debug_assert!(!self.is_elsewhere());
         match ty.data().host(kind) {
             Some(entry) => Ok(entry),
             None => {
@@ -233,9 +269,27 @@ impl Engine {
     }
 }
 
+/// The settings of an engine that makes code for another machine: all of it, by the one compiler that can.
+fn for_elsewhere(config: Config, processor: Processor) -> Result<Config> {
+    if config.tiers == Tiers::Baseline {
+        return Err(Error::misuse("tiers: code for another machine is made by the optimising tier"));
+    }
+    let memory_mode = match (processor, config.memory_mode) {
+        (Processor::X86_64, mode) => mode,
+        (_, MemoryMode::Guarded) => return Err(Error::misuse("memory mode: guarded memories need an x86-64")),
+        _ => MemoryMode::Explicit,
+    };
+    let tiering = Tiering { policy: TieringPolicy::Off, ..config.tiering };
+    Ok(Config { tiers: Tiers::Top, strategy: Strategy::Eager, memory_mode, tiering, ..config })
+}
+
 /// Decides how 32-bit memories are kept in bounds, by a probe of what the process may reserve.
-fn bounds(config: &Config) -> Result<Bounds> {
-    let probe = || Mapping::reserve((MEMORY_RESERVATION + MEMORY_GUARD) as usize);
+fn bounds(config: &Config, place: Place) -> Result<Bounds> {
+    let probe = || match place {
+        Place::Here => Mapping::reserve((MEMORY_RESERVATION + MEMORY_GUARD) as usize).map(drop),
+        // The machine that runs the code finds out.
+        Place::Elsewhere(_) => Ok(()),
+    };
     match (config.signals, config.memory_mode) {
         (false, MemoryMode::Guarded) => Err(Error::misuse("memory mode: guarded memories need signals")),
         (false, _) | (true, MemoryMode::Explicit) => Ok(Bounds::Explicit),

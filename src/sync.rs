@@ -105,6 +105,10 @@ pub(crate) enum Site {
     TurnTake = 41,
     /// The store that ends a turn.
     TurnEnd = 42,
+    /// The mark that somebody is asked to write a module.
+    ScheduleAsk = 50,
+    /// The same, when it is taken away.
+    ScheduleTake = 51,
 }
 
 /// The ordering of a place: `ordering`, unless a model weakens it.

@@ -8,7 +8,7 @@ use common::{Fixture, MODES, Mode, Rng, compile, tier_up_some};
 use updraft::compile::events::{ALL_EVENTS, Event, EventKind, Scope};
 use updraft::compile::source::Origin;
 use updraft::config::{Config, Strategy, Target, Tiers, Workers};
-use updraft::engine::{CompiledModule, Engine, ModuleOptions, Restored};
+use updraft::engine::{CompiledModule, Denied, Engine, ModuleOptions, Restored};
 use updraft::error::Error;
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
@@ -271,4 +271,223 @@ fn what_is_cut_off_is_an_error_or_compiled() {
         let cut = CompiledModule::deserialize_copy(&engine, &good[..len], &ModuleOptions::default());
         assert!(matches!(cut, Err(Error::Artifact { .. })), "{len}");
     }
+}
+
+/// Mutations of all kinds, at random places: an error, or a module that was compiled from what is there.
+#[test]
+fn arbitrary_bytes_are_an_error_or_compiled() {
+    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
+    let good = all_top(base());
+    let engine = Engine::new(base()).unwrap();
+    let load = |bytes: &[u8]| CompiledModule::deserialize_copy(&engine, bytes, &ModuleOptions::default());
+    let expected = transcript(&mut instance(load(&good).unwrap().module));
+    let wasm = load(&good).unwrap().module.module().bytes().to_vec();
+    let mut rng = Rng::new(23);
+    let rounds = if std::env::var_os("UPDRAFT_PROVE").is_some() { 200_000 } else { 600 };
+    let mut outcomes = [0; 3];
+    for round in 0..rounds {
+        let mut bytes = good.clone();
+        for _ in 0..1 + rng.below(4) {
+            let (at, len) = (rng.below(bytes.len()), 1 + rng.below(200));
+            let end = (at + len).min(bytes.len());
+            match rng.below(5) {
+                0 => bytes[at..end].iter_mut().for_each(|byte| *byte = rng.next() as u8),
+                1 => bytes[at..end].fill(if rng.below(2) == 0 { 0 } else { 0xff }),
+                2 => drop(bytes.drain(at..end)),
+                3 => {
+                    let from = rng.below(good.len() - 1);
+                    let piece = good[from..(from + len).min(good.len())].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => {
+                    let from = rng.below(good.len() - 1);
+                    let piece = &good[from..(from + end - at).min(good.len())];
+                    bytes[at..at + piece.len()].copy_from_slice(piece);
+                }
+            }
+            if bytes.is_empty() {
+                bytes.push(0);
+            }
+        }
+        // Some of them have a length that fits.
+        if rng.below(2) == 0 && bytes.len() > 24 {
+            let len = bytes.len() as u64;
+            bytes[16..24].copy_from_slice(&len.to_le_bytes());
+        }
+        match load(&bytes) {
+            Err(_) => outcomes[0] += 1,
+            Ok(restored) if restored.module.module().bytes() == wasm => {
+                outcomes[1] += 1;
+                assert_eq!(transcript(&mut instance(restored.module)), expected, "round {round}");
+            }
+            Ok(restored) => {
+                outcomes[2] += 1;
+                assert!(restored.rejected.is_some(), "round {round}: another module with our code");
+            }
+        }
+    }
+    assert!(outcomes[0] > 100 && outcomes[1] > 20, "{outcomes:?}");
+}
+
+/// A module that runs is serialised while its functions move up, are loaded, and are called, all at once.
+#[test]
+fn everything_at_once() {
+    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(2), ..named("default") };
+    let mut bytes = compile(&Engine::new(base()).unwrap(), TEXT).serialize().unwrap();
+    let engine = Engine::new(base()).unwrap();
+    let expected = transcript(&mut instance(compile(&engine, TEXT)));
+    for round in 0..if std::env::var_os("UPDRAFT_PROVE").is_some() { 300 } else { 12 } {
+        let module = restore(base(), &bytes).module;
+        bytes = std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| assert_eq!(transcript(&mut instance(module.clone())), expected));
+            }
+            scope.spawn(|| tier_up_some(&module, round));
+            let serialized: Vec<Vec<u8>> = (0..3).map(|_| module.serialize().unwrap()).collect();
+            for bytes in &serialized[..2] {
+                assert_eq!(restore(base(), bytes).rejected, None);
+            }
+            serialized.into_iter().next_back().unwrap()
+        });
+    }
+}
+
+/// Dropped code is loaded once more; a function that may be compiled again is compiled.
+#[test]
+fn code_is_loaded_again_after_it_was_dropped() {
+    let base = Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
+    let module = restore(base.clone(), &all_top(base)).module;
+    let call = |module: &CompiledModule| {
+        let mut fixture = instance(module.clone());
+        assert_eq!(fixture.call("deep", &[Val::I32(20)]).unwrap(), [Val::I32(64)]);
+        let progress = fixture.module.progress();
+        (progress.loaded, progress.compiled)
+    };
+    let (once, compiled) = call(&module);
+    assert!(once > 0 && compiled == 0);
+    module.clear().unwrap();
+    let (twice, compiled) = call(&module);
+    assert_eq!((twice, compiled), (2 * once, 0));
+    let func = FuncIndex(*top_functions(&module).first().unwrap());
+    module.allow_again(Some(func)).unwrap();
+    module.wait_tier(func, Tier::Top, None).unwrap();
+    while module.engine().run_jobs(usize::MAX, None).unwrap() > 0 {}
+    module.request_tier(func, Tier::Top, 1).unwrap();
+    while module.engine().run_jobs(usize::MAX, None).unwrap() > 0 {}
+    assert_eq!(module.progress().compiled, 1);
+}
+
+/// Functions that the host keeps from the top tier, or that the tier refused, are not loaded.
+#[test]
+fn denied_and_refused_functions_are_not_loaded() {
+    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
+    let bytes = all_top(base());
+    let module = restore(base(), &bytes).module;
+    module.deny_top(FuncIndex(7), Denied::Yes).unwrap();
+    let mut fixture = instance(module.clone());
+    assert_eq!(fixture.call("even", &[Val::I32(7)]).unwrap(), [Val::I32(0)]);
+    while module.engine().run_jobs(usize::MAX, None).unwrap() > 0 {}
+    let reached = |func| module.function(FuncIndex(func)).unwrap().word.reached();
+    assert_eq!((reached(7), reached(8)), (Some(Tier::Baseline), Some(Tier::Top)));
+
+    let failing = Config { fail_function: Some(7), fail_tiers: Tiers::Top, ..base() };
+    let first = compile(&Engine::new(failing.clone()).unwrap(), TEXT);
+    assert!(first.wait_tier(FuncIndex(7), Tier::Top, None).is_err());
+    let second = restore(failing, &first.serialize().unwrap()).module;
+    while second.engine().run_jobs(usize::MAX, None).unwrap() > 0 {}
+    assert!(second.function(FuncIndex(7)).unwrap().word.is_refused(Tier::Top));
+    let why = second.refusal(FuncIndex(7), Tier::Top).unwrap().to_string();
+    assert!(why.contains("has refused it before"), "{why}");
+    assert_eq!(instance(second).call("even", &[Val::I32(7)]).unwrap(), [Val::I32(0)]);
+}
+
+/// An engine that keeps nothing serialises a module without code.
+#[test]
+fn an_engine_may_keep_nothing() {
+    let base = Config { artifacts: false, strategy: Strategy::Lazy, ..named("default") };
+    let bytes = all_top(base.clone());
+    let restored = restore(base, &bytes);
+    assert_eq!((restored.rejected, restored.module.artifact_status().unwrap().code_bytes), (None, 0));
+    let mut fixture = instance(restored.module);
+    assert_eq!(fixture.call("deep", &[Val::I32(20)]).unwrap(), [Val::I32(64)]);
+}
+
+/// In place of the file: a directory, a pipe, nothing, an empty file, one that ends early, one without end.
+#[test]
+fn only_files_are_read() {
+    let folder = std::env::temp_dir().join(format!("updraft-artifact-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let engine = Engine::new(named("default")).unwrap();
+    let load = |name: &str| CompiledModule::deserialize_file(&engine, &folder.join(name), &ModuleOptions::default());
+    assert!(matches!(load("."), Err(Error::System { .. })));
+    assert!(matches!(load("nothing"), Err(Error::System { .. })));
+    let pipe = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status();
+    if pipe.is_ok_and(|status| status.success()) {
+        assert!(matches!(load("pipe"), Err(Error::System { .. })));
+    }
+    let bytes = all_top(named("default"));
+    for (name, contents) in [("empty", &[][..]), ("short", &bytes[..bytes.len() / 2])] {
+        std::fs::write(folder.join(name), contents).unwrap();
+        assert!(matches!(load(name), Err(Error::Artifact { .. })), "{name}");
+    }
+    let sparse = std::fs::File::create(folder.join("sparse")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    assert!(matches!(load("sparse"), Err(Error::Artifact { .. })));
+    // The same with a head that is right.
+    std::fs::write(folder.join("sparse"), &bytes).unwrap();
+    std::fs::OpenOptions::new().write(true).open(folder.join("sparse")).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(load("sparse"), Err(Error::Artifact { .. })));
+
+    // A file that is changed after it was opened.
+    std::fs::write(folder.join("good"), &bytes).unwrap();
+    let config = Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
+    let engine = Engine::new(config).unwrap();
+    let good = CompiledModule::deserialize_file(&engine, &folder.join("good"), &ModuleOptions::default()).unwrap();
+    let expected = transcript(&mut instance(compile(&engine, TEXT)));
+    std::fs::write(folder.join("good"), vec![0xcc; bytes.len()]).unwrap();
+    let mut fixture = instance(good.module);
+    assert_eq!(transcript(&mut fixture), expected);
+    let status = fixture.module.artifact_status().unwrap();
+    assert!(status.loaded == 0 && status.damaged > 0, "{status:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Another process with the same key, and one without it.
+#[test]
+fn another_process_begins_where_this_one_got_to() {
+    const FILE: &str = "UPDRAFT_TEST_ARTIFACT";
+    let config = |key: Option<Arc<[u8]>>| Config {
+        strategy: Strategy::Lazy,
+        workers: Workers::Threads(0),
+        artifact_key: key,
+        ..Mode::named("default").config()
+    };
+    let shared = || config(Some(Arc::from(&b"a key of several processes"[..])));
+    let expect = |module: CompiledModule, loaded: bool| {
+        let mut fixture = instance(module);
+        assert_eq!(fixture.call("many", &[Val::I32(50)]).unwrap(), [Val::I32(933_562_432)]);
+        let progress = fixture.module.progress();
+        assert_eq!((progress.loaded > 0, progress.compiled == 0), (loaded, loaded));
+    };
+    if let Some(path) = std::env::var_os(FILE) {
+        let load = |config: Config| {
+            let engine = Engine::new(config).unwrap();
+            CompiledModule::deserialize_file(&engine, path.as_ref(), &ModuleOptions::default()).unwrap()
+        };
+        let restored = load(shared());
+        assert_eq!(restored.rejected, None);
+        expect(restored.module, true);
+        let restored = load(config(None));
+        assert_eq!(restored.rejected, Some(Rejected::Key), "the random key is of one process");
+        expect(restored.module, false);
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("updraft-process-{}.artifact", std::process::id()));
+    std::fs::write(&path, all_top(shared())).unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.env(FILE, &path).args(["--exact", "another_process_begins_where_this_one_got_to", "--nocapture"]);
+    let output = child.output().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    expect(restore(shared(), &all_top(shared())).module, true);
 }

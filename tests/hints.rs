@@ -8,7 +8,7 @@ mod common;
 use common::{Fixture, Rng};
 use updraft::abi::vmctx::VmLayout;
 use updraft::config::{Config, Strategy, Tiering, TieringPolicy, Tiers, Workers};
-use updraft::engine::{CompiledModule, Engine, ModuleOptions};
+use updraft::engine::{CompiledModule, Engine, ModuleOptions, Stream};
 use updraft::module::hints::{HintKind, HostHints, put_number};
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
@@ -164,6 +164,36 @@ fn a_strategy_for_a_function_counts_more() {
     let module = CompiledModule::with_options(&engine, text.as_bytes(), &options).unwrap();
     assert_eq!(order(&module, Tier::Top), [12, 3, 1]);
     assert_eq!(reached(&module, 7), None);
+}
+
+/// A module whose bytes come in pieces has the same hints, and the same comes of them.
+#[test]
+fn hints_of_a_module_that_comes_in_pieces() {
+    let text = text(&section(&SAID));
+    let head = format!("(@custom \"metadata.code.compilation_priority\" (before code) \"{text}\")");
+    let bytes = wat::parse_str(format!("(module {head} {})", functions(20))).unwrap();
+    let engine = Engine::new(config(Strategy::Lazy, Tiers::Both)).unwrap();
+    let whole = CompiledModule::new(&engine, &bytes).unwrap();
+    assert_eq!(order(&whole, Tier::Top), [7, 12, 3]);
+    let profile = whole.export_profile();
+    let plain = wat::parse_str(format!("(module {})", functions(20))).unwrap();
+    for piece in [7, 1000, 100_000] {
+        let stream = |bytes: &[u8], options: &ModuleOptions| {
+            let mut stream = Stream::new(&engine, options, 0).unwrap();
+            bytes.chunks(piece).for_each(|piece| stream.write(piece).unwrap());
+            stream.finish().unwrap()
+        };
+        let module = stream(&bytes, &ModuleOptions::default());
+        assert_eq!(order(&module, Tier::Top), [7, 12, 3]);
+        assert_eq!((reached(&module, 2), reached(&module, 1)), (Some(Tier::Baseline), None));
+        let mut hints = HostHints::default();
+        hints.add(HintKind::Priority, FuncIndex(4), 0, &[0, 0]);
+        let module = stream(&plain, &ModuleOptions { hints, ..ModuleOptions::default() });
+        assert_eq!(order(&module, Tier::Top), [4]);
+        let given = ModuleOptions { profile: Some(profile.clone().into()), ..ModuleOptions::default() };
+        assert_eq!(order(&stream(&bytes, &given), Tier::Top).len(), 3);
+        assert!(stream(&plain, &given).given_profile().unwrap().is_err());
+    }
 }
 
 /// Nobody waits for hot functions longer than they ask: the sum of bytes is bounded.

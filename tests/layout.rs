@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use updraft::capi::{
-    artifact, config, engine, error, events, job, module, module_items, profile, status, store, tiering, types, value,
-    version, wasi, workers,
+    artifact, cache, config, engine, error, events, job, module, module_items, profile, status, store, tiering, types,
+    value, version, wasi, workers,
 };
 
 /// What is compared: the C expression and Rust's number.
@@ -41,6 +41,9 @@ fn struct_facts() -> Facts {
         events::updraft_event_t {
             size, kind, seq, time_ns, module_id, duration_ns, func, count, code_size, status, from_tier, to_tier, worker,
             began_ns, origin, reserved
+        }
+        cache::updraft_cache_stats_t {
+            struct_size, hits, misses, absent, unreadable, not_an_entry, not_authentic, other_engine, no_key, writes, failures, written_bytes
         }
         artifact::updraft_artifact_status_t { struct_size, verdict, reserved, code_bytes, loaded, damaged }
         module::updraft_custom_section_t { struct_size, name, name_len, bytes, len }

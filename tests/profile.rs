@@ -3,12 +3,14 @@
 mod common;
 
 use common::{Fixture, call, compile, exported_func};
+use updraft::abi::vmctx::VmLayout;
 use updraft::config::{BaselineChoice, Config, Osr, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
-use updraft::engine::{Eagerness, Engine, FunctionRecord, Reach, calls_of_functions};
+use updraft::engine::{CompiledModule, Eagerness, Engine, FunctionRecord, ModuleOptions, Reach, calls_of_functions};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
+use updraft::tier::top::{Bounds, CallLinkage, Scratch, TopCompiler};
 use updraft::types::{DefinedFunc, FuncIndex};
 
 const BASELINES: [BaselineChoice; 2] = [BaselineChoice::Native, BaselineChoice::Portable];
@@ -223,4 +225,229 @@ fn nothing_is_counted_where_functions_stay_in_their_tier() {
         let known = fixture.module.profile().functions;
         assert!(known.iter().all(|(_, record)| record.calls.is_empty() && record.indirect.is_empty()), "{known:?}");
     }
+}
+
+/// Functions 0 to 9, of which the first `hot` were hot and the next `run` ran in another process: its profile.
+fn profile_of(hot: u32, run: u32) -> (String, Vec<u8>) {
+    let text = format!("(module {})", functions(10));
+    let tiering = Tiering { policy: TieringPolicy::Custom(1 << 30), ..Tiering::default() };
+    let mut fixture = Fixture::with_config(Config { tiering, ..config(BaselineChoice::Auto) }, &text);
+    for func in 0..hot + run {
+        fixture.call(&format!("f{func}"), &[Val::I32(1)]).unwrap();
+    }
+    let hot: Vec<FuncIndex> = (0..hot).map(FuncIndex).collect();
+    fixture.module.wait_tiers(&hot, Tier::Top, None).unwrap();
+    (text, fixture.module.export_profile())
+}
+
+/// Functions with bodies that are long enough for a queue.
+fn functions(count: usize) -> String {
+    let body = "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))".repeat(120);
+    (0..count).map(|i| format!("(func (export \"f{i}\") (param i32) (result i32) {body} (local.get 0))")).collect()
+}
+
+fn reached(module: &CompiledModule) -> Vec<Option<Tier>> {
+    module.defined_functions().map(|func| module.function_state(FuncIndex(func)).unwrap().reached()).collect()
+}
+
+/// Nobody compiles but who is asked to.
+fn by_hand(strategy: Strategy, tiers: Tiers) -> Engine {
+    Engine::new(Config { strategy, tiers, workers: Workers::Threads(0), ..config(BaselineChoice::Auto) }).unwrap()
+}
+
+/// A module that is made with a profile has the code that the other process needed, before anybody calls it.
+#[test]
+fn a_module_begins_where_another_process_got_to() {
+    let (text, profile) = profile_of(2, 3);
+    let options = ModuleOptions { profile: Some(profile.into()), ..ModuleOptions::default() };
+    let (base, top) = (Some(Tier::Baseline), Some(Tier::Top));
+    let cases = [
+        (Strategy::Lazy, Tiers::Both, [top, base, None], 5),
+        (Strategy::EagerBackground, Tiers::Both, [top, base, base], 10),
+        (Strategy::LazyBaselineEagerTop, Tiers::Both, [top, top, top], 5),
+        (Strategy::Lazy, Tiers::Baseline, [base, base, None], 5),
+        (Strategy::Lazy, Tiers::Top, [top, top, None], 5),
+    ];
+    for (strategy, tiers, [hot, run, other], first) in cases {
+        let engine = by_hand(strategy, tiers);
+        let module = CompiledModule::with_options(&engine, text.as_bytes(), &options).unwrap();
+        assert_eq!(module.given_profile().unwrap().unwrap(), 5);
+        assert_eq!(module.progress().outstanding_first, first, "{strategy:?} {tiers:?}");
+        while !module.compilation().is_ready() {
+            assert_eq!(engine.run_jobs(1, None).unwrap(), 1);
+            if tiers == Tiers::Both && strategy == Strategy::Lazy {
+                assert!(!reached(&module).contains(&top), "hot functions hold up nothing");
+            }
+        }
+        engine.run_jobs(usize::MAX, None).unwrap();
+        let expected: Vec<_> = (0..10)
+            .map(|func| {
+                if func < 2 {
+                    hot
+                } else if func < 5 {
+                    run
+                } else {
+                    other
+                }
+            })
+            .collect();
+        assert_eq!(reached(&module), expected, "{strategy:?} {tiers:?}");
+        // The profile is known here, and goes on from here.
+        let known = module.profile();
+        assert_eq!(known.function(DefinedFunc(0)).map(|record| record.reach), Some(Reach::Top));
+        let mut fixture = Fixture::with_module(module);
+        assert_eq!(fixture.call("f0", &[Val::I32(0)]).unwrap(), [Val::I32(0)]);
+        assert_eq!(fixture.call("f9", &[Val::I32(0)]).unwrap(), [Val::I32(0)]);
+    }
+}
+
+/// It is advice: who does not understand it, does without.
+#[test]
+fn a_profile_that_does_not_fit_keeps_no_module_from_being_made() {
+    let (text, profile) = profile_of(1, 1);
+    let engine = by_hand(Strategy::Lazy, Tiers::Both);
+    let make = |text: &str, bytes: &[u8]| {
+        let options = ModuleOptions { profile: Some(bytes.into()), ..ModuleOptions::default() };
+        CompiledModule::with_options(&engine, text.as_bytes(), &options).unwrap()
+    };
+    let stranger = make("(module (func (export \"f0\")))", &profile);
+    let error = stranger.given_profile().unwrap().unwrap_err().to_string();
+    assert_eq!(error, "invalid profile: it is of another module (at offset 0x8)");
+    assert_eq!((stranger.progress().outstanding_first, stranger.profile().functions.len()), (0, 0));
+    let damaged = make(&text, &profile[..profile.len() - 1]);
+    assert!(damaged.given_profile().unwrap().is_err());
+    assert!(compile(&engine, &text).given_profile().is_none());
+    let overrides = vec![(FuncIndex(0), Strategy::Lazy)];
+    let options = ModuleOptions { profile: Some(profile.into()), overrides, ..ModuleOptions::default() };
+    let module = CompiledModule::with_options(&engine, text.as_bytes(), &options).unwrap();
+    assert_eq!(module.progress().outstanding_first, 1, "what the host says of a function counts more");
+}
+
+/// Into a module that runs already.
+#[test]
+fn a_profile_that_comes_late_is_made_use_of() {
+    let (text, profile) = profile_of(2, 3);
+    let engine = by_hand(Strategy::Lazy, Tiers::Both);
+    let mut fixture = Fixture::with_engine(&engine, &text);
+    fixture.call("f4", &[Val::I32(0)]).unwrap();
+    fixture.call("f5", &[Val::I32(0)]).unwrap();
+    fixture.module.import_profile(&profile, Eagerness::Wait).unwrap();
+    assert_eq!(engine.run_jobs(usize::MAX, None).unwrap(), 0);
+    fixture.module.import_profile(&profile, Eagerness::TierUp).unwrap();
+    assert!(fixture.module.compilation().is_ready(), "what comes late holds up nothing");
+    engine.run_jobs(usize::MAX, None).unwrap();
+    let (base, top) = (Some(Tier::Baseline), Some(Tier::Top));
+    assert_eq!(reached(&fixture.module), [top, top, base, base, base, base, None, None, None, None]);
+    // Twice is once.
+    fixture.module.import_profile(&profile, Eagerness::TierUp).unwrap();
+    assert_eq!(engine.run_jobs(usize::MAX, None).unwrap(), 0);
+}
+
+/// Where budgets do not count, what is compiled when it is called was called.
+#[test]
+fn what_has_run_is_known_without_counting() {
+    let text = format!("(module {})", functions(3));
+    for tiers in [Tiers::Baseline, Tiers::Both] {
+        let off = Tiering { policy: TieringPolicy::Off, ..Tiering::default() };
+        let mut fixture = Fixture::with_config(Config { tiers, tiering: off, ..config(BaselineChoice::Auto) }, &text);
+        fixture.call("f1", &[Val::I32(0)]).unwrap();
+        let known: Vec<_> =
+            fixture.module.profile().functions.iter().map(|(func, record)| (func.0, record.reach)).collect();
+        assert_eq!(known, [(1, Reach::Run)]);
+    }
+}
+
+/// Hot loops, a usual target, callees that are inlined because they are called often, and calls that never run.
+const HOT: &str = r#"(module (type $t (func (param i32) (result i32))) (table 2 2 funcref) (elem (i32.const 0) $one $two)
+    (func $one (type $t) (i32.div_u (i32.mul (local.get 0) (i32.const 3)) (i32.or (local.get 0) (i32.const 1))))
+    (func $two (type $t) (i32.div_u (i32.const 1000) (i32.or (local.get 0) (i32.const 2))))
+    (func $three (param i32) (result i32) (i32.div_u (i32.mul (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 5))
+        (i32.add (i32.mul (local.get 0) (i32.const 7)) (i32.const 9))) (i32.or (local.get 0) (i32.const 4))))
+    (func $never (param i32) (result i32) (i32.div_u (i32.const 1000) (local.get 0)))
+    (func $rarely (param i32) (result i32) (i32.div_u (i32.const 1000)
+        (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.add (local.get 0) (i32.const 11)))))
+    (func (export "run") (param i32) (result i32) (local i32)
+        (loop $again
+            (if (i32.eq (local.get 0) (i32.const -1)) (then (local.set 1 (call $never (local.get 0)))))
+            (if (i32.eq (local.get 0) (i32.const 17)) (then (local.set 1 (call $rarely (local.get 0)))))
+            (local.set 1 (i32.add (local.get 1) (call_indirect (type $t) (local.get 0)
+                (i32.eqz (i32.and (local.get 0) (i32.const 15))))))
+            (local.set 1 (i32.xor (local.get 1) (call $three (local.get 0))))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1))
+    (func (export "idle") (result i32) (i32.const 1))
+    (func (export "set") (table.set (i32.const 0) (ref.func $one))))"#;
+
+/// The code of a function as the top tier makes it now: how long, and what is inlined in it.
+fn code_of(module: &CompiledModule, func: u32) -> (usize, Vec<u32>) {
+    let func = DefinedFunc(func);
+    let compiler = TopCompiler::new(module.engine().config(), Bounds::Guarded).unwrap();
+    let profile = module.compilation().snapshot(func);
+    let layout = VmLayout::new(module.module());
+    let (scratch, linkage) = (&mut Scratch::new(), CallLinkage::Direct);
+    let code = compiler.compile_function(scratch, module.module(), &layout, func, linkage, profile.as_ref()).unwrap();
+    (code.bytes.len(), code.inlined.iter().map(|inlined| inlined.func.0).collect())
+}
+
+/// A profile that became hints, in the module, leads to the same decisions in an engine that knows nothing else.
+#[test]
+fn hints_that_were_a_profile_say_the_same() {
+    for baseline in BASELINES {
+        let mut fixture = Fixture::with_config(config(baseline), HOT);
+        let expected = fixture.call("run", &[Val::I32(10_000)]).unwrap();
+        let cold = code_of(&Fixture::with_config(config(baseline), HOT).module, 5);
+        let hot = code_of(&fixture.module, 5);
+        assert_ne!(cold, hot);
+        fixture.module.wait_tiers(&[FuncIndex(5), FuncIndex(2)], Tier::Top, None).unwrap();
+
+        let with_hints = fixture.module.export_with_hints();
+        let engine = by_hand(Strategy::Lazy, Tiers::Both);
+        let module = CompiledModule::new(&engine, &with_hints).unwrap();
+        let counts = module.module().hints().counts(module.module());
+        assert!(counts.iter().all(|count| count.ignored == 0), "{counts:?}");
+        assert!(counts[1..].iter().all(|count| count.used > 0), "{counts:?}");
+        assert_eq!(code_of(&module, 5), hot);
+        engine.run_jobs(usize::MAX, None).unwrap();
+        let (base, top) = (Some(Tier::Baseline), Some(Tier::Top));
+        assert_eq!(reached(&module), [base, base, top, None, base, top, None, None]);
+        let mut fixture = Fixture::with_module(module);
+        assert_eq!(fixture.call("run", &[Val::I32(10_000)]).unwrap(), expected);
+
+        // The sections alone, put in front of the code by somebody else, are the same; and nothing is lost on the way.
+        let again = fixture.module.export_with_hints();
+        let module = CompiledModule::new(&engine, &again).unwrap();
+        let kinds =
+            |module: &CompiledModule| module.module().hints().counts(module.module()).map(|count| count.used > 0);
+        assert_eq!(kinds(&module), kinds(&fixture.module));
+        assert_eq!(again.len(), CompiledModule::new(&engine, &again).unwrap().export_with_hints().len());
+    }
+}
+
+/// A module that was made without code, without hints, or with other sections stays what it is.
+#[test]
+fn modules_without_a_profile_are_exported_as_they_are() {
+    let engine = by_hand(Strategy::Lazy, Tiers::Both);
+    for text in ["(module)", "(module (memory 1) (data (i32.const 0) \"x\"))", TEXT, HOT] {
+        let bytes = wat::parse_str(text).unwrap();
+        let module = CompiledModule::new(&engine, &bytes).unwrap();
+        assert_eq!((module.export_with_hints(), module.export_hints()), (bytes, vec![]));
+    }
+}
+
+/// What a function of which nothing is known has in the way of hints stays.
+#[test]
+fn hints_that_nobody_knows_better_are_kept() {
+    let text = r#"(module (@custom "metadata.code.instr_freq" (before code) "\01\01\01\01\01\28")
+        (@custom "other" (before code) "x")
+        (@custom "metadata.code.compilation_order" (before code) "\02\00\01\00\02\05\07\01\01\00\01\03")
+        (func) (func (@metadata.code.branch_hint "\00") (if (i32.const 1) (then))) (func (call 0)))"#;
+    let text = text.replace("\\01\\01\\01\\01\\01\\28", "\\01\\02\\01\\01\\01\\28");
+    let engine = by_hand(Strategy::Lazy, Tiers::Both);
+    let module = CompiledModule::new(&engine, text.as_bytes()).unwrap();
+    let again = CompiledModule::new(&engine, &module.export_with_hints()).unwrap();
+    let counts = |module: &CompiledModule| module.module().hints().counts(module.module());
+    assert_eq!(counts(&again), counts(&module));
+    assert_eq!(again.module().hints().priorities(), module.module().hints().priorities());
+    assert_eq!(counts(&again).map(|count| (count.used, count.ignored)), [(1, 0), (2, 0), (1, 0), (0, 0)]);
+    assert_eq!(again.module().custom_sections().len(), 4);
 }

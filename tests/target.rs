@@ -1,6 +1,9 @@
 //! Which machine code is made for: features of the processor by name, code that uses no others, other machines.
 
 mod common;
+#[cfg(feature = "all-arch")]
+#[path = "target/elsewhere.rs"]
+mod elsewhere;
 
 use common::Fixture;
 use updraft::config::{Config, Target};

@@ -53,12 +53,24 @@ ALLOWED = {
     ("updraft_subscription_dispatch", "count"): "OK(updraft_subscription_dispatch(subscription, 1, NULL, E));",
     ("updraft_config_set_executor", "env"): "OK(updraft_config_set_executor(config, 1, executor, NULL, NULL, E));",
     ("updraft_config_set_executor", "finalizer"): "",
+    ("updraft_config_set_cache_store", "env"): "OK(updraft_config_set_cache_store(config, cache_get, cache_put, NULL, NULL, E));",
+    ("updraft_config_set_cache_store", "finalizer"): "",
+    ("updraft_config_set_cache_directory", "path"):
+        'FAILS(MISUSE, "path is NULL", updraft_config_set_cache_directory(config, NULL, 1, 1 << 20, E));'
+        " OK(updraft_config_set_cache_directory(config, NULL, 0, 0, E));",
+    ("updraft_config_set_cache_key_file", "path"):
+        'FAILS(MISUSE, "path is NULL", updraft_config_set_cache_key_file(config, NULL, 1, E));'
+        " OK(updraft_config_set_cache_key_file(config, NULL, 0, E));",
+    ("updraft_module_cache_write", "bytes"):
+        'FAILS(NOT_FOUND, "no cache", updraft_module_cache_write(module, NULL, E));',
     ("updraft_module_new_with_options", "options"):
         "OK(updraft_module_new_with_options(engine, bytes, sizeof bytes, NULL, &made.module, E)); updraft_module_delete(made.module);",
     ("updraft_module_new_async", "release"):
         "OK(updraft_module_new_async(engine, bytes, sizeof bytes, NULL, NULL, NULL, &made.job, E)); OK(updraft_job_wait(made.job, UINT64_MAX, E)); updraft_job_delete(made.job);",
     ("updraft_module_new_async", "env"): "",
     ("updraft_module_new_async", "options"): "",
+    ("updraft_stream_new", "options"):
+        "OK(updraft_stream_new(engine, NULL, 0, &made.stream, E)); updraft_stream_delete(made.stream);",
     ("updraft_module_wait_tier", "funcs"):
         'FAILS(MISUSE, "funcs is NULL", updraft_module_wait_tier(module, NULL, 1, UPDRAFT_TIER_TOP, 0, E));'
         " OK(updraft_module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, UINT64_MAX, E));",
@@ -108,14 +120,16 @@ ALLOWED = {
 OBJECTS = {"engine": "engine", "config": "config", "store": "store", "module": "module", "linker": "linker",
            "functype": "functype", "interrupt": "interrupt", "shared_memory": "shared", "wasi_config": "wasi_config",
            "wasi": "wasi", "error": "error", "caller": "caller", "subscription": "subscription",
-           "module_options": "options", "job": "job", "task": "task", "artifact": "artifact"}
+           "module_options": "options", "job": "job", "task": "task",
+           "cache_value": "cache_value", "artifact": "artifact", "stream": "stream"}
 STRUCTS = {name: name for name in ("frame", "memorytype", "tabletype", "globaltype", "engine_stats", "import",
                                    "custom_section", "store_limits", "raw", "event", "func_state",
                                    "func_profile", "profile_site",
-                                   "module_stats", "compile_stats", "estimate", "artifact_status")} | {"export": "item", "extern": "outside"}
+                                   "module_stats", "compile_stats", "estimate", "artifact_status", "cache_stats")} | {"export": "item", "extern": "outside"}
 FUNCTIONS = {"updraft_callback_t": "callback", "updraft_raw_callback_t": "raw_callback", "updraft_finalizer_t": "finalizer",
              "updraft_memory_create_t": "create", "updraft_wasi_read_t": "read_stream", "updraft_wasi_write_t": "write_stream",
-             "updraft_event_callback_t": "on_event", "updraft_executor_t": "executor"}
+             "updraft_event_callback_t": "on_event", "updraft_executor_t": "executor",
+             "updraft_cache_get_t": "cache_get", "updraft_cache_put_t": "cache_put"}
 HANDLES = {"updraft_func_t": "func", "updraft_table_t": "table", "updraft_memory_t": "memory", "updraft_global_t": "global",
            "updraft_instance_t": "instance", "updraft_externref_t": "externref", "updraft_handle_t": "func"}
 
@@ -169,7 +183,7 @@ def value(kind, name):
         "updraft_kind_t *": "&out.u32", "updraft_memory_mode_t *": "&out.u32",
         "const uint8_t **": "&out.bytes_there",
         "const struct updraft_module_t *const *": "(const updraft_module_t *const *)&module",
-        "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs",
+        "updraft_job_state_t *": "&out.u32", "const uint32_t *": "funcs", "const size_t *": "lens", "const uint8_t *const *": "parts",
         **{handle + " *": "&out.handle" for handle in HANDLES},
     }[kind]
 
@@ -211,6 +225,8 @@ TEMPLATE = r"""/* Every function with NULL for each of its pointers. Generated b
 
 static int finalized;
 static const uint8_t bytes[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+static const uint8_t *const parts[] = {bytes};
+static const size_t lens[] = {1};
 static const updraft_valtype_t valtypes[] = {UPDRAFT_VAL_I32};
 static updraft_val_t null_ref;
 
@@ -231,6 +247,7 @@ static struct {
     updraft_job_t *job;
     updraft_task_t *task;
     updraft_artifact_t *artifact;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     const updraft_valtype_t *valtypes;
     const uint8_t *bytes_there;
@@ -252,6 +269,7 @@ static struct {
     updraft_engine_t *engine;
     updraft_module_t *module;
     updraft_job_t *job;
+    updraft_stream_t *stream;
     updraft_error_t *error;
     updraft_handle_t handle;
 } made;
@@ -276,6 +294,7 @@ static struct {
     updraft_compile_stats_t compile_stats;
     updraft_estimate_t estimate;
     updraft_artifact_status_t artifact_status;
+    updraft_cache_stats_t cache_stats;
 } structs;
 
 static updraft_engine_t *engine;
@@ -293,6 +312,9 @@ static updraft_module_options_t *options;
 static updraft_job_t *job;
 static updraft_task_t *task;
 static updraft_artifact_t *artifact;
+static updraft_stream_t *stream;
+/* There are none but in a callback. */
+static updraft_cache_value_t *cache_value;
 static const uint32_t funcs[] = {1};
 static updraft_error_t *error;
 static updraft_instance_t instance;
@@ -309,6 +331,16 @@ static void finalizer(void *data) {
 static updraft_error_t *raw_callback(void *env, updraft_caller_t *caller, updraft_raw_t *values, size_t count) {
     (void)env, (void)caller, (void)values, (void)count;
     return NULL;
+}
+
+static updraft_status_t cache_get(void *env, const uint8_t *key, size_t key_len, updraft_cache_value_t *value) {
+    (void)env, (void)key, (void)key_len, (void)value;
+    return UPDRAFT_STATUS_NOT_FOUND;
+}
+
+static updraft_status_t cache_put(void *env, const uint8_t *key, size_t key_len, const uint8_t *entry, size_t len) {
+    (void)env, (void)key, (void)key_len, (void)entry, (void)len;
+    return UPDRAFT_STATUS_FAILED;
 }
 
 static updraft_status_t create(void *env, const updraft_memorytype_t *type, size_t min, size_t reserved, size_t guard,
@@ -399,8 +431,10 @@ static void set_up(void) {
     structs.compile_stats.struct_size = sizeof structs.compile_stats;
     structs.estimate.struct_size = sizeof structs.estimate;
     structs.artifact_status.struct_size = sizeof structs.artifact_status;
+    structs.cache_stats.struct_size = sizeof structs.cache_stats;
     OK(updraft_module_serialize(module, &artifact, E));
     OK(updraft_module_options_new(&options, E));
+    OK(updraft_stream_new(engine, NULL, 0, &stream, E));
     /* A job is a task of the executor, until somebody waits for it. */
     made_by_host = test_config();
     OK(updraft_config_set_executor(made_by_host, 1, executor, NULL, NULL, E));
@@ -435,6 +469,7 @@ int main(void) {
     updraft_task_delete(task);
     updraft_job_delete(job);
     updraft_artifact_delete(artifact);
+    updraft_stream_delete(stream);
     updraft_module_options_delete(options);
     updraft_subscription_delete(subscription);
     updraft_wasi_delete(wasi);

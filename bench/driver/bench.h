@@ -56,6 +56,10 @@ typedef struct {
   // Calls a function of type (i32, i32) -> i32 `count` times, with (i, previous result), and returns the last result.
   uint32_t (*call_many)(Instance *instance, Function *function, uint32_t count, Checking checking);
   int has_unchecked;
+  // A module whose bytes come in pieces. NULL: the interface has none.
+  void *(*stream_new)(void);
+  void (*stream_write)(void *stream, const uint8_t *bytes, size_t len);
+  void *(*stream_finish)(void *stream);
 } Backend;
 
 // Carries out a script on an instance; `text` is changed. Gives the value of its last line.

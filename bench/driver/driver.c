@@ -5,6 +5,7 @@
 // BACKEND is updraft, wasmtime or wasm_h; MODE chooses the compiler; THREADS compile, 0 meaning all. Jobs:
 //
 //     compile FILE REPEAT                        bytes -> module
+//     stream FILE REPEAT PIECE RATE              pieces of PIECE bytes, RATE bytes in a second; the last one -> module
 //     first FILE REPEAT EXPORT RESULTS ARG...    bytes -> module -> instance -> the result of one call (i32:5, i64:5)
 //     run FILE REPEAT N                          bytes -> the first result of run(N), then run(N) again
 //     script FILE SCRIPT N                       bytes -> module -> instance -> the script's last value (see script.c)
@@ -169,6 +170,36 @@ static void job_compile(int count, char **args) {
   print_memory("memory", before, after);
   fprintf(out, ", \"peak_kib\": %ld", proc_kib("/proc/self/status", "VmHWM:"));
   print_series(&series);
+}
+
+static void sleep_until(double ns) {
+  const struct timespec time = {(time_t)(ns / 1e9), (long)((uint64_t)ns % 1000000000)};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) != 0) {}
+}
+
+// A piece that is late does not make the next ones late.
+static void job_stream(int count, char **args) {
+  if (count != 4) fail("stream FILE REPEAT PIECE RATE");
+  if (!backend->stream_new) fail("the interface has no streams");
+  const File file = read_file(args[0]);
+  const size_t most = number(args[2]), rate = number(args[3]);
+  static Series series = {.name = "ready"}, all = {.name = "all"};
+  for (size_t i = 0; i < number(args[1]); i++) {
+    void *stream = backend->stream_new();
+    const Times begin = now();
+    Times last = begin;
+    for (size_t at = 0; at < file.len;) {
+      const size_t piece = file.len - at < most ? file.len - at : most;
+      sleep_until(begin.wall + (double)(at + piece) * 1e9 / (double)rate);
+      last = now();
+      backend->stream_write(stream, file.bytes + at, piece);
+      at += piece;
+    }
+    void *module = backend->stream_finish(stream);
+    record(&series, last, 1), record(&all, begin, 1);
+    backend->module_delete(module);
+  }
+  print_series(&series), print_series(&all);
 }
 
 static void job_first(int count, char **args) {
@@ -383,7 +414,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(int count, char **args);
-  } jobs[] = {{"compile", job_compile}, {"first", job_first},         {"run", job_run},   {"script", job_script}, {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
+  } jobs[] = {{"compile", job_compile}, {"stream", job_stream}, {"first", job_first},         {"run", job_run},   {"script", job_script}, {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
               {"instances", job_instances}, {"tiny", job_tiny}, {"alive", job_alive}};
   if (argc < 6) fail("usage: driver LIBRARY BACKEND MODE THREADS JOB ARGUMENT...");
   for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)

@@ -152,6 +152,28 @@ const jobs = {
     output.peak_kib = process.resourceUsage().maxRSS;
   },
 
+  async stream(file, repeat, piece, rate) {
+    const bytes = readFileSync(file), most = Number(piece);
+    for (let i = 0; i < Number(repeat); i++) {
+      const begin = now();
+      let at = 0, last = begin;
+      const body = new ReadableStream({
+        async pull(controller) {
+          const end = Math.min(at + most, bytes.length);
+          const wait = end * 1000 / Number(rate) - Number(now().wall - begin.wall) / 1e6;
+          if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+          last = now();
+          controller.enqueue(bytes.subarray(at, end));
+          at = end;
+          if (at === bytes.length) controller.close();
+        },
+      });
+      await WebAssembly.compileStreaming(new Response(body, {headers: {'content-type': 'application/wasm'}}));
+      record('ready', last);
+      record('all', begin);
+    }
+  },
+
   first(file, repeat, name, results, ...args) {
     const bytes = readFileSync(file);
     for (let i = 0; i < Number(repeat); i++) {
@@ -240,7 +262,7 @@ const jobs = {
 
 const [job, ...args] = process.argv.slice(2);
 try {
-  jobs[job](...args);
+  await jobs[job](...args);
   console.log(JSON.stringify(output));
 } catch (error) {
   console.log(JSON.stringify({error: String(error?.message ?? error)}));

@@ -8,7 +8,7 @@
 
 #define FUNCTIONS(X)                                                                                                 \
   X(error_message) X(config_new) X(config_set_strategy) X(config_set_validation) X(config_set_interrupts) X(config_set_compile_threads)    \
-  X(config_set_tiers) X(config_set_tiering)                                                                          \
+  X(config_set_tiers) X(config_set_tiering) X(stream_new) X(stream_write) X(stream_finish) X(stream_delete)                                                                       \
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
   X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
@@ -186,4 +186,22 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1};
+static void *begin_stream(void) {
+  updraft_stream_t *stream;
+  check(stream_new(engine, NULL, 0, &stream, &error), "stream_new");
+  return stream;
+}
+
+static void write_stream(void *stream, const uint8_t *bytes, size_t len) {
+  check(stream_write(stream, bytes, len, &error), "stream_write");
+}
+
+static void *finish_stream(void *stream) {
+  updraft_module_t *module;
+  check(stream_finish(stream, &module, &error), "stream_finish");
+  stream_delete(stream);
+  return module;
+}
+
+const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1,
+                                 begin_stream, write_stream, finish_stream};

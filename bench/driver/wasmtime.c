@@ -243,4 +243,4 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1};
+const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1, NULL, NULL, NULL};

@@ -51,7 +51,7 @@ def line(rows, item, group):
     """One line of progress: the fastest sample of each engine."""
     parts = []
     for job in group:
-        for metric in ("steady", "whole", "compile", "first", "instantiate", "tiny", "in_checked", "pss_kib"):
+        for metric in ("steady", "whole", "compile", "ready", "first", "instantiate", "tiny", "in_checked", "pss_kib"):
             samples = rows.get((*item, job.engine, job.threads, metric))
             if samples:
                 value = f"{min(samples):.0f} KiB" if metric == "pss_kib" else duration(min(samples))
@@ -110,6 +110,16 @@ def throughput(table, result, threads):
     mean = [number(table.mean_ratio("compile", engine, threads, "compile")[0], "**{:.2f}**") for engine in engines]
     lines.append([f"**time relative to {BASE}**", "", *mean])
     return grid(["module", "code MB", *engines], lines)
+
+
+def streams(table):
+    """Modules and sizes of pieces by engines: how long after the last piece a module is ready."""
+    engines = table.engines("stream", "ready", ALL)
+    lines = []
+    for item in table.items("stream", "ready"):
+        times = [table.median("stream", item, engine, ALL, "ready") for engine in engines]
+        lines.append([item, *[number(time and time * 1e3) for time in times]])
+    return grid(["module, pieces", *engines], lines) if engines else ""
 
 
 def code_sizes(table, result):
@@ -281,6 +291,7 @@ def markdown(result):
         ("Real programs: from bytes to the end", ratios(table, "programs", "whole", ALL, "ms", 1e3)),
         ("Compile throughput, one thread (MB of code section per second)", throughput(table, result, 1) if table.items("compile", "compile") else ""),
         ("Compile throughput, all processors", throughput(table, result, ALL) if table.engines("compile", "compile", ALL) else ""),
+        ("Streams of 10 MB/s: from the last piece to the module, ms", streams(table)),
         ("Code size", code_sizes(table, result)),
         ("Memory added by compiling (PSS), one thread", ratios(table, "compile", "pss_kib", 1, "MiB", 1 / 1024)),
         ("From bytes to the first result of a call, relative to V8", ratios(table, "first", "first", ALL, "ms", 1e3, "v8")),

@@ -14,6 +14,7 @@ COMPILE_ENGINES = ["updraft", "updraft-nopoll", "updraft-baseline", "wasmtime", 
                    "v8-turbofan"]
 FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-lazy", "updraft-deferred", "updraft-baseline", "wasmtime", "winch",
                  "wasmi", "wasmi-lazy", "v8", "v8-deferred", "v8-liftoff"]
+STREAM_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "v8", "v8-liftoff"]
 SMALL_ENGINES = ["updraft", "updraft-tiered", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
 CHAIN_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "wasmtime", "winch", "wasmi-lazy", "v8", "v8-liftoff"]
 MEMORY_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "wasmer", "wasmi", "v8"]
@@ -97,6 +98,19 @@ def compile_jobs(modules, quick):
                           {"compile": "compile"}, {"code_size": "code_size", "peak_kib": "peak_kib", "memory.pss_kib": "pss_kib"},
                           rounds=3 if module.outline.code_size > 3_000_000 else None,
                           slow=module.outline.code_size > 3_000_000 and engine.startswith(SLOW))
+
+
+# Bytes of a piece, and in a second: a network of 10 MB/s.
+PIECES = [1024, 65536]
+STREAM_RATE = 10_000_000
+
+
+def stream_jobs(modules, quick):
+    for module in modules[-3:] if quick else modules:
+        for piece in PIECES:
+            for engine in STREAM_ENGINES:
+                yield Job("stream", f"{module.name}, {piece >> 10} KiB", engine, ALL, ["stream", module.path, 1 if quick else 3, piece, STREAM_RATE],
+                          {"ready": "ready"})
 
 
 def first_jobs(modules, quick):
@@ -196,11 +210,11 @@ def memory_numbers():
     return {f"memory.{key}": key for key in ("pss_kib", "virtual_kib", "mappings")}
 
 
-SETS = ["kernels", "whole", "programs", "compile", "first", "edges", "background"]
+SETS = ["kernels", "whole", "programs", "compile", "stream", "first", "edges", "background"]
 
 
 def make_jobs(bench, sets, only, quick, log):
-    modules = corpus(only, quick, log) if {"compile", "first", "background"} & set(sets) else []
+    modules = corpus(only, quick, log) if {"compile", "stream", "first", "background"} & set(sets) else []
     jobs = []
     for name in sets:
         match name:
@@ -208,6 +222,7 @@ def make_jobs(bench, sets, only, quick, log):
             case "whole": jobs += whole_jobs(only, quick)
             case "programs": jobs += program_jobs(only, quick, log)
             case "compile": jobs += compile_jobs(modules, quick)
+            case "stream": jobs += stream_jobs(modules, quick)
             case "first": jobs += first_jobs(modules, quick)
             case "edges": jobs += edge_jobs(quick) if not only else []
             case "background": jobs += background_jobs(modules, quick)

@@ -5,6 +5,11 @@
 //! references and at most [`MAX_FLOAT_RESULTS`] are floats or vectors; otherwise *all* of them go
 //! through the result pointer, one 16-byte cell each, in order.
 //!
+//! That is x86-64, where all tiers are; code of the top tier for other processors has its own numbers of registers
+//! ([`Processor`]). There, a function begins by comparing its stack pointer, with its frame in place, with the stack limit; if
+//! that is lower, it calls what the field of the stack check holds as `extern "C" fn(vmctx)`, which returns if the function
+//! may run after all. Everything that is not wasm memory is in the processor's byte order.
+//!
 //! Between host and WebAssembly, values travel in arrays of [`RawVal`], arguments and results in the
 //! same array, which holds `max(parameters, results)` cells.
 
@@ -16,6 +21,51 @@ pub const MAX_INT_RESULTS: usize = 8;
 pub const MAX_FLOAT_RESULTS: usize = 8;
 /// Size of one argument or result in memory.
 pub const RAW_VAL_SIZE: usize = 16;
+
+/// A kind of processor that code can be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    X86_64,
+    Aarch64,
+    Riscv64,
+    S390x,
+}
+
+/// Registers in which results travel, at most.
+struct ResultRegisters {
+    integers: usize,
+    floats: usize,
+    vectors: usize,
+    /// Floats and vectors.
+    together: usize,
+}
+
+impl Processor {
+    fn result_registers(self) -> ResultRegisters {
+        let (integers, floats, vectors, together) = match self {
+            Processor::X86_64 => (MAX_INT_RESULTS, MAX_FLOAT_RESULTS, MAX_FLOAT_RESULTS, MAX_FLOAT_RESULTS),
+            Processor::Aarch64 => (6, 8, 8, 8),
+            Processor::Riscv64 => (2, 2, 0, 2),
+            Processor::S390x => (6, 4, 8, 12),
+        };
+        ResultRegisters { integers, floats, vectors, together }
+    }
+
+    /// Decides how functions with these results return.
+    pub fn results(self, results: &[ValType]) -> Results {
+        if self == Processor::X86_64 {
+            return Results::of(results);
+        }
+        let has = self.result_registers();
+        let floats = results.iter().filter(|ty| ty.is_float()).count();
+        let vectors = results.iter().filter(|ty| **ty == ValType::V128).count();
+        let fits = results.len() - floats - vectors <= has.integers
+            && floats <= has.floats
+            && vectors <= has.vectors
+            && floats + vectors <= has.together;
+        if fits { Results::Registers } else { Results::Memory }
+    }
+}
 
 /// How a function hands its results back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,8 +52,14 @@ pub const UPDRAFT_EVENT_RESYNC: updraft_event_kind_t = 8;
 /// Stream: code was compiled for threads that run a loop of a function (`func`) in the baseline tier, so that they go on
 /// in the top tier, or was refused (`status` says why, else 0): `code_size`, `began_ns`, `duration_ns`, `worker`; `count`
 /// is the offset of the loop's operator in the module. The function itself stays where it is.
-// Last added.
 pub const UPDRAFT_EVENT_LOOP_TIERED: updraft_event_kind_t = 9;
+/// Stream: a module was written to the cache (`updraft_config_set_cache_directory`): `count` functions with code of the top
+/// tier, `code_size` bytes in all.
+pub const UPDRAFT_EVENT_CACHE_WRITTEN: updraft_event_kind_t = 10;
+/// Stream: `count` more functions of the module have code of the top tier that can be kept beyond this process, `code_size`
+/// bytes: the next artifact or entry of a cache will have them.
+// Last added.
+pub const UPDRAFT_EVENT_SERIALIZABLE: updraft_event_kind_t = 11;
 
 /// Kinds of events, as bits: `1 << UPDRAFT_EVENT_...`.
 pub type updraft_event_mask_t = u32;
@@ -386,7 +392,7 @@ mod tests {
     /// A kind added to the engine must get its constant in the header.
     #[test]
     fn every_kind_has_a_constant() {
-        assert_eq!(EventKind::ALL.len(), UPDRAFT_EVENT_LOOP_TIERED as usize);
+        assert_eq!(EventKind::ALL.len(), UPDRAFT_EVENT_SERIALIZABLE as usize);
         for (position, kind) in EventKind::ALL.iter().enumerate() {
             assert_eq!(*kind as usize, position + 1);
         }

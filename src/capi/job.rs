@@ -146,6 +146,11 @@ pub unsafe extern "C" fn updraft_module_options_set_func_strategy(
     })
 }
 
+/// A new object for a job.
+pub(super) fn new_job(job: Job, live: &Arc<Live>) -> *mut updraft_job_t {
+    new_object(JobValue { job, live: live.clone() })
+}
+
 /// The choices of options, NULL = none.
 pub(super) fn chosen(options: *const updraft_module_options_t) -> Result<ModuleOptions, Fail> {
     if options.is_null() {
@@ -203,7 +208,7 @@ pub unsafe extern "C" fn updraft_module_new_async(
         let options = chosen(options)?;
         let bytes = shared(bytes, len, release, env)?;
         let job = Job::start(&engine.engine, bytes, options);
-        out.write(new_object(JobValue { job, live: engine.live.clone() }));
+        out.write(new_job(job, &engine.live));
         Ok(())
     })
 }

@@ -37,6 +37,7 @@ pub mod module;
 pub mod module_items;
 
 // Compilation, watched and steered:
+pub mod cache;
 pub mod events;
 pub mod hints;
 pub mod job;
@@ -44,6 +45,7 @@ pub mod job;
 pub mod artifact;
 pub mod policy;
 pub mod profile;
+pub mod stream;
 pub mod target;
 pub mod tiering;
 pub mod workers;

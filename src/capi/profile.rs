@@ -1,10 +1,17 @@
 //! Profiles: how the functions of a module have run, for the host to read, to keep, and to bring into another process.
 
+use std::ffi::{OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use super::error::{Fail, updraft_error_t};
+use super::job::{BUSY, updraft_module_options_t};
 use super::module::updraft_module_t;
 use super::status::updraft_status_t;
 use super::{Record, array, array_mut, enter, object, out, write_records};
-use crate::engine::{CompiledModule, Eagerness, FunctionRecord, Reach, calls_of_functions};
+use crate::engine::{
+    CompiledModule, Eagerness, FunctionRecord, Reach, calls_of_functions, merge_profiles, read_profile,
+};
 use crate::types::{DefinedFunc, FuncIndex};
 
 /// What becomes of functions that a profile says to be hot.
@@ -192,15 +199,23 @@ pub unsafe extern "C" fn updraft_module_export_profile(
     needed: *mut usize,
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
-    enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer, capacity, "buffer")?);
-        let bytes = object(module, "module")?.module.export_profile();
-        if let Some(place) = buffer.get_mut(..bytes.len()) {
-            place.copy_from_slice(&bytes);
-        }
-        needed.write(bytes.len());
-        Ok(())
-    })
+    enter(error, || write_bytes(buffer, capacity, needed, || Ok(object(module, "module")?.module.export_profile())))
+}
+
+/// Hands out bytes: their length, and they themselves if there is room.
+fn write_bytes(
+    buffer: *mut u8,
+    capacity: usize,
+    needed: *mut usize,
+    bytes: impl FnOnce() -> Result<Vec<u8>, Fail>,
+) -> Result<(), Fail> {
+    let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer, capacity, "buffer")?);
+    let bytes = bytes()?;
+    if let Some(place) = buffer.get_mut(..bytes.len()) {
+        place.copy_from_slice(&bytes);
+    }
+    needed.write(bytes.len());
+    Ok(())
 }
 
 /// Brings in what another run of the same module has found out: `len` bytes of `updraft_module_export_profile`, which are
@@ -219,11 +234,170 @@ pub unsafe extern "C" fn updraft_module_import_profile(
 ) -> updraft_status_t {
     enter(error, || {
         let module = &object(module, "module")?.module;
-        let eagerness = match r#use {
-            UPDRAFT_PROFILE_USE_WAIT => Eagerness::Wait,
-            UPDRAFT_PROFILE_USE_TIER_UP => Eagerness::TierUp,
-            other => return Err(Fail::misuse(format!("use has no value {other}"))),
-        };
-        Ok(module.import_profile(array(bytes, len, "bytes")?, eagerness)?)
+        Ok(module.import_profile(array(bytes, len, "bytes")?, eagerness(r#use)?)?)
     })
+}
+
+fn eagerness(number: updraft_profile_use_t) -> Result<Eagerness, Fail> {
+    match number {
+        UPDRAFT_PROFILE_USE_WAIT => Ok(Eagerness::Wait),
+        UPDRAFT_PROFILE_USE_TIER_UP => Ok(Eagerness::TierUp),
+        other => Err(Fail::misuse(format!("use has no value {other}"))),
+    }
+}
+
+/// A path, as bytes without a NUL.
+fn path_of(path: *const c_char, len: usize) -> Result<&'static Path, Fail> {
+    // The lifetime ends with the C call; nobody keeps it.
+    let bytes = array(path.cast::<u8>(), len, "path")?;
+    if bytes.is_empty() || bytes.contains(&0) {
+        return Err(Fail::misuse("path is empty, or contains a NUL"));
+    }
+    Ok(Path::new(OsStr::from_bytes(bytes)))
+}
+
+/// Writes a module's profile to a file, whose path has `path_len` bytes: what `updraft_module_export_profile` gives. A file of
+/// that name is replaced, as a whole or not at all, whoever reads it meanwhile; only its owner can read the new one.
+///
+/// Fails with SYSTEM (the message names the file) and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_profile_file(
+    module: *const updraft_module_t,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || Ok(object(module, "module")?.module.export_profile_to(path_of(path, path_len)?)?))
+}
+
+/// As `updraft_module_import_profile`, from a file, whose path has `path_len` bytes.
+///
+/// Fails as that does, and with SYSTEM (the file cannot be read, is not a regular one, or is too large; the message names it).
+/// Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_import_profile_file(
+    module: *const updraft_module_t,
+    path: *const c_char,
+    path_len: usize,
+    r#use: updraft_profile_use_t,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let module = &object(module, "module")?.module;
+        Ok(module.import_profile_from(path_of(path, path_len)?, eagerness(r#use)?)?)
+    })
+}
+
+/// What another run has found out about the module that is made with these options: `len` bytes of
+/// `updraft_module_export_profile`, which are copied. Functions that ran there are compiled by the baseline tier before they
+/// are called, in the background unless the strategy waits; those that were hot there, by the top tier besides, in the
+/// background, without anybody waiting for them. Strategies of single functions count more.
+///
+/// A profile that is damaged, or of another module, does not keep the module from being made:
+/// `updraft_module_given_profile` says what became of it. Fails with MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_options_set_profile(
+    options: *const updraft_module_options_t,
+    bytes: *const u8,
+    len: usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let bytes = array(bytes, len, "bytes")?;
+        object(options, "options")?.try_lock().map_err(|_| BUSY)?.profile = Some(bytes.into());
+        Ok(())
+    })
+}
+
+/// As `updraft_module_options_set_profile`, from a file, whose path has `path_len` bytes, and which is read now.
+///
+/// Fails with SYSTEM (as `updraft_module_import_profile_file`), MISUSE and BUSY. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_options_set_profile_file(
+    options: *const updraft_module_options_t,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let options = object(options, "options")?;
+        let bytes = read_profile(path_of(path, path_len)?)?;
+        options.try_lock().map_err(|_| BUSY)?.profile = Some(bytes.into());
+        Ok(())
+    })
+}
+
+/// Writes to `functions` of how many functions the profile knew something that a module was made with
+/// (`updraft_module_options_set_profile`).
+///
+/// Fails with INVALID (it was not used; the message and the offset say why), NOT_FOUND (it was made without one) and MISUSE.
+/// Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_given_profile(
+    module: *const updraft_module_t,
+    functions: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let (functions, module) = (out(functions, "functions")?, &object(module, "module")?.module);
+        let given = module.given_profile().ok_or_else(|| Fail::not_found("the module was made without a profile"))?;
+        functions.write(given?);
+        Ok(())
+    })
+}
+
+/// Adds up `count` profiles of one module, which is not needed: those of several machines, for example. The counts add up,
+/// and stop at the largest number; a function counts as hot if it was in one of them. `profiles` points to their bytes, `lens`
+/// to their lengths. The result goes where `updraft_module_export_profile` would put it.
+///
+/// Fails with INVALID (one of them is damaged or of another module than the first one; the message has its number, from 0,
+/// and the offset in it) and MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_profile_merge(
+    profiles: *const *const u8,
+    lens: *const usize,
+    count: usize,
+    buffer: *mut u8,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || {
+        let (profiles, lens) = (array(profiles, count, "profiles")?, array(lens, count, "lens")?);
+        let each = profiles.iter().zip(lens).map(|(bytes, len)| array(*bytes, *len, "profiles"));
+        let each = each.collect::<Result<Vec<&[u8]>, Fail>>()?;
+        write_bytes(buffer, capacity, needed, || Ok(merge_profiles(&each)?))
+    })
+}
+
+/// Writes what is known of how a module has run as hints that other engines read, too: the custom sections
+/// `metadata.code.compilation_priority`, `metadata.code.instr_freq` and `metadata.code.call_targets`, one after the other, which
+/// belong in front of the module's code section. Functions of which nothing is known keep the hints that they have. The bytes
+/// go where `updraft_module_export_profile` would put them.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_hints(
+    module: *const updraft_module_t,
+    buffer: *mut u8,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || write_bytes(buffer, capacity, needed, || Ok(object(module, "module")?.module.export_hints())))
+}
+
+/// As `updraft_module_export_hints`: the whole module, in the binary form, with these sections in the place of those that it
+/// has. All else stays as it is; hints on branches, too.
+///
+/// Fails with MISUSE. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn updraft_module_export_with_hints(
+    module: *const updraft_module_t,
+    buffer: *mut u8,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut *mut updraft_error_t,
+) -> updraft_status_t {
+    enter(error, || write_bytes(buffer, capacity, needed, || Ok(object(module, "module")?.module.export_with_hints())))
 }

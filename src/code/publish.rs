@@ -20,9 +20,9 @@
 //!
 //! Not here: compilation, and the choice of what to compile (`compile`).
 
-use std::io::IoSlice;
 mod unlinked;
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::arena::{CACHE_LINE, CodeRange, CodeSpace, SlotRange, TRAP};
@@ -38,6 +38,7 @@ use crate::sys::fork::{self, Pass};
 use crate::tier::Tier;
 use crate::tier::compiled::{CodeKind, CompiledCode, Edition, RelocationTarget};
 use crate::types::DefinedFunc;
+pub use unlinked::Retain;
 
 /// What slots hold before the first publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +47,6 @@ pub enum Lazy {
     Stubs,
     /// Nothing (0): all functions are published before the first instance exists.
     NoStubs,
-}
-
-/// What is kept of code that is published, besides what running it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retain {
-    /// Nothing.
-    Nothing,
-    /// Of functions of the top tier, what [`ModuleCode::unlinked`] needs.
-    Unlinked,
 }
 
 /// The machine code of a module, and its slots. Dropping it frees both: by then no instance of the
@@ -76,6 +68,8 @@ struct State {
     batches: Vec<Placed>,
     counts: TierCounts,
     code_size: usize,
+    /// Code that is placed nowhere ([`Retain::Elsewhere`]).
+    elsewhere: Vec<(DefinedFunc, CompiledCode)>,
 }
 
 /// Compiled code of a function, to be published.
@@ -174,6 +168,7 @@ impl ModuleCode {
             batches: Vec::new(),
             counts: TierCounts::default(),
             code_size: 0,
+            elsewhere: Vec::new(),
         };
         Ok(ModuleCode {
             space: Arc::clone(space),
@@ -256,7 +251,8 @@ impl ModuleCode {
             return Err(bug(last.func, "does not exist"));
         }
         self.leave_out(batch);
-        if batch.is_empty() {
+        if batch.is_empty() || self.retain == Retain::Elsewhere {
+            self.keep_elsewhere(batch);
             return Ok(());
         }
         let funcs: Vec<(DefinedFunc, Version, Edition)> =
@@ -282,7 +278,7 @@ impl ModuleCode {
             }
         };
         let mut state = self.state.lock();
-        let State { versions, provisional, batches, counts, code_size } = &mut *state;
+        let State { versions, provisional, batches, counts, code_size, .. } = &mut *state;
         *code_size += placed.range.len();
         for (&(func, version, edition), &entry) in funcs.iter().zip(&placed.entries) {
             let current = &mut versions[func.index()];

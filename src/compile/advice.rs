@@ -59,8 +59,8 @@ fn hot_hinted(module: &Module, hinted: &[(DefinedFunc, Priority)]) -> Vec<(Defin
     hot
 }
 
-/// The functions that have run, the hottest first.
-fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
+/// The functions that have run, those that had code of the top tier first, and of these the hottest.
+pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
     let heat = heat(module, known);
     let mut run: Vec<(DefinedFunc, Reach)> = known
         .functions
@@ -73,7 +73,7 @@ fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
 }
 
 /// About how much each function was at work.
-pub(super) fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
+pub fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
     let mut heat = calls_of_functions(module, known);
     for (func, record) in &known.functions {
         let trips = record.loops.iter().fold(0u64, |sum, site| sum.saturating_add(site.trips));

@@ -28,10 +28,11 @@ mod validity;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::counts::{Counters, Measured, Outstanding, count};
 use super::events::{Event, EventKind, ModuleEvents};
+use super::growth::Growth;
 use super::lock::Lock;
 use super::osr;
 use super::plan::Plan;
@@ -110,7 +111,7 @@ pub struct Compilation {
     plan: Plan,
     profile: ModuleProfile,
     /// Code that need not be compiled.
-    source: Option<Arc<dyn Source>>,
+    source: OnceLock<Arc<dyn Source>>,
     /// 1: calls are linked directly, and everything is published at once.
     whole: AtomicU32,
     states: Box<[State]>,
@@ -130,6 +131,7 @@ pub struct Compilation {
     unpublished: Lock<Option<Error>>,
     units: AtomicUsize,
     osr_bodies: osr::Bodies,
+    growth: Growth,
     /// Threads that publish, or [`CLEARING`].
     publishing: AtomicUsize,
     counters: Counters,
@@ -162,9 +164,9 @@ impl Compilation {
             layout,
             code: Arc::downgrade(code),
             whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
+            profile: ModuleProfile::new(&module, counts, plan.known().cloned()),
             plan,
-            profile: ModuleProfile::new(&module, counts),
-            source,
+            source: source.map_or_else(OnceLock::new, OnceLock::from),
             uncompiled: AtomicU32::new(words.len() as u32),
             measured: words.iter().map(|_| Measured::default()).collect(),
             states: words.into_iter().map(State::new).collect(),
@@ -178,6 +180,7 @@ impl Compilation {
             unpublished: Lock::default(),
             units: AtomicUsize::new(0),
             osr_bodies: osr::Bodies::default(),
+            growth: Growth::default(),
             publishing: AtomicUsize::new(0),
             counters: Counters::default(),
             #[cfg(test)]
@@ -363,7 +366,12 @@ impl Compilation {
 
     /// What need not be compiled.
     pub(super) fn source(&self) -> Option<&dyn Source> {
-        self.source.as_deref()
+        self.source.get().map(|source| &**source)
+    }
+
+    /// Says where code is that need not be compiled from now on, if nobody has said it before.
+    pub(crate) fn offer(&self, source: Arc<dyn Source>) {
+        let _ = self.source.set(source);
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -567,7 +575,7 @@ impl Compilation {
 #[cfg(test)]
 impl Compilation {
     /// All that was compiled, before linking.
-    pub(super) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+    pub(crate) fn recorded(&self) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
         self.recorded.lock().clone()
     }
 

@@ -18,6 +18,7 @@ pub mod compilation;
 mod counts;
 pub mod estimate;
 pub mod events;
+pub mod growth;
 mod lazy;
 mod lock;
 pub(crate) mod making;

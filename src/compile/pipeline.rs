@@ -143,8 +143,9 @@ impl Pipeline {
                 if compilation.request(func, tier, 0) {
                     let unit = Unit::function(compilation, func, tier);
                     match advice.map(|advice| if Some(tier) == first { advice.first } else { advice.top }) {
-                        Some(Some(place)) if Some(tier) == first => first_units.push((place, unit)),
-                        Some(Some(place)) => hot_units.push((place, unit)),
+                        Some(Some(place)) if Some(tier) != first => hot_units.push((place, unit)),
+                        // If all of them are waited for, the longest had better come first.
+                        Some(Some(place)) if !plan.is_awaited() => first_units.push((place, unit)),
                         _ => units.push(unit),
                     }
                 }
@@ -375,6 +376,11 @@ impl Pipeline {
     /// Runs a task of a job on a worker, or on whoever waits for it.
     pub(crate) fn add_task(&self, module: u64, run: impl FnOnce() + Send + 'static) -> Runner {
         self.pool.add_units(vec![Unit::task(module, Lane::Baseline, run)])
+    }
+
+    /// Runs a task that nobody waits for on a worker of the top tier. It belongs to no module.
+    pub(crate) fn add_background_task(&self, run: impl FnOnce() + Send + 'static) {
+        self.pool.add_units(vec![Unit::task(0, Lane::Top, run)]);
     }
 
     /// Waits for a job, running its tasks and units meanwhile.

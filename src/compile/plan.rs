@@ -7,7 +7,9 @@
 //! Not here: compiling it, where advice comes from (`advice`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::profile::ProfileData;
 use super::state::Word;
 use crate::config::{Strategy, Tiers};
 use crate::tier::Tier;
@@ -31,17 +33,28 @@ pub struct Plan {
     overrides: HashMap<u32, Strategy>,
     /// Sorted by function.
     advice: Box<[Advice]>,
+    /// How the module has run elsewhere.
+    known: Option<Arc<ProfileData>>,
 }
 
 impl Plan {
     /// A plan; the overrides name functions among those that the module defines.
     pub fn new(strategy: Strategy, tiers: Tiers, overrides: impl IntoIterator<Item = (u32, Strategy)>) -> Plan {
-        Plan { strategy, tiers, overrides: overrides.into_iter().collect(), advice: Box::default() }
+        Plan { strategy, tiers, overrides: overrides.into_iter().collect(), advice: Box::default(), known: None }
     }
 
     /// The plan, with advice: sorted by function, one for each.
     pub fn with_advice(self, advice: Vec<Advice>) -> Plan {
         Plan { advice: advice.into(), ..self }
+    }
+
+    /// The plan of a module that has run elsewhere.
+    pub fn with_profile(self, known: Option<Arc<ProfileData>>) -> Plan {
+        Plan { known, ..self }
+    }
+
+    pub(super) fn known(&self) -> Option<&Arc<ProfileData>> {
+        self.known.as_ref()
     }
 
     /// Whether there is any advice.

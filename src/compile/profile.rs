@@ -13,6 +13,7 @@
 mod data;
 pub mod format;
 mod hinted;
+pub mod sections;
 
 pub use data::{FunctionRecord, ProfileData, Reach, TARGETS};
 
@@ -53,9 +54,9 @@ struct Counted {
 }
 
 impl ModuleProfile {
-    /// A profile in which nothing is counted yet.
-    pub fn new(module: &Arc<Module>, counts: Counts) -> ModuleProfile {
-        ModuleProfile { module: module.clone(), counted: OnceLock::new(), counts, imported: Lock::default() }
+    /// A profile in which nothing is counted yet; `known` was brought in.
+    pub fn new(module: &Arc<Module>, counts: Counts, known: Option<Arc<ProfileData>>) -> ModuleProfile {
+        ModuleProfile { module: module.clone(), counted: OnceLock::new(), counts, imported: Lock::new(known) }
     }
 
     /// The module is whole: it is known how much there is to count.

@@ -9,9 +9,11 @@
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
+use super::module::CompiledModuleInner;
 use super::{CompiledModule, Engine, EngineInner, ModuleOptions, stream};
 use crate::compile::compilation::Compilation;
 use crate::compile::events::NO_WORKER;
+use crate::compile::profile::{Reach, format};
 use crate::compile::source::Source;
 use crate::config::{Config, Strategy};
 use crate::error::{Error, Result};
@@ -21,7 +23,7 @@ use crate::module::{SharedBytes, copied};
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
-use crate::types::DefinedFunc;
+use crate::types::{DefinedFunc, FuncIndex};
 use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
 
 pub use crate::warm::artifact::{Store, Wasm};
@@ -82,10 +84,10 @@ impl Engine {
         }
     }
 
-    /// The key of the engine's artifacts: the host's, or a random one of the process.
+    /// The key of the engine's artifacts: one that other processes have, too, or a random one of this process.
     pub fn artifact_key(&self) -> Result<Key> {
-        match &self.config().artifact_key {
-            Some(secret) => Ok(Key::new(secret)),
+        match self.shared_key() {
+            Some(key) => Ok(key),
             None => Ok(Key::new(&process_secret()?)),
         }
     }
@@ -126,39 +128,8 @@ impl CompiledModule {
         }
         // Nobody drops the code while it is copied.
         let _guards: Vec<_> = modules.iter().map(|module| module.instantiated()).collect();
-        let contents = modules.iter().map(|module| module.contents(wasm)).collect();
+        let contents = modules.iter().map(|module| module.inner().contents(wasm, None)).collect();
         Ok(artifact::write(&first.engine().identity(), key, contents))
-    }
-
-    fn contents(&self, wasm: Wasm) -> Contents<'_> {
-        let mut code = self.code().unlinked();
-        let all = (0..self.module().defined_func_count() as u32).map(DefinedFunc);
-        if let Some(part) = self.part() {
-            // What was not needed so far.
-            let waiting = all
-                .clone()
-                .filter(|func| self.compilation().look(*func).reached() != Some(Tier::Top) && part.offers(*func));
-            let loaded: Vec<_> = waiting.filter_map(|func| Some((func, part.load(func)?))).collect();
-            code.extend(loaded);
-            code.sort_unstable_by_key(|(func, _)| *func);
-            code.dedup_by_key(|(func, _)| *func);
-        }
-        let progress = all.map(|func| self.progress_of(func)).collect();
-        let profile = self.export_profile();
-        Contents { module: self.module(), hash: Some(*self.hash()), wasm, progress, code, profile }
-    }
-
-    fn progress_of(&self, func: DefinedFunc) -> Progress {
-        let word = self.compilation().look(func);
-        let before = self.part().map_or(Progress::Lazy, |part| part.progress(func));
-        // Where nothing is counted and everything is lazy, what has code was run.
-        let lazy = self.compilation().plan().required(func.0).0.is_none();
-        let was_run = self.budgets().map_or(lazy && word.reached().is_some(), |budgets| budgets.was_run(func));
-        match () {
-            _ if word.is_refused(Tier::Top) => Progress::Refused,
-            _ if was_run || word.reached() == Some(Tier::Top) || before != Progress::Lazy => Progress::Executed,
-            _ => Progress::Lazy,
-        }
     }
 
     /// Makes the module of an artifact with one module, from bytes of any origin, which are kept as long as something may
@@ -239,11 +210,68 @@ impl CompiledModule {
         }
     }
 
+    /// The module, or what its artifact gives, if the engine is to try that.
+    pub(super) fn perhaps_again(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().artifact_round_trip { self.round_trip(options) } else { Ok(self) }
+    }
+
+    /// The module, made again from itself: three of four functions have code of the top tier then, if there is one.
+    fn round_trip(self, options: &ModuleOptions) -> Result<CompiledModule> {
+        if self.engine().config().tiers.contains(Tier::Top) {
+            let some: Vec<FuncIndex> = self.defined_functions().filter(|func| func % 4 != 3).map(FuncIndex).collect();
+            // What the tier refuses stays where it is.
+            let _ = self.wait_tiers(&some, Tier::Top, None);
+        }
+        let restored = CompiledModule::deserialize(self.engine(), Arc::new(self.serialize()?), options)?;
+        match restored.rejected {
+            None => Ok(restored.module),
+            Some(why) => Err(Error::Bug { reason: format!("its own artifact was rejected: {why:?}").into() }),
+        }
+    }
+
     /// What the artifact that the module was made from was good for so far; `None`: it was not made from one.
     pub fn artifact_status(&self) -> Option<Status> {
         let part = self.part()?;
         let loaded = self.progress().loaded;
         Some(Status { code_bytes: part.code_bytes(), loaded, damaged: part.damaged() })
+    }
+}
+
+impl CompiledModuleInner {
+    /// What is kept of the module, with what an artifact that is to be replaced has besides.
+    pub(super) fn contents(&self, wasm: Wasm, replaced: Option<&Part>) -> Contents<'_> {
+        let mut code = self.code.unlinked();
+        let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
+        let mut has_code = vec![false; all.len()];
+        code.iter().for_each(|(func, _)| has_code[func.index()] = true);
+        for part in self.part.as_deref().into_iter().chain(replaced) {
+            // What was not needed here so far.
+            for func in all.clone().filter(|func| part.offers(*func)) {
+                if !has_code[func.index()]
+                    && let Some(loaded) = part.load(func)
+                {
+                    has_code[func.index()] = true;
+                    code.push((func, loaded));
+                }
+            }
+        }
+        code.sort_unstable_by_key(|(func, _)| *func);
+        let before = |func| {
+            let parts = self.part.as_deref().into_iter().chain(replaced);
+            parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
+        };
+        let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
+        let profile = format::write(self.hash(), Some(&self.module), &self.profile());
+        Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile }
+    }
+
+    /// `before`: what became of it elsewhere, if anything.
+    fn progress_of(&self, func: DefinedFunc, before: Option<Progress>) -> Progress {
+        match () {
+            _ if self.compilation.look(func).is_refused(Tier::Top) => Progress::Refused,
+            _ if self.reach(func) != Reach::Nowhere || before.is_some() => Progress::Executed,
+            _ => Progress::Lazy,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::Engine;
+use super::cache::Writer;
 use super::stream::{Loader, Wanted};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
@@ -17,6 +18,7 @@ use crate::compile::events::{Event, EventKind};
 use crate::compile::pipeline::Begun;
 use crate::compile::plan::Plan;
 use crate::compile::pool::Waited;
+use crate::compile::profile::{ProfileData, format};
 use crate::compile::state::{Denied, Word};
 use crate::compile::trampoline::TypeEntry;
 use crate::config::{Strategy, Validation};
@@ -42,16 +44,18 @@ pub struct ModuleOptions {
     pub validation: Option<Validation>,
     /// Hints besides those of its sections.
     pub hints: HostHints,
+    /// What another process has found out about it: as [`CompiledModule::export_profile`] gives it.
+    pub profile: Option<Arc<[u8]>>,
 }
 
 /// A module with its machine code. Any thread; reference-counted.
 #[derive(Clone)]
 pub struct CompiledModule(Arc<CompiledModuleInner>);
 
-struct CompiledModuleInner {
-    code: Arc<ModuleCode>,
-    compilation: Arc<Compilation>,
-    module: Arc<Module>,
+pub(super) struct CompiledModuleInner {
+    pub(super) code: Arc<ModuleCode>,
+    pub(super) compilation: Arc<Compilation>,
+    pub(super) module: Arc<Module>,
     types: Vec<TypeEntry>,
     type_ids: Box<[u32]>,
     /// Engine-wide number and position of each type, by number.
@@ -60,16 +64,20 @@ struct CompiledModuleInner {
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
     /// What its functions count down, if they are to move to the top tier by themselves.
-    budgets: Option<Budgets>,
+    pub(super) budgets: Option<Budgets>,
     /// What an artifact has of the module.
-    part: Option<Arc<Part>>,
+    pub(super) part: Option<Arc<Part>>,
     /// Why the code of the artifact that it was to be made from is not used.
     rejected: OnceLock<Rejected>,
     /// The hash of its bytes.
     hash: OnceLock<[u8; 32]>,
+    /// What became of the profile that it was made with.
+    given: Option<Outcome>,
+    /// Sees to it that it is written to the cache, if there is one.
+    writer: OnceLock<Arc<Writer>>,
     /// Instances that exist, or [`CLEARING`].
     instances: AtomicUsize,
-    engine: Engine,
+    pub(super) engine: Engine,
 }
 
 /// In place of the number of instances: the code is being dropped.
@@ -77,8 +85,17 @@ const CLEARING: usize = usize::MAX;
 
 impl Drop for CompiledModuleInner {
     fn drop(&mut self) {
+        if let Some(writer) = self.writer.get() {
+            writer.end(self);
+        }
         self.engine.forget_module(self.compilation.id());
         self.engine.pipeline().close(&self.compilation);
+    }
+}
+
+impl CompiledModuleInner {
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        get_or_make(&self.hash, || self.part.as_ref().map_or_else(|| hash(self.module.bytes()), |part| part.hash))
     }
 }
 
@@ -91,12 +108,13 @@ impl CompiledModule {
 
     /// As [`CompiledModule::new`], with settings of the module's own.
     pub fn with_options(engine: &Engine, bytes: &[u8], options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_copy(engine, bytes, wanted))?.perhaps_again(options)
     }
 
     /// As [`CompiledModule::with_options`], from bytes that are kept, not copied, unless they are text.
     pub fn from_shared(engine: &Engine, bytes: &SharedBytes, options: &ModuleOptions) -> Result<CompiledModule> {
-        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))
+        CompiledModule::loaded(engine, options, |wanted| Loader::of_shared(engine, bytes, wanted))?
+            .perhaps_again(options)
     }
 
     pub(super) fn loaded(
@@ -119,6 +137,7 @@ impl CompiledModule {
         prepared: Begun,
         types: Vec<TypeEntry>,
         part: Option<Arc<Part>>,
+        given: Option<Outcome>,
     ) -> Result<CompiledModule> {
         let Begun { code, compilation } = prepared;
         let module = compilation.module().clone();
@@ -140,6 +159,8 @@ impl CompiledModule {
             part,
             rejected: OnceLock::new(),
             hash: OnceLock::new(),
+            given,
+            writer: OnceLock::new(),
             instances: AtomicUsize::new(0),
             module,
             engine: engine.clone(),
@@ -176,6 +197,9 @@ impl CompiledModule {
     /// instance of the module exists, or code of it is being published.
     pub fn clear(&self) -> Result<()> {
         let inner = &*self.0;
+        if inner.engine.is_elsewhere() {
+            return Err(Error::Busy { what: "code for another machine is made once" });
+        }
         let claimed = inner.instances.compare_exchange(0, CLEARING, Ordering::Acquire, Ordering::Relaxed);
         claimed.map_err(|_| Error::Busy { what: "the module has instances, whose code may be running" })?;
         let cleared = self.pipeline().restart(&inner.compilation, || {
@@ -189,6 +213,24 @@ impl CompiledModule {
         // Release: pairs with the Acquire in `instantiated`.
         inner.instances.store(0, Ordering::Release);
         cleared
+    }
+
+    /// The hash of its bytes, where that is known already.
+    pub(super) fn note_hash(&self, known: [u8; 32]) {
+        get_or_make(&self.0.hash, || known);
+    }
+
+    pub(super) fn inner(&self) -> &CompiledModuleInner {
+        &self.0
+    }
+
+    pub(super) fn writer(&self) -> Option<&Arc<Writer>> {
+        self.0.writer.get()
+    }
+
+    pub(super) fn set_writer(&self, writer: Arc<Writer>) {
+        // At most once: when the module is made.
+        let _ = self.0.writer.set(writer);
     }
 
     pub(super) fn downgrade(&self) -> WeakModule {
@@ -354,7 +396,16 @@ impl CompiledModule {
 
     /// The hash of its bytes, by which it is known in other processes.
     pub fn hash(&self) -> &[u8; 32] {
-        get_or_make(&self.0.hash, || self.part().map_or_else(|| hash(self.module().bytes()), |part| part.hash))
+        self.0.hash()
+    }
+
+    /// Of how many functions the profile that it was made with knows something, or why that was not used; `None` if it was
+    /// made without one.
+    pub fn given_profile(&self) -> Option<Result<usize>> {
+        self.0.given.as_ref().map(|given| match given {
+            Ok(count) => Ok(*count),
+            Err((offset, reason)) => Err(Error::Profile { offset: *offset, reason: reason.clone() }),
+        })
     }
 
     pub(super) fn code(&self) -> &ModuleCode {
@@ -409,14 +460,40 @@ fn defined(module: &Module, func: FuncIndex) -> Result<DefinedFunc> {
     defined.ok_or_else(|| Error::misuse(format!("func: the module defines no function {}", func.0)))
 }
 
+/// What became of the profile that a module was made with: of how many functions it knew something, or where and why it was
+/// refused.
+pub(super) type Outcome = Result<usize, (u64, Box<str>)>;
+
+/// Reads the profile in the options of a module, all of which was read. `known` is the hash of the module.
+pub(super) fn read_given(module: &Module, bytes: &[u8], known: &[u8; 32]) -> (Outcome, Option<Arc<ProfileData>>) {
+    let known = format::read(module, Some(known), bytes);
+    let outcome = match &known {
+        Ok(known) => Ok(known.functions.len()),
+        Err(Error::Profile { offset, reason }) => Err((*offset, reason.clone())),
+        Err(other) => Err((0, other.to_string().into())),
+    };
+    (outcome, known.ok().map(Arc::new))
+}
+
 /// What is compiled when, for this module.
-pub(super) fn plan(engine: &Engine, module: &Module, options: &ModuleOptions) -> Result<Plan> {
+pub(super) fn plan(
+    engine: &Engine,
+    module: &Module,
+    options: &ModuleOptions,
+    known: Option<Arc<ProfileData>>,
+) -> Result<Plan> {
     let config = engine.config();
     let overrides = options.overrides.iter().map(|(func, strategy)| Ok((defined(module, *func)?.0, *strategy)));
     let overrides: Vec<(u32, Strategy)> = overrides.collect::<Result<_>>()?;
+    if engine.is_elsewhere() {
+        return Ok(Plan::new(config.strategy, config.tiers, []));
+    }
     let plan = Plan::new(options.strategy.unwrap_or(config.strategy), config.tiers, overrides);
-    // A module that is not whole yet, and gets a plan, has no hints.
-    Ok(if module.is_whole() { plan.with_advice(advice::of(module, None)) } else { plan })
+    // A module that is not whole yet, and gets a plan, has neither hints nor a profile.
+    if !module.is_whole() {
+        return Ok(plan);
+    }
+    Ok(plan.with_advice(advice::of(module, known.as_deref())).with_profile(known))
 }
 
 /// The export "memory", else the only memory.

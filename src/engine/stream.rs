@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::artifact::{self, Kept};
+use super::cache::{self, Found};
 use super::job::Job;
-use super::module::{CompiledModule, ModuleOptions, plan};
+use super::module::{CompiledModule, ModuleOptions, Outcome, plan, read_given};
 use crate::abi::vmctx::VmLayout;
 use crate::compile::events::{Event, EventKind, ModuleEvents};
 use crate::compile::making::Making;
@@ -25,18 +26,18 @@ use crate::module::body::Keep;
 use crate::module::facts::Facts;
 use crate::module::stream::{Bytes, Decoder, Read, check_length};
 use crate::module::validate::Validated;
-use crate::module::{Module, SharedBytes, WireBytes, text};
+use crate::module::{Module, SharedBytes, WireBytes, copied, text};
 use crate::runtime::lazy::on_compile_stack;
 use crate::sync::generation;
 use crate::sys::bytes::Appender;
-use crate::warm::artifact::Part;
+use crate::warm::artifact::{Part, hash as artifact_hash};
 
 /// Bytes of bodies for which another worker is engaged, where all bytes are there: validation runs at some 100 MB/s, and a
 /// thread takes about 50 us to start.
 const BATCH: usize = 64 << 10;
 
 /// The same where they come one after the other, and nothing else is to be done meanwhile.
-const STREAM_BATCH: usize = 4 << 10;
+const STREAM_BATCH: usize = 16 << 10;
 
 /// Bytes that are copied at once: workers are at the bodies in them while the next are copied.
 const SLICE: usize = 1 << 20;
@@ -81,6 +82,12 @@ enum Wish {
     Unprepared(Error),
 }
 
+impl Wish {
+    fn has_profile(&self) -> bool {
+        matches!(self, Wish::Module { options, .. } if options.profile.is_some())
+    }
+}
+
 /// A module that is being read. Dropped before its end, it leaves nothing.
 pub(super) struct Loader {
     engine: Engine,
@@ -92,6 +99,10 @@ pub(super) struct Loader {
     facts: Option<Facts>,
     /// What an artifact has of the module.
     part: Option<Arc<Part>>,
+    /// What became of the profile in its options.
+    given: Option<Outcome>,
+    /// The hash of its bytes, if it is known.
+    hash: Option<[u8; 32]>,
     decoder: Decoder,
     /// What is wrong, if only all bytes tell how to say it.
     defect: Option<wasmparser::Error>,
@@ -123,6 +134,8 @@ impl Loader {
             validation,
             facts: None,
             part: None,
+            given: None,
+            hash: None,
             decoder,
             defect: None,
             making: None,
@@ -141,9 +154,15 @@ impl Loader {
             return Loader::of_wire(engine, binary.into(), wanted);
         }
         begun(&wanted, || check_length(bytes.len()))?;
+        let (wanted, found) = cache::look_up(engine, wanted, bytes);
+        if found.kept.is_some() {
+            let copy = begun(&wanted, || copied(bytes))?;
+            return Loader::of_found(engine, copy.into(), wanted, found);
+        }
         let mut copy = begun(&wanted, || Appender::of_length(bytes.len()))?;
         let shared: SharedBytes = copy.bytes().clone();
         let mut loader = Loader::new(engine, shared.into(), BATCH, wanted)?;
+        loader.hash = found.hash;
         for slice in bytes.chunks(SLICE) {
             let appended = copy.append(slice);
             loader.check(appended)?;
@@ -165,17 +184,25 @@ impl Loader {
     }
 
     fn of_wire(engine: &Engine, wire: WireBytes, wanted: Wanted) -> Result<Loader> {
-        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
-        loader.read(Bytes::All)?;
-        Ok(loader)
+        let (wanted, found) = cache::look_up(engine, wanted, &wire);
+        Loader::of_found(engine, wire, wanted, found)
     }
 
     /// Reads bytes of which an artifact has kept something. They are kept, not copied.
-    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, mut wanted: Wanted, kept: Kept) -> Result<Loader> {
-        if let Wanted::Module { options, .. } = &mut wanted {
+    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
+        Loader::of_found(engine, bytes.into(), wanted, Found { hash: None, kept: Some(kept) })
+    }
+
+    fn of_found(engine: &Engine, wire: WireBytes, mut wanted: Wanted, found: Found) -> Result<Loader> {
+        if let (Wanted::Module { options, .. }, Some(_)) = (&mut wanted, &found.kept) {
             options.validation = Some(Validation::Upfront);
         }
-        let mut loader = Loader::new(engine, bytes.into(), BATCH, wanted)?;
+        let mut loader = Loader::new(engine, wire, BATCH, wanted)?;
+        loader.hash = found.hash;
+        let Some(kept) = found.kept else {
+            loader.read(Bytes::All)?;
+            return Ok(loader);
+        };
         (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
         loader.read(Bytes::All)?;
         let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
@@ -244,7 +271,8 @@ impl Loader {
                 keep = self.engine.pipeline().analyses_to_keep(strategy);
             }
             // Advice names functions by their bodies: it is known when all of these are.
-            if self.decoder.code_size() > SMALL_BYTES && !self.decoder.is_hinted() {
+            let is_advised = self.decoder.is_hinted() || self.wish.has_profile();
+            if self.decoder.code_size() > SMALL_BYTES && !is_advised {
                 self.prepare(&module);
             }
             let compilation = if let Wish::Prepared(begun) = &self.wish { Some(&begun.compilation) } else { None };
@@ -259,17 +287,27 @@ impl Loader {
     fn prepare(&mut self, module: &Arc<Module>) {
         let (pipeline, space) = (self.engine.pipeline(), self.engine.code_space());
         self.wish = match std::mem::replace(&mut self.wish, Wish::None) {
-            Wish::Module { events, options } => match plan(&self.engine, module, &options) {
-                Ok(plan) => {
-                    let source = self.part.clone().map(artifact::source);
-                    let layout = VmLayout::new(module);
-                    match pipeline.prepare(space, events, module.clone(), layout, plan, source) {
-                        Ok(begun) => Wish::Prepared(begun),
-                        Err(error) => Wish::Unprepared(error),
-                    }
+            Wish::Module { events, options } => {
+                let mut known = None;
+                if let Some(profile) = options.profile.as_ref().filter(|_| module.is_whole()) {
+                    let of_part = self.part.as_ref().map(|part| part.hash);
+                    let hash = self.hash.or(of_part).unwrap_or_else(|| artifact_hash(module.bytes()));
+                    self.hash = Some(hash);
+                    let (outcome, data) = read_given(module, profile, &hash);
+                    (self.given, known) = (Some(outcome), data);
                 }
-                Err(error) => Wish::Unfit { events, error },
-            },
+                match plan(&self.engine, module, &options, known) {
+                    Ok(plan) => {
+                        let source = self.part.clone().map(artifact::source);
+                        let layout = VmLayout::new(module);
+                        match pipeline.prepare(space, events, module.clone(), layout, plan, source) {
+                            Ok(begun) => Wish::Prepared(begun),
+                            Err(error) => Wish::Unprepared(error),
+                        }
+                    }
+                    Err(error) => Wish::Unfit { events, error },
+                }
+            }
             wish => wish,
         };
     }
@@ -306,6 +344,11 @@ impl Loader {
             _ => self.validate()?,
         };
         let module = self.decoder.finish(validated);
+        if self.part.is_none() && self.hash.is_none() {
+            // The bytes came piece by piece.
+            let found = cache::seek(&self.engine, module.bytes());
+            (self.hash, self.part) = (found.hash, found.kept.map(|kept| kept.part));
+        }
         self.prepare(&module);
         let begun = match &self.wish {
             Wish::Prepared(begun) => begun.clone(),
@@ -314,9 +357,16 @@ impl Loader {
         };
         let types = module.types().iter().map(|ty| self.engine.register_type(ty)).collect();
         let compilation = begun.compilation.clone();
-        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take())?;
+        let compiled = CompiledModule::assemble(&self.engine, begun, types, self.part.take(), self.given.take())?;
+        cache::watch(&compiled);
+        if let Some(part) = compiled.part() {
+            compilation.offer(artifact::source(part.clone()));
+        }
         let pipeline = self.engine.pipeline();
         pipeline.begin(&compilation, self.making.as_ref().map_or(Early::Nothing, |making| making.early()));
+        if let Some(hash) = self.hash {
+            compiled.note_hash(hash);
+        }
         artifact::load_ahead(&compiled);
         if self.validation == Validation::Background {
             pipeline.validate_in_background(&compilation);
@@ -480,6 +530,81 @@ impl Stream {
         match &self.state {
             State::Failed(error) => error.duplicate(),
             State::Open { .. } | State::Ended => Error::misuse("stream: it has ended"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::compilation::Compilation;
+    use crate::config::{Config, Strategy, Tiers, Workers};
+    use crate::module::decode::load;
+    use crate::tier::Tier;
+    use crate::tier::compiled::CompiledCode;
+    use crate::types::DefinedFunc;
+
+    /// Functions that call each other, directly and not, and loop: what is counted depends on all functions before.
+    fn module() -> Vec<u8> {
+        let mut text =
+            String::from("(module (type $t (func (param i32) (result i32))) (table 400 funcref) (elem (i32.const 0)");
+        (0..400).for_each(|i| text.push_str(&format!(" $f{i}")));
+        text.push(')');
+        for i in 0..400 {
+            let indirect = "(local.set 0 (call_indirect (type $t) (local.get 0) (i32.const 3)))".repeat(i % 3);
+            let callee = (i * 7 + 1) % 400;
+            text.push_str(&format!(
+                "(func $f{i} (type $t) {indirect} (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                  (call $f{callee} (local.get 0)))"
+            ));
+        }
+        text.push(')');
+        wat::parse_str(text).unwrap()
+    }
+
+    /// All that was compiled of a module.
+    fn code(engine: &Engine, compilation: &Arc<Compilation>) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        engine.pipeline().wait_finished(compilation, None);
+        let mut recorded = compilation.recorded();
+        recorded.sort_by_key(|(func, tier, _)| (*func, *tier));
+        recorded
+    }
+
+    /// The same of a module that was read and validated to its end before anything was compiled.
+    fn reference(engine: &Engine, bytes: &[u8]) -> Vec<(DefinedFunc, Tier, CompiledCode)> {
+        let module = Arc::new(load(bytes, engine.config().features, 1).unwrap());
+        assert!(module.indirect_sites().count() > 300);
+        let (pipeline, events) = (engine.pipeline(), engine.pipeline().events().open());
+        let (layout, plan) = (VmLayout::new(&module), plan(engine, &module, &ModuleOptions::default(), None).unwrap());
+        let begun = pipeline.prepare(engine.code_space(), events, module, layout, plan, None).unwrap();
+        pipeline.begin(&begun.compilation, Early::Nothing);
+        code(engine, &begun.compilation)
+    }
+
+    #[test]
+    fn pieces_give_the_same_code_before_linking() {
+        let bytes = module();
+        for (tiers, strategy) in
+            [(Tiers::Both, Strategy::Eager), (Tiers::Top, Strategy::Eager), (Tiers::Both, Strategy::EagerBackground)]
+        {
+            for workers in [0, 2] {
+                let config = Config { tiers, strategy, workers: Workers::Threads(workers), ..Config::default() };
+                let engine = Engine::new(config).unwrap();
+                let expected = reference(&engine, &bytes);
+                assert_eq!(expected.len(), 400);
+                let whole = CompiledModule::new(&engine, &bytes).unwrap();
+                assert!(code(&engine, whole.compilation()) == expected, "{tiers:?}, {strategy:?}, {workers} workers");
+                for piece in [1, 100, 5000] {
+                    let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
+                    bytes.chunks(piece).try_for_each(|piece| stream.write(piece)).unwrap();
+                    engine.run_jobs(usize::MAX, None).unwrap();
+                    let module = stream.finish().unwrap();
+                    assert!(
+                        code(&engine, module.compilation()) == expected,
+                        "{tiers:?}, {strategy:?}, {workers} workers, pieces of {piece}"
+                    );
+                }
+            }
         }
     }
 }

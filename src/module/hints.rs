@@ -243,6 +243,11 @@ impl Hints {
         self.frequencies.offsets[within.clone()].iter().copied().zip(self.frequencies.values[within].iter().copied())
     }
 
+    /// The indirect calls between these offsets of which it is said what they call.
+    pub fn targets_in(&self, range: &Range<usize>) -> &[u32] {
+        &self.targets.offsets[within(&self.targets.offsets, range)]
+    }
+
     /// Whether anything is said about how often things between these offsets run, or what they call.
     pub fn has_frequencies(&self, range: &Range<usize>) -> bool {
         !within(&self.frequencies.offsets, range).is_empty() || !within(&self.targets.offsets, range).is_empty()

@@ -114,6 +114,7 @@ pub(super) const FIRST_RECLAIM: usize = 1 << 10;
 impl Store {
     /// A new store of the engine.
     pub fn new(engine: &Engine) -> Result<Store> {
+        engine.must_run_here()?;
         let id = StoreId::take()?;
         let inner = Box::new(StoreInner {
             engine: engine.clone(),

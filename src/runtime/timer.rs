@@ -1,7 +1,7 @@
-//! Deadlines of calls: one thread per engine, started by the first deadline, asleep until the next one.
+//! Deadlines of calls, and alarms: one thread per engine, started by the first one, asleep until the next one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::interrupt::Shared;
@@ -22,12 +22,26 @@ struct Clock {
 #[derive(Default)]
 struct State {
     /// By time, then by number.
-    pending: BTreeMap<(Instant, u64), Arc<Shared>>,
+    pending: BTreeMap<(Instant, u64), Due>,
     next: u64,
     thread: Option<std::thread::JoinHandle<()>>,
     /// The process that the thread runs in: a child has it no more.
     generation: usize,
     closed: bool,
+}
+
+/// What is done at a time.
+enum Due {
+    /// The call of a store traps.
+    Trap(Arc<Shared>),
+    /// Somebody is told.
+    Alarm(Weak<dyn Alarm>),
+}
+
+/// Is told that a time has come, on the thread of the timer, which must not be held up. Under no lock.
+pub(crate) trait Alarm: Send + Sync {
+    /// It has.
+    fn alarm(self: Arc<Self>);
 }
 
 /// A running deadline; dropping it ends it.
@@ -40,6 +54,16 @@ pub(super) struct Deadline {
 impl Timer {
     /// Has the store's call trap when `deadline` has passed.
     pub(super) fn start(&self, deadline: Instant, shared: Arc<Shared>) -> Result<Deadline> {
+        let key = self.add(deadline, Due::Trap(shared.clone()))?;
+        Ok(Deadline { clock: self.0.clone(), key, shared })
+    }
+
+    /// Has `alarm` told when the time has come, if it still lives then.
+    pub(crate) fn wake(&self, time: Instant, alarm: Weak<dyn Alarm>) -> Result<()> {
+        self.add(time, Due::Alarm(alarm)).map(drop)
+    }
+
+    fn add(&self, time: Instant, due: Due) -> Result<(Instant, u64)> {
         let clock = self.0.clone();
         let mut state = clock.state.lock();
         if state.thread.is_none() || state.generation != fork::generation() {
@@ -53,12 +77,11 @@ impl Timer {
             }
             state.generation = fork::generation();
         }
-        let key = (deadline, state.next);
+        let key = (time, state.next);
         state.next += 1;
-        state.pending.insert(key, shared.clone());
+        state.pending.insert(key, due);
         state.wake();
-        drop(state);
-        Ok(Deadline { clock, key, shared })
+        Ok(key)
     }
 }
 
@@ -69,7 +92,9 @@ impl Drop for Timer {
             state.closed = true;
             state.wake();
             let same_process = state.generation == fork::generation();
-            state.thread.take().filter(|_| same_process)
+            // An alarm may have held the last reference to the engine: then this is the thread.
+            let me = std::thread::current().id();
+            state.thread.take().filter(|thread| same_process && thread.thread().id() != me)
         };
         if let Some(thread) = thread {
             // It sleeps or delivers, and sees `closed` at once. It fails only if it panicked.
@@ -94,15 +119,19 @@ impl State {
         }
     }
 
-    /// Delivers what has passed. Returns the next deadline.
-    fn deliver(&mut self, now: Instant) -> Option<Instant> {
+    /// Delivers the deadlines that have passed. Returns the alarms that have, and the next time.
+    fn deliver(&mut self, now: Instant) -> (Vec<Weak<dyn Alarm>>, Option<Instant>) {
+        let mut alarms = Vec::new();
         while let Some(first) = self.pending.first_entry() {
             if first.key().0 > now {
-                return Some(first.key().0);
+                return (alarms, Some(first.key().0));
             }
-            first.remove().request_deadline();
+            match first.remove() {
+                Due::Trap(shared) => shared.request_deadline(),
+                Due::Alarm(alarm) => alarms.push(alarm),
+            }
         }
-        None
+        (alarms, None)
     }
 }
 
@@ -111,13 +140,18 @@ impl Clock {
     fn run(&self) {
         loop {
             let now = Instant::now();
-            let next = {
+            let (alarms, next) = {
                 let mut state = self.state.lock();
                 if state.closed {
                     return;
                 }
                 state.deliver(now)
             };
+            if !alarms.is_empty() {
+                alarms.iter().filter_map(Weak::upgrade).for_each(Alarm::alarm);
+                // They take a while, and may have set others.
+                continue;
+            }
             match next {
                 Some(next) => std::thread::park_timeout(next - now),
                 None => std::thread::park(),

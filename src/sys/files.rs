@@ -7,8 +7,10 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whom files belong to that this process makes.
 pub fn own_user() -> u32 {
@@ -34,27 +36,53 @@ pub fn open_own(path: &Path) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
+/// Opens a file for reading, whoever's it is, also through a link. `InvalidInput` if it is not a regular one.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok((file, metadata))
+}
+
 /// Makes a file that nobody else may read. Fails if the name is taken.
 pub fn create_own(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// Fills a buffer with random bytes that nobody can guess.
-pub fn random(buffer: &mut [u8]) -> io::Result<()> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let rest = &mut buffer[filled..];
-        // SAFETY: writes at most `rest.len()` bytes to `rest`.
-        let count = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
-        match usize::try_from(count) {
-            Ok(count) => filled += count,
-            Err(_) => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => {}
-                error => return Err(error),
-            },
-        }
+/// A file that is kept open for long. They are counted, since a process can only have so many files.
+#[derive(Debug)]
+pub struct KeptFile(File);
+
+/// How many there are.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+impl KeptFile {
+    /// Keeps a file open.
+    pub fn new(file: File) -> KeptFile {
+        // Relaxed: the number is a guide.
+        KEPT.fetch_add(1, Ordering::Relaxed);
+        KeptFile(file)
     }
-    Ok(())
+
+    /// How many are open.
+    pub fn count() -> usize {
+        KEPT.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for KeptFile {
+    type Target = File;
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Has a write beyond the size that files of this process may have fail, instead of ending the process: the kernel sends
@@ -100,13 +128,5 @@ mod tests {
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         });
         std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn random_bytes_differ() {
-        let (mut one, mut other) = ([0; 300], [0; 300]);
-        random(&mut one).unwrap();
-        random(&mut other).unwrap();
-        assert!(one != other && one[290..] != [0; 10]);
     }
 }

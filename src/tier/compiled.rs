@@ -125,7 +125,8 @@ impl Loops {
     }
 }
 
-/// A field to fill in when the code is placed: `target + addend - address of the field`, 32 bits.
+/// A field to fill in when the code is placed: `target + addend - address of the field`, 32 bits on x86-64. What it is in
+/// calls of other processors is said by `target::link_call`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation {
     /// Where the field is.

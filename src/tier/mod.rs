@@ -11,7 +11,7 @@ pub mod compiled;
 pub mod counters;
 mod fuel;
 pub mod profile;
-mod target;
+pub mod target;
 pub mod top;
 
 pub use crate::types::Tier;

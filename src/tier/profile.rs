@@ -11,6 +11,9 @@
 
 use crate::types::DefinedFunc;
 
+/// A profile in which nothing happened more often than this says nothing.
+pub const SIGNIFICANT: u64 = 200;
+
 /// How a function, and what it calls, has run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionProfile {

@@ -8,8 +8,8 @@
 //! In: entries. Out: the same, whole or not at all.
 //!
 //! - The directory belongs to the user and nobody else may write to it: this is looked at before each use.
-//! - An entry is opened without following links or waiting, looked at once it is open, and read into private memory. No
-//!   file is mapped: who truncates one would end the process.
+//! - An entry is opened without following links or waiting, and looked at once it is open. No file is mapped: who
+//!   truncates one would end the process.
 //! - Nobody waits for a lock. Who cannot have one in time goes on without: that may lose what another process has
 //!   learned, which comes again.
 //! - Nothing is written to the disk by force: an entry that a power failure damages is not authentic, and a miss.
@@ -24,9 +24,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::store::{EntryKey, Found, Miss, Over, Store, Unwritten, Version};
+use super::store::{Body, Entry, EntryKey, Miss, Over, Store, Unwritten, Version};
 use crate::sync::yield_now;
-use crate::sys::files;
+use crate::sys::files::{self, KeptFile};
+use crate::sys::random::random;
 
 /// How old the time of an entry's last use may be before it is set again: a hit costs no write in between.
 const TOUCH_AFTER: Duration = Duration::from_secs(600);
@@ -36,8 +37,10 @@ const KEPT_EIGHTHS: u64 = 7;
 const LOCK_ATTEMPTS: usize = 1000;
 /// An unfinished entry of this age is nobody's, where locks say nothing.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes that are looked at before room for the rest is made.
-const PROLOGUE: usize = 4096;
+/// Bytes of an entry that is read at once. Larger ones are read where they are needed.
+const READ_WHOLE: u64 = 256 << 10;
+/// Entries that the process keeps open. More are read at once: a process often has no more than 1024 descriptors.
+const MAX_KEPT: usize = 64;
 
 /// The directory.
 pub struct Directory {
@@ -92,7 +95,7 @@ impl Directory {
     /// entry, and what writers that are gone have left behind. Other processes may do the same at the same time.
     fn make_room(&self, len: u64, key: &EntryKey) -> io::Result<()> {
         let name_of_new = hex(key);
-        let (mut entries, mut total) = (Vec::new(), len);
+        let (mut entries, mut total) = (Vec::<((i64, i64), u64, PathBuf)>::new(), len);
         for item in fs::read_dir(&self.path)?.flatten() {
             let name = item.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -102,15 +105,13 @@ impl Directory {
                 // Of a link, not of what it leads to.
                 let Ok(metadata) = item.metadata() else { continue };
                 total += metadata.len();
-                entries.push((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), item.path()));
+                entries.push(((metadata.mtime(), metadata.mtime_nsec()), metadata.len(), item.path()));
             }
         }
         if total > self.limit {
-            entries.sort_unstable();
-            for (_, _, len, path) in entries {
-                if total <= self.limit / 8 * KEPT_EIGHTHS {
-                    break;
-                }
+            while total > self.limit / 8 * KEPT_EIGHTHS {
+                let oldest = (0..entries.len()).min_by_key(|entry| entries[*entry].0);
+                let Some((_, len, path)) = oldest.map(|oldest| entries.swap_remove(oldest)) else { break };
                 // Somebody else may have removed it, or may have it open and read it to its end.
                 if fs::remove_file(&path).is_ok() || version_of(&path).is_none() {
                     total -= len;
@@ -122,17 +123,19 @@ impl Directory {
 }
 
 impl Store for Directory {
-    fn get(&self, key: &EntryKey) -> Result<Found, Miss> {
+    fn get(&self, key: &EntryKey) -> Result<Entry, Miss> {
         let miss = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Miss::Absent,
             io::ErrorKind::InvalidInput | io::ErrorKind::NotADirectory => Miss::NotAnEntry,
             _ => Miss::Unreadable,
         };
         check_own_directory(&self.path).map_err(miss)?;
-        let (mut file, metadata) = files::open_own(&self.entry(key)).map_err(miss)?;
-        let bytes = read_whole(&mut file, metadata.len(), self.limit)?;
+        let (file, metadata) = files::open_own(&self.entry(key)).map_err(miss)?;
+        if !(1..=self.limit).contains(&metadata.len()) {
+            return Err(Miss::NotAnEntry);
+        }
         let metadata = if touch(&file, &metadata) { file.metadata().map_err(miss)? } else { metadata };
-        Ok(Found { bytes, version: version(&metadata) })
+        Ok(Entry { body: body(file, metadata.len())?, version: version(&metadata) })
     }
 
     fn put(&self, key: &EntryKey, bytes: &[u8], over: Over) -> Result<(), Unwritten> {
@@ -192,12 +195,14 @@ pub(super) fn ensure_own_directory(path: &Path) -> io::Result<()> {
     }
 }
 
+pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
+    random().map_err(|_| io::ErrorKind::Other.into())
+}
+
 /// A file of a name of its own, locked.
 pub(super) fn create_unfinished(directory: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        let mut random = [0; 16];
-        files::random(&mut random)?;
-        let path = directory.join(format!("{UNFINISHED}{}", hex(&random)));
+        let path = directory.join(format!("{UNFINISHED}{}", hex(&random_bytes::<16>()?)));
         let file = files::create_own(&path)?;
         match file.try_lock() {
             // Whoever looks for leftovers was quicker, and removes it.
@@ -230,26 +235,18 @@ fn remove_if_abandoned(path: &Path) {
     }
 }
 
-/// Reads a file that says it has so many bytes. One of a size that it only pretends to have, because nothing was written
-/// to its beginning, costs no memory.
-fn read_whole(file: &mut File, len: u64, limit: u64) -> Result<Vec<u8>, Miss> {
-    if len == 0 || len > limit {
-        return Err(Miss::NotAnEntry);
+/// Reads a small file, which then costs no descriptor for as long as the module lives, and any file if there are many
+/// already. One that is not as long as it says has been changed, which nobody does to an entry.
+fn body(mut file: File, len: u64) -> Result<Body, Miss> {
+    if len > READ_WHOLE && KeptFile::count() < MAX_KEPT {
+        return Ok(Body::File(KeptFile::new(file)));
     }
     let len = usize::try_from(len).map_err(|_| Miss::NotAnEntry)?;
-    let mut prologue = [0; PROLOGUE];
-    let prologue = &mut prologue[..len.min(PROLOGUE)];
-    file.read_exact(prologue).map_err(|_| Miss::Unreadable)?;
-    if prologue.iter().all(|byte| *byte == 0) {
-        return Err(Miss::NotAnEntry);
-    }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| Miss::Unreadable)?;
-    bytes.extend_from_slice(prologue);
-    let rest = (len - prologue.len()) as u64;
-    let read = Read::by_ref(file).take(rest).read_to_end(&mut bytes).map_err(|_| Miss::Unreadable)?;
-    // Files are replaced, not changed: somebody else did that.
-    if read as u64 == rest { Ok(bytes) } else { Err(Miss::NotAnEntry) }
+    bytes.resize(len, 0);
+    file.read_exact(&mut bytes).map_err(|_| Miss::Unreadable)?;
+    Ok(Body::Memory(bytes))
 }
 
 /// Notes that an entry was used; whether the file has changed by that.

@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::directory::{create_unfinished, ensure_own_directory, write_all};
+use super::directory::{create_unfinished, ensure_own_directory, random_bytes, write_all};
 use crate::sys::files;
 
 /// A secret that entries are authenticated with.
@@ -44,8 +44,7 @@ fn read(path: &Path) -> io::Result<SecretKey> {
 fn make(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     ensure_own_directory(directory)?;
-    let mut key = SecretKey::default();
-    files::random(&mut key)?;
+    let key: SecretKey = random_bytes()?;
     let (temporary, mut file) = create_unfinished(directory)?;
     let named = write_all(&mut file, &key).and_then(|()| match fs::hard_link(&temporary, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

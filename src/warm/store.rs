@@ -2,10 +2,12 @@
 //!
 //! In: keys, bytes. Out: the bytes that somebody put under the key, or why there are none.
 //!
-//! A store is not trusted. What it gives is authenticated before it is used, so it may lose, damage, exchange or refuse
+//! A store is not trusted. What it gives is read once, and authenticated before it is used, so it may lose, damage, exchange or refuse
 //! entries: each of these is a miss.
 //!
 //! Not here: what the bytes are (`artifact`), when they are written (`cache`).
+
+use crate::sys::files::KeptFile;
 
 /// The name of an entry: a digest of all that must be the same for its code to be of use.
 pub type EntryKey = [u8; 32];
@@ -69,17 +71,26 @@ pub enum Over {
 
 /// An entry as its store has it.
 #[derive(Debug)]
-pub struct Found {
-    /// The bytes, in private memory: nobody changes them any more.
-    pub bytes: Vec<u8>,
+pub struct Entry {
+    /// The bytes.
+    pub body: Body,
     /// Which version they are.
     pub version: Version,
+}
+
+/// The bytes of an entry.
+#[derive(Debug)]
+pub enum Body {
+    /// All of them.
+    Memory(Vec<u8>),
+    /// A regular file, to be read where it is needed. Whoever may write to it may change it at any time.
+    File(KeptFile),
 }
 
 /// Keeps entries. Any thread, several at once.
 pub trait Store: Send + Sync {
     /// The entry of this name.
-    fn get(&self, key: &EntryKey) -> Result<Found, Miss>;
+    fn get(&self, key: &EntryKey) -> Result<Entry, Miss>;
 
     /// Keeps the entry, in place of `over`, if it may.
     fn put(&self, key: &EntryKey, bytes: &[u8], over: Over) -> Result<(), Unwritten>;

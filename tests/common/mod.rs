@@ -154,6 +154,22 @@ pub const MODES: &[Mode] = &[
         },
     },
     Mode {
+        name: "kept",
+        adjust: |config| {
+            config.tiers = Tiers::Both;
+            config.memory_mode = MemoryMode::Guarded;
+            config.artifact_round_trip = true;
+        },
+    },
+    Mode {
+        name: "kept-signals-off",
+        adjust: |config| {
+            config.artifact_round_trip = true;
+            config.signals = false;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
         name: "osr",
         adjust: |config| {
             osr(config, 1);

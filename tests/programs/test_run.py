@@ -262,6 +262,26 @@ def profiles_are_kept_and_brought_back(run):
     # One that does not fit is said to, and is no reason not to run.
     done = run("--load-profile", "ray.profile", *mode, *program)
     assert SMALL_CHECKSUM in done.stdout and "invalid profile: it ends too early" in done.stderr
+    # The same as hints, in the program itself.
+    run("--save-hints", "hinted.wasm", *mode, *program)
+    with open(os.path.join(run.directory, "hinted.wasm"), "rb") as file:
+        assert b"metadata.code.compilation_priority" in file.read()
+    hinted = ["hinted.wasm" if word == RAYTRACER else word for word in program]
+    assert SMALL_CHECKSUM in run(*mode, *hinted).stdout
+
+
+def a_cache_is_filled_and_used(run):
+    # One compiler, which compiles everything: what is kept does not depend on time.
+    program = ["--compilers", "top", "--cache", "cache", "--stats", "--dir", ".", RAYTRACER, *SMALL, "x.ppm"]
+    said = []
+    for number in range(4):
+        done = run(*program)
+        assert SMALL_CHECKSUM in done.stdout, done
+        said += re.findall(r"run: the cache (.*)", done.stderr)
+        (entry,) = [name for name in os.listdir(os.path.join(run.directory, "cache")) if len(name) == 64]
+        if number == 2:
+            os.truncate(os.path.join(run.directory, "cache", entry), 100)
+    assert said == ["had no entry", "had an entry", "had an entry", "is of no use"], said
 
 
 def traces_hold_every_compilation(run):
@@ -315,7 +335,7 @@ TESTS = [command_line_is_explained_and_checked, all_missing_imports_are_named, p
          files_outside_are_out_of_reach, traps_are_reported_with_names_and_offsets, time_and_memory_are_limited,
          results_are_typed, arguments_environment_and_status_pass_through, statistics_go_to_standard_error,
          tiers_are_shown_function_by_function, what_leaves_the_baseline_tier_is_shown, profiles_are_kept_and_brought_back,
-         traces_hold_every_compilation, progress_is_drawn_on_a_terminal]
+         a_cache_is_filled_and_used, traces_hold_every_compilation, progress_is_drawn_on_a_terminal]
 
 
 def main():

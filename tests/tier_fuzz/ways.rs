@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use updraft::config::{
     BaselineChoice, Config, MemoryMode, Osr, Strategy, TierUp, Tiering, TieringPolicy, Tiers, Workers,
 };
-use updraft::engine::{CompiledModule, Eagerness, Engine};
+use updraft::engine::{CompiledModule, Eagerness, Engine, ModuleOptions};
 use updraft::module::ExportItem;
+use updraft::module::hints::{HintKind, HostHints};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
@@ -151,6 +152,21 @@ fn mislead(module: &CompiledModule, profile: &[u8], seed: u64) {
     }
 }
 
+/// Hints of all kinds, wherever an operator may be.
+fn hints(seed: u64) -> HostHints {
+    let (mut rng, mut hints) = (Rng::new(seed), HostHints::default());
+    for (func, offset) in (0..24).flat_map(|func| (0..160).map(move |offset| (FuncIndex(func), offset))) {
+        let frequency = [0, 1, 20, 32, 36, 64, 127, 127][rng.below(8)];
+        match rng.below(4) {
+            0 => hints.add(HintKind::Branch, func, offset, &[rng.below(2) as u8]),
+            1 => hints.add(HintKind::Frequency, func, offset, &[frequency]),
+            2 => hints.add(HintKind::Targets, func, offset, &[rng.below(24) as u8, 60, rng.below(24) as u8, 40]),
+            _ => {}
+        }
+    }
+    hints
+}
+
 struct Run<'a> {
     program: &'a Program,
     store: Store,
@@ -162,8 +178,11 @@ struct Run<'a> {
 /// Runs a program.
 pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>, seed: u64) -> Result<Trace, Nothing> {
     let refused = |error: &dyn std::fmt::Display| Nothing::Refused(format!("{}: {error}", way.name));
-    let module = CompiledModule::new(&way.engine, &program.wasm).map_err(|error| refused(&error))?;
-    if let Some(profile) = profile {
+    let hints = if profile.is_some() && !seed.is_multiple_of(3) { hints(seed) } else { HostHints::default() };
+    let options = ModuleOptions { hints, ..ModuleOptions::default() };
+    let module = CompiledModule::with_options(&way.engine, &program.wasm, &options).map_err(|error| refused(&error))?;
+    // Of one in three, hints are all that is known.
+    if let Some(profile) = profile.filter(|_| seed % 3 != 1) {
         // So often that what has run looks hot.
         for _ in 0..HOT {
             module.import_profile(profile, Eagerness::Wait).map_err(|error| refused(&error))?;
@@ -171,6 +190,8 @@ pub fn run(way: &Way, program: &Program, profile: Option<&[u8]>, seed: u64) -> R
         if seed % 2 == 1 {
             mislead(&module, profile, seed);
         }
+    }
+    if profile.is_some() {
         let all: Vec<FuncIndex> = module.defined_functions().map(FuncIndex).collect();
         module.wait_tiers(&all, Tier::Top, None).map_err(|error| refused(&error))?;
     }

@@ -112,7 +112,7 @@ fn count(subject: &Subject, func: u32, body: &[u8]) -> Plain {
     for payload in Parser::new(0).parse_all(module) {
         let valid = validator.payload(&payload.expect("a decoded module")).expect("a valid section");
         if let ValidPayload::Func(to_validate, found) = valid
-            && found.range().start as usize == subject.module.body(DefinedFunc(func)).start
+            && found.range().start as usize == subject.module.body_range(DefinedFunc(func)).start
         {
             function = Some(to_validate);
             break;

@@ -4,11 +4,14 @@
 //!
 //! Not here: who publishes when (`publisher`, `pool`), how (`code::publish`).
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::super::counts::count;
 use super::super::events::{Event, EventKind};
+use super::super::growth::Watcher;
 use super::super::publisher::{Drained, Publisher};
+use super::super::source::Origin;
 use super::super::state::Change;
 use super::{Compilation, Ready};
 use crate::code::{ModuleCode, NewCode, Version};
@@ -19,6 +22,11 @@ use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
 impl Compilation {
+    /// Has somebody, at most one, told of the code that can be kept beyond this process. To be called before any is published.
+    pub(crate) fn watch_growth(&self, watcher: Arc<dyn Watcher>) {
+        self.growth.watch(watcher);
+    }
+
     /// Publishes what waits, and what comes meanwhile. Says whether it published anything.
     pub(crate) fn publish(&self) -> bool {
         // Acquire: pairs with the Release in `count_compiled`.
@@ -108,6 +116,8 @@ impl Compilation {
         count(&self.counters.batches);
         let wanted = self.events.is_wanted(EventKind::FunctionTiered);
         let (functions, bytes) = told.iter().fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
+        let lasting = told.iter().filter(|(_, tier, (_, origin), _)| (*tier, *origin) == (Tier::Top, Origin::Compiled));
+        let (lasting, lasting_bytes) = lasting.fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
         for ((func, tier, (effort, origin), code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
                 self.measured[func.index()].set(code_size, effort.duration_ns);
@@ -130,6 +140,11 @@ impl Compilation {
             self.account(change);
         }
         self.events.post(Event { count: functions, code_size: bytes, ..Event::new(EventKind::CompilationChunk) });
+        if lasting > 0 {
+            let event = Event { count: lasting, code_size: lasting_bytes, ..Event::new(EventKind::Serializable) };
+            self.events.post(event);
+            self.growth.add(lasting_bytes.into());
+        }
         Ok(())
     }
 

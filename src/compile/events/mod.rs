@@ -74,11 +74,15 @@ pub enum EventKind {
     /// Stream: what goes on at a loop of a function was compiled for threads that run it in the baseline tier, or was
     /// refused.
     LoopTiered = 9,
+    /// Stream: a module was written to the cache: `count` functions with code of the top tier, `code_size` bytes in all.
+    CacheWritten = 10,
+    /// Stream: `count` more functions have code of the top tier that can be kept beyond this process, `code_size` bytes.
+    Serializable = 11,
 }
 
 impl EventKind {
     /// All of them, by number.
-    pub const ALL: [EventKind; 9] = [
+    pub const ALL: [EventKind; 11] = [
         EventKind::BaselineFinished,
         EventKind::Failed,
         EventKind::Cancelled,
@@ -88,6 +92,8 @@ impl EventKind {
         EventKind::FunctionRefused,
         EventKind::Resync,
         EventKind::LoopTiered,
+        EventKind::CacheWritten,
+        EventKind::Serializable,
     ];
 
     /// Its bit in a mask.

@@ -14,7 +14,7 @@
 //! # When a worker publishes
 //!
 //! After as many units as its limit says (`queue`), or when the batch has grown to a number of bytes or to an
-//! age ([`PublishBounds`]); when anybody waits; before a big or a top-tier unit, which would hold up what is
+//! age ([`PublishBounds`]); when anybody waits; before a long or a top-tier unit, which would hold up what is
 //! finished; and when there is nothing left to do.
 //!
 //! # Forks

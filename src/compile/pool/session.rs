@@ -3,7 +3,7 @@
 //! A session publishes before it ends. Not here: which unit comes next.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::queue::Entry;
 use super::{Client, Lane, Pending, Shared};
@@ -48,7 +48,7 @@ impl<'a, C: Client> Session<'a, C> {
     pub(super) fn run(&mut self, lane: Lane, entry: Entry<C::Unit>) {
         let shared = self.shared;
         // What is finished does not wait for a long unit.
-        if entry.is_big() || lane == Lane::Top || self.batch.as_ref().is_some_and(|batch| batch.lane != lane) {
+        if entry.is_long() || lane == Lane::Top || self.batch.as_ref().is_some_and(|batch| batch.lane != lane) {
             self.publish();
         }
         let mut context = self.context.take().unwrap_or_else(|| Box::new(shared.client.context(self.worker as u32)));
@@ -66,19 +66,20 @@ impl<'a, C: Client> Session<'a, C> {
             }
             Err(_) => (None, Pending::default()),
         };
-        shared.counters.ran(lane, outcome, start.elapsed().as_nanos() as u64);
+        let now = Instant::now();
+        shared.counters.ran(lane, outcome, (now - start).as_nanos() as u64);
         let batch = self.batch.get_or_insert(Batch { lane, taken: 0, since: start });
         batch.taken += 1;
-        let since = batch.since;
+        let age = now - batch.since;
         if pending.units == 0 {
             // Nothing to publish; but somebody may wait to hear how it went.
             self.settle();
-        } else if self.is_due(lane, pending, since) {
+        } else if self.is_due(lane, pending, age) {
             self.publish();
         }
     }
 
-    fn is_due(&self, lane: Lane, pending: Pending, since: Instant) -> bool {
+    fn is_due(&self, lane: Lane, pending: Pending, age: Duration) -> bool {
         let shared = self.shared;
         let bounds = &shared.config.bounds;
         // First, so that the sequence of random decisions does not depend on the clock.
@@ -88,7 +89,7 @@ impl<'a, C: Client> Session<'a, C> {
             || pending.bytes >= bounds.bytes
             // Relaxed: who has begun to wait just now is seen after the next unit.
             || shared.waiting.load(Relaxed) > 0
-            || since.elapsed() >= bounds.age
+            || age >= bounds.age
     }
 
     /// Publishes the batch if there is one, and says so.

@@ -336,7 +336,7 @@ fn batches_are_published_for_each_of_the_reasons() {
     let mut mixed = units(Lane::Baseline, 3);
     mixed.push(unit(Lane::Top, 1, 1, 0));
     assert_eq!(run(&pool, mixed), [3, 1]);
-    // Before a big unit: it is taken first, so that only one that comes later meets a batch.
+    // Before a long unit: it is taken first, so that only one that comes later meets a batch.
     let late = Arc::new(Mutex::new(Vec::new()));
     let (own, again) = (late.clone(), Arc::new(Mutex::new(None::<Weak<Pool<Mock>>>)));
     let pool_of = again.clone();
@@ -347,7 +347,7 @@ fn batches_are_published_for_each_of_the_reasons() {
         }
     }));
     *again.lock().unwrap() = Some(Arc::downgrade(&pool));
-    late.lock().unwrap().push(unit(Lane::Baseline, 5000, 1, 9));
+    late.lock().unwrap().push(unit(Lane::Baseline, 70_000, 1, 9));
     pool.add_units(units(Lane::Baseline, 3));
     pool.run_jobs(usize::MAX, None);
     assert_eq!(publications(&pool), [vec![2, 1], vec![9, 0]]);

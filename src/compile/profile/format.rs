@@ -3,46 +3,50 @@
 //! A profile is of one module, whatever the processor, the engine's version and its settings. Numbers are in LEB128,
 //! all that is sorted is written as differences, and there is one encoding of each profile:
 //!
-//!     "updprof" 0x01                      what it is, and the version
-//!     length, fingerprint (16 bytes)      of the module
-//!     count { function, bits, calls, indirect calls, loops }
+//!     "updprof" 0x02                      what it is, and the version
+//!     BLAKE3 of the wasm (32 bytes)       of which module
+//!     count { function, reach, calls, indirect calls, loops }
 //!     calls           count { offset, count }
 //!     indirect calls  count { offset, total, count { function, count } }
 //!     loops           count { offset, trips }
 //!
-//! A function is a difference from the one before, an offset from the operator before or from the body's start. Bit 0
-//! of the bits: the function reached the top tier.
+//! A function is a difference from the one before, an offset from the operator before or from the body's start. The reach of
+//! a function: 0 nowhere, 1 it has run, 2 it had code of the top tier.
 //!
 //! Readers believe nothing: each offset is an operator of its kind in that function, each target a function of the
-//! site's type. What is wrong is refused with its offset in the bytes.
+//! site's type. What is wrong is refused with its offset in the bytes. Without the module, offsets are those in the bodies, and
+//! only what can be known without it is checked: whoever brings the profile in does the rest.
 
 use super::data::{FunctionRecord, ProfileData, Reach, TARGETS};
 use super::{Site, each_site, fits};
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::module::hints::put_number as put;
 use crate::tier::profile::{CallCount, IndirectCalls, LoopTrips};
-use crate::types::DefinedFunc;
+use crate::types::{DefinedFunc, TypeIndex};
 
 /// What the bytes begin with; the last one is the version.
-const MAGIC: [u8; 8] = *b"updprof\x01";
+const MAGIC: [u8; 8] = *b"updprof\x02";
 
-/// Bit of a function that reached the top tier.
-const REACHED_TOP: u64 = 1;
-/// Bit of one that got no further than to run.
-const HAS_RUN: u64 = 2;
+/// What a module is known by: the hash of its bytes.
+pub type Key = [u8; 32];
 
-/// Writes a profile of a module.
-pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
+/// Where the body of a function begins, as the offsets of a profile count.
+fn start_of(module: Option<&Module>, func: DefinedFunc) -> u32 {
+    module.map_or(0, |module| module.body_range(func).start as u32)
+}
+
+/// Writes a profile of the module with this hash.
+pub fn write(key: &Key, module: Option<&Module>, data: &ProfileData) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
-    put(&mut bytes, module.bytes().len() as u64);
-    bytes.extend_from_slice(&fingerprint(module.bytes()));
+    bytes.extend_from_slice(key);
     put(&mut bytes, data.functions.len() as u64);
     let mut next = 0;
     for (func, record) in &data.functions {
         put(&mut bytes, u64::from(func.0 - next));
         next = func.0 + 1;
-        put(&mut bytes, if record.reach == Reach::Top { REACHED_TOP } else { record.reach as u64 * HAS_RUN });
-        let start = module.body_range(*func).start as u32;
+        put(&mut bytes, record.reach as u64);
+        let start = start_of(module, *func);
         let mut before = start;
         let mut offset = |bytes: &mut Vec<u8>, at: u32, first: bool| {
             put(bytes, u64::from(at - if first { start } else { before }));
@@ -72,33 +76,33 @@ pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
     bytes
 }
 
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
+/// Reads a profile of a module. `key` is what it must be known by; `None`: whoever kept the profile knows.
+pub fn read(module: &Module, key: Option<&Key>, bytes: &[u8]) -> Result<ProfileData> {
+    read_for(Some(module), key, bytes).map(|(_, data)| data)
 }
 
-/// Tells modules apart that differ by accident. (Who makes two modules alike on purpose gets advice that does not fit,
-/// and nothing else.)
-fn fingerprint(bytes: &[u8]) -> [u8; 16] {
-    let mut lanes = [0x243f_6a88_85a3_08d3_u64, 0x1319_8a2e_0370_7344];
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        for (lane, odd) in lanes.iter_mut().zip([0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03]) {
-            *lane = (*lane ^ word).wrapping_mul(odd);
-            *lane ^= *lane >> 29;
-        }
+/// Adds up profiles of one module, which need not be there. Counts stop at the largest number.
+pub fn merge(profiles: &[&[u8]]) -> Result<Vec<u8>> {
+    let mut merged: Option<(Key, ProfileData)> = None;
+    for (number, bytes) in profiles.iter().enumerate() {
+        let known = merged.as_ref().map(|(key, _)| *key);
+        let read = read_for(None, known.as_ref(), bytes).map(|(key, data)| match &mut merged {
+            None => merged = Some((key, data)),
+            Some((_, merged)) => merged.merge(&data),
+        });
+        read.map_err(|error| match error {
+            Error::Profile { offset, reason } => {
+                Error::Profile { offset, reason: format!("number {number}: {reason}").into() }
+            }
+            other => other,
+        })?;
     }
-    let [one, two] = lanes.map(u64::to_le_bytes);
-    std::array::from_fn(|i| if i < 8 { one[i] } else { two[i - 8] })
+    let (key, data) = merged.ok_or_else(|| Error::misuse("profiles: there is none"))?;
+    Ok(write(&key, None, &data))
 }
 
-/// Reads a profile of a module.
-pub fn read(module: &Module, bytes: &[u8]) -> Result<ProfileData> {
+/// Reads a profile, for a module if that is known, else for any, and for this hash, if there is one. Also the hash.
+fn read_for(module: Option<&Module>, wanted: Option<&Key>, bytes: &[u8]) -> Result<(Key, ProfileData)> {
     let mut reader = Reader { bytes, at: 0 };
     let magic = reader.take(MAGIC.len())?;
     if magic[..7] != MAGIC[..7] {
@@ -107,13 +111,14 @@ pub fn read(module: &Module, bytes: &[u8]) -> Result<ProfileData> {
     if magic[7] != MAGIC[7] {
         return Err(refused(7, &format!("its version is {}, known is {}", magic[7], MAGIC[7])));
     }
-    let start = reader.at;
-    let (len, own) = (reader.number()?, reader.take(16)?);
-    if len != module.bytes().len() as u64 || own != fingerprint(module.bytes()) {
-        return Err(refused(start, "it is of another module"));
+    let mut key = Key::default();
+    key.copy_from_slice(reader.take(size_of::<Key>())?);
+    if wanted.is_some_and(|wanted| *wanted != key) {
+        return Err(refused(MAGIC.len(), "it is of another module"));
     }
+    let functions = module.map_or(u64::from(u32::MAX), |module| module.defined_func_count() as u64);
     let (start, count) = (reader.at, reader.number()?);
-    if count > module.defined_func_count() as u64 {
+    if count > functions {
         return Err(refused(start, "it has more functions than the module"));
     }
     let mut data = ProfileData::default();
@@ -121,7 +126,7 @@ pub fn read(module: &Module, bytes: &[u8]) -> Result<ProfileData> {
     for _ in 0..count {
         let start = reader.at;
         let func = reader.number()?.saturating_add(next);
-        if func >= module.defined_func_count() as u64 {
+        if func >= functions {
             return Err(refused(start, &format!("the module defines no function {func}")));
         }
         next = func + 1;
@@ -135,7 +140,7 @@ pub fn read(module: &Module, bytes: &[u8]) -> Result<ProfileData> {
     if reader.at != bytes.len() {
         return Err(refused(reader.at, "bytes behind its end"));
     }
-    Ok(data)
+    Ok((key, data))
 }
 
 fn refused(at: usize, reason: &str) -> Error {
@@ -183,93 +188,119 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads the sites of a kind: those that follow are among the operators at `known`.
-fn sites<T>(
+/// The operators of a kind in a function: offsets, and what belongs to each. `None`: nobody knows them.
+type Operators<T> = Option<Vec<(u32, T)>>;
+
+/// Reads the sites of a kind, which must be among `known`.
+fn sites<K: Copy, T>(
     reader: &mut Reader<'_>,
     start: u32,
-    known: &[u32],
-    mut site: impl FnMut(&mut Reader<'_>, usize) -> Result<T>,
+    known: &Operators<K>,
+    mut site: impl FnMut(&mut Reader<'_>, u32, Option<K>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let (at, count) = (reader.at, reader.number()?);
-    if count > known.len() as u64 {
+    if known.as_ref().is_some_and(|known| count > known.len() as u64) {
         return Err(refused(at, "more operators of a kind than the function has"));
     }
-    let mut found = Vec::with_capacity(count as usize);
+    let mut found = Vec::new();
     let mut before = None;
     for _ in 0..count {
         let at = reader.at;
         let offset = reader.number()?.checked_add(u64::from(before.unwrap_or(start)));
         let offset = offset.and_then(|offset| u32::try_from(offset).ok()).filter(|offset| before != Some(*offset));
-        let position = offset.and_then(|offset| known.binary_search(&offset).ok());
-        let position = position.ok_or_else(|| refused(at, "no operator of that kind is there"))?;
-        before = Some(known[position]);
-        found.push(site(reader, position)?);
+        let offset = offset.ok_or_else(|| refused(at, "no operator of that kind is there"))?;
+        let kind = match known {
+            Some(known) => match known.binary_search_by_key(&offset, |(offset, _)| *offset) {
+                Ok(position) => Some(known[position].1),
+                Err(_) => return Err(refused(at, "no operator of that kind is there")),
+            },
+            None => None,
+        };
+        before = Some(offset);
+        found.push(site(reader, offset, kind)?);
     }
     Ok(found)
 }
 
-fn function(reader: &mut Reader<'_>, module: &Module, func: DefinedFunc) -> Result<FunctionRecord> {
+fn function(reader: &mut Reader<'_>, module: Option<&Module>, func: DefinedFunc) -> Result<FunctionRecord> {
     let at = reader.at;
     let reach = match reader.number()? {
         0 => Reach::Nowhere,
-        HAS_RUN => Reach::Run,
-        REACHED_TOP => Reach::Top,
-        other => return Err(refused(at, &format!("bits {other:#x} are not known"))),
+        1 => Reach::Run,
+        2 => Reach::Top,
+        other => return Err(refused(at, &format!("reach {other} is not known"))),
     };
-    let (mut calls, mut indirect, mut types, mut loops) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    each_site(module, func, |offset, site| match site {
-        Site::Call(_) => calls.push(offset),
-        Site::Indirect(ty) => {
-            indirect.push(offset);
-            types.push(ty);
-        }
-        Site::Loop => loops.push(offset),
-    });
-    let start = module.body_range(func).start as u32;
+    let (mut calls, mut indirect, mut loops): (Operators<()>, Operators<TypeIndex>, Operators<()>) = (None, None, None);
+    // Most functions have run, and nothing was counted in them: their bodies are not looked at.
+    let has_counts = !reader.bytes[reader.at..].starts_with(&[0; 3]);
+    if let Some(module) = module.filter(|_| has_counts) {
+        each_site(module, func, |offset, site| match site {
+            Site::Call(_) => calls.get_or_insert_default().push((offset, ())),
+            Site::Indirect(ty) => indirect.get_or_insert_default().push((offset, ty)),
+            Site::Loop => loops.get_or_insert_default().push((offset, ())),
+        });
+        // Known, and none.
+        calls.get_or_insert_default();
+        indirect.get_or_insert_default();
+        loops.get_or_insert_default();
+    }
+    let start = start_of(module, func);
     Ok(FunctionRecord {
         reach,
-        calls: sites(reader, start, &calls, |reader, i| {
-            Ok(CallCount { wasm_offset: calls[i], count: reader.count()? })
+        calls: sites(reader, start, &calls, |reader, wasm_offset, _| {
+            Ok(CallCount { wasm_offset, count: reader.count()? })
         })?,
-        indirect: sites(reader, start, &indirect, |reader, i| {
-            let total = reader.count()?;
-            let at = reader.at;
-            let count = reader.number()?;
-            if count > TARGETS as u64 {
-                return Err(refused(at, "too many targets"));
-            }
-            let mut targets: Vec<(DefinedFunc, u64)> = Vec::new();
-            let mut rest = total;
-            for _ in 0..count {
-                let at = reader.at;
-                let target = reader.number()?;
-                let target = u32::try_from(target).ok().map(DefinedFunc);
-                let target = target.filter(|func| func.index() < module.defined_func_count());
-                let target = target.filter(|func| fits(module, *func, types[i]));
-                let target = target.ok_or_else(|| refused(at, "no function that can be called there"))?;
-                let at = reader.at;
-                let count = reader.count()?;
-                rest = rest.checked_sub(count).ok_or_else(|| refused(at, "more calls of a target than calls"))?;
-                let key = |(func, count): (DefinedFunc, u64)| (std::cmp::Reverse(count), func);
-                if targets.last().is_some_and(|last| key(*last) >= key((target, count)))
-                    || targets.iter().any(|(known, _)| *known == target)
-                {
-                    return Err(refused(at, "targets out of order"));
-                }
-                targets.push((target, count));
-            }
-            Ok(IndirectCalls { wasm_offset: indirect[i], total, targets })
+        indirect: sites(reader, start, &indirect, |reader, wasm_offset, ty| {
+            indirect_calls(reader, module, wasm_offset, ty)
         })?,
-        loops: sites(reader, start, &loops, |reader, i| {
-            Ok(LoopTrips { wasm_offset: loops[i], trips: reader.count()? })
+        loops: sites(reader, start, &loops, |reader, wasm_offset, _| {
+            Ok(LoopTrips { wasm_offset, trips: reader.count()? })
         })?,
     })
+}
+
+fn indirect_calls(
+    reader: &mut Reader<'_>,
+    module: Option<&Module>,
+    wasm_offset: u32,
+    ty: Option<TypeIndex>,
+) -> Result<IndirectCalls> {
+    let total = reader.count()?;
+    let at = reader.at;
+    let count = reader.number()?;
+    if count > TARGETS as u64 {
+        return Err(refused(at, "too many targets"));
+    }
+    let mut targets: Vec<(DefinedFunc, u64)> = Vec::new();
+    let mut rest = total;
+    let can_be_called = |func: DefinedFunc| match (module, ty) {
+        (Some(module), Some(ty)) => func.index() < module.defined_func_count() && fits(module, func, ty),
+        _ => true,
+    };
+    for _ in 0..count {
+        let at = reader.at;
+        let target = u32::try_from(reader.number()?).ok().map(DefinedFunc).filter(|func| can_be_called(*func));
+        let target = target.ok_or_else(|| refused(at, "no function that can be called there"))?;
+        let at = reader.at;
+        let count = reader.count()?;
+        rest = rest.checked_sub(count).ok_or_else(|| refused(at, "more calls of a target than calls"))?;
+        let key = |(func, count): (DefinedFunc, u64)| (std::cmp::Reverse(count), func);
+        if targets.last().is_some_and(|last| key(*last) >= key((target, count)))
+            || targets.iter().any(|(known, _)| *known == target)
+        {
+            return Err(refused(at, "targets out of order"));
+        }
+        targets.push((target, count));
+    }
+    Ok(IndirectCalls { wasm_offset, total, targets })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::module::{Features, decode};
+
+    const KEY: Key = [7; 32];
 
     fn module() -> Module {
         let text = r#"(module (type $t (func)) (table 3 3 funcref) (elem (i32.const 0) 0 1 2)
@@ -301,16 +332,42 @@ mod tests {
     fn what_was_written_is_read() {
         let module = module();
         for data in [data(&module), ProfileData::default()] {
-            assert_eq!(read(&module, &write(&module, &data)).unwrap(), data);
+            assert_eq!(read(&module, Some(&KEY), &write(&KEY, Some(&module), &data)).unwrap(), data);
         }
     }
 
     #[test]
     fn a_profile_is_refused_by_another_module() {
-        let other = decode::load(b"(module (func))", Features::ALL, 1).unwrap();
         let module = module();
-        let error = read(&other, &write(&module, &data(&module))).unwrap_err().to_string();
+        let bytes = write(&KEY, Some(&module), &data(&module));
+        let error = read(&module, Some(&[8; 32]), &bytes).unwrap_err().to_string();
         assert_eq!(error, "invalid profile: it is of another module (at offset 0x8)");
+        assert!(read(&module, None, &bytes).is_ok(), "whoever kept it knows");
+        let mut older = bytes;
+        older[7] = 1;
+        let error = read(&module, None, &older).unwrap_err().to_string();
+        assert_eq!(error, "invalid profile: its version is 1, known is 2 (at offset 0x7)");
+    }
+
+    #[test]
+    fn profiles_are_added_up_without_their_module() {
+        let module = module();
+        let full = data(&module);
+        let mut some = full.clone();
+        some.functions[0] = (DefinedFunc(1), FunctionRecord { reach: Reach::Run, ..FunctionRecord::default() });
+        some.functions[1].1.calls.remove(0);
+        some.functions[1].1.indirect[0].targets = vec![(DefinedFunc(0), 9)];
+        let [one, other] = [&full, &some].map(|data| write(&KEY, Some(&module), data));
+        let mut expected = full.clone();
+        expected.merge(&some);
+        let merged = merge(&[&one, &other]).unwrap();
+        assert_eq!(read(&module, Some(&KEY), &merged).unwrap(), expected);
+        assert_eq!(merge(&[&one]).unwrap(), one);
+        assert_eq!(merge(&[&other, &one]).unwrap(), merged);
+        let foreign = write(&[8; 32], Some(&module), &full);
+        let error = merge(&[&one, &foreign]).unwrap_err().to_string();
+        assert_eq!(error, "invalid profile: number 1: it is of another module (at offset 0x8)");
+        assert!(merge(&[]).is_err() && merge(&[&one, &[]]).is_err());
     }
 
     /// Every change of a byte, and every end that comes early, is refused or gives another profile that is written back
@@ -318,11 +375,12 @@ mod tests {
     #[test]
     fn damaged_bytes_are_refused_or_mean_something_else() {
         let module = module();
-        let good = write(&module, &data(&module));
+        let good = write(&KEY, Some(&module), &data(&module));
         let (mut refusals, mut others) = (0, 0);
-        let mut check = |bytes: &[u8]| match read(&module, bytes) {
+        let mut check = |bytes: &[u8]| match read(&module, Some(&KEY), bytes) {
             Ok(data) => {
-                assert_eq!(write(&module, &data), bytes);
+                assert_eq!(write(&KEY, Some(&module), &data), bytes);
+                assert_eq!(merge(&[bytes]).unwrap(), bytes);
                 others += 1;
             }
             Err(Error::Profile { offset, .. }) => {

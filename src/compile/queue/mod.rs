@@ -32,6 +32,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// A unit whose body has more bytes is big. V8's figure: some 1 % of functions, and half of the work.
 pub(super) const BIG_UNIT: u32 = 4096;
 
+/// A unit whose body has more bytes takes the baseline tier about a millisecond.
+pub(super) const LONG_UNIT: u32 = 64 << 10;
+
 /// Units that a worker compiles at least before it publishes them, unless something else asks for it.
 const LEAST_PUBLISHED: usize = 10;
 
@@ -50,6 +53,11 @@ pub(crate) struct Entry<U> {
 impl<U> Entry<U> {
     pub(crate) fn is_big(&self) -> bool {
         self.size > BIG_UNIT
+    }
+
+    /// Whether it takes so long that what is finished is not to wait for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.size > LONG_UNIT
     }
 }
 

@@ -28,6 +28,7 @@ impl Emit<'_> {
         if self.complete_stack_check() { Outcome::Complete } else { Outcome::Again }
     }
 
+    #[inline(always)]
     fn operator(&mut self) {
         let opcode = self.byte();
         match opcode {

@@ -22,6 +22,8 @@
 //! The entry is what is aligned: processors fetch and decode in blocks of this size, and a small function that
 //! straddles them costs its callers up to 40 % (2026-11, `bench/`, ackermann).
 //!
+//! Code for other processors has its check in Cranelift's own instructions (`translate/env.rs`), and nothing is added here.
+//!
 //! r10 and r11 carry nothing at an entry: arguments travel in rdi, rsi, rdx, rcx, r8, r9, xmm0-7 and on the
 //! stack. Interrupts poison the stack limit, so that the check is also the poll of entries.
 
@@ -32,9 +34,10 @@ use cranelift_codegen::{CompiledCode as ClifCode, FinalizedRelocTarget};
 use super::placement;
 use super::places::{self, Places};
 use super::translate::Inlined;
+use crate::abi::call::Processor;
 use crate::abi::poll;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
-use crate::limits::UNCHECKED_FRAME;
+use crate::limits::{STACK_HEADROOM, UNCHECKED_FRAME};
 use crate::tier::compiled::{
     CallKind, CallSite, CompiledCode, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
 };
@@ -43,6 +46,9 @@ use crate::types::{DefinedFunc, FuncIndex};
 
 /// Frames up to this size are covered by the stack's headroom, and only the stack pointer is compared.
 const COVERED_FRAME: u32 = 4096;
+
+/// The largest frame of functions that check the stack when they have it already (`Translator::check_stack`).
+const UNPROBED_FRAME: u32 = STACK_HEADROOM as u32 / 2;
 
 /// Alignment of entries.
 const ENTRY_ALIGNMENT: u32 = 32;
@@ -70,6 +76,7 @@ pub(super) enum Placement {
 /// What Cranelift does not know about a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit {
+    pub(super) processor: Processor,
     pub(super) check: StackCheck,
     /// Stack that the unit uses beyond what Cranelift reports as its frame.
     pub(super) extra_stack: u32,
@@ -106,7 +113,12 @@ pub(super) fn convert(
         frame_size,
         ..CompiledCode::default()
     };
+    let is_x86 = unit.processor == Processor::X86_64;
+    if !is_x86 && used > UNPROBED_FRAME {
+        return Err(format!("a frame of {used} bytes, for a processor whose prologues do not check the stack"));
+    }
     let checked = match unit.check {
+        _ if !is_x86 => false,
         StackCheck::Never => false,
         StackCheck::IfLarge => used >= UNCHECKED_FRAME,
         StackCheck::Always => true,
@@ -129,7 +141,7 @@ pub(super) fn convert(
     let blocks = code.bb_starts.iter().map(|&block| if block == 0 { 0 } else { shift + block - entry });
     // Where there are calls, they weigh more than the loops around them: the entry stays aligned.
     let alignment = if unit.check == StackCheck::Always { out.alignment } else { buffer.alignment.max(1) };
-    if unit.placement == Placement::ByLoops {
+    if unit.placement == Placement::ByLoops && is_x86 {
         out.starts = placement::starts(&out.bytes[entry as usize..], blocks, alignment, scratch);
     }
     if out.starts != 0 {
@@ -139,7 +151,7 @@ pub(super) fn convert(
     for reloc in buffer.relocs() {
         out.relocations.push(Relocation {
             offset: shift + reloc.offset,
-            target: relocation_target(reloc.kind, &reloc.target, func, unit.imported_functions)?,
+            target: relocation_target(unit, reloc.kind, &reloc.target, func)?,
             addend: i32::try_from(reloc.addend).map_err(|_| format!("addend {:#x} of a relocation", reloc.addend))?,
         });
     }
@@ -238,20 +250,23 @@ impl Operators<'_> {
 }
 
 fn relocation_target(
+    unit: Unit,
     kind: Reloc,
     target: &FinalizedRelocTarget,
     func: &Function,
-    imported: u32,
 ) -> Result<RelocationTarget, String> {
     let unknown = || format!("relocation {kind:?} to {}", target.display(Some(&func.params)));
     let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = target else {
         return Err(unknown());
     };
     let index = func.params.user_named_funcs()[*name].index;
-    let defined = DefinedFunc(index.checked_sub(imported).ok_or_else(unknown)?);
-    match kind {
-        Reloc::X86CallPCRel4 => Ok(RelocationTarget::Function(defined)),
-        Reloc::X86GOTPCRel4 => Ok(RelocationTarget::Slot(defined)),
+    let defined = DefinedFunc(index.checked_sub(unit.imported_functions).ok_or_else(unknown)?);
+    match (unit.processor, kind) {
+        (Processor::X86_64, Reloc::X86CallPCRel4)
+        | (Processor::Aarch64, Reloc::Arm64Call)
+        | (Processor::Riscv64, Reloc::RiscvCallPlt)
+        | (Processor::S390x, Reloc::S390xPLTRel32Dbl) => Ok(RelocationTarget::Function(defined)),
+        (Processor::X86_64, Reloc::X86GOTPCRel4) => Ok(RelocationTarget::Slot(defined)),
         _ => Err(unknown()),
     }
 }

@@ -27,7 +27,8 @@ use super::Counts;
 use super::compiled::{CompiledCode, Resume};
 use super::fuel::Metering;
 use super::profile::FunctionProfile;
-use super::target::{self, Machine};
+use super::target::{self, Machine, Place};
+use crate::abi::call::Processor;
 use crate::abi::vmctx::VmLayout;
 use crate::config::{Config, Osr};
 use crate::error::{Error, Result};
@@ -77,6 +78,7 @@ pub enum Optimisation {
 /// What changes the code that is emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Options {
+    processor: Processor,
     bounds: Bounds,
     signals: Signals,
     /// Whether loops poll for interrupts.
@@ -118,6 +120,7 @@ pub enum Lookout {
 /// The compiler of one engine. Any thread; each brings its own [`Scratch`].
 pub struct TopCompiler {
     isa: OwnedTargetIsa,
+    place: Place,
     options: Options,
     fail_function: Option<u32>,
 }
@@ -163,8 +166,9 @@ impl TopCompiler {
     /// As [`TopCompiler::new`], for the top tier or for the portable baseline tier.
     pub fn with_optimisation(config: &Config, bounds: Bounds, optimisation: Optimisation) -> Result<TopCompiler> {
         let flags = settings::Flags::new(shared_settings(config, optimisation));
-        let isa = Machine::choose(&config.target)?.isa(flags)?;
-        if let Some(missing) = target::missing(&isa) {
+        let machine = Machine::choose(&config.target)?;
+        let (processor, isa) = (machine.processor(), machine.isa(flags)?);
+        if let Some(missing) = target::missing(processor, &isa) {
             return Err(Error::Unsupported { offset: 0, feature: format!("a processor without {missing}").into() });
         }
         let signals = if config.signals { Signals::On } else { Signals::Off };
@@ -174,10 +178,16 @@ impl TopCompiler {
         let osr = if counts == Counts::On { config.tiering.osr } else { Osr::Off };
         let fuel = Metering::of(config);
         let inlining = if optimisation == Optimisation::Speed { Inlining::On } else { Inlining::Off };
-        let options = Options { bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr, inlining };
+        let options =
+            Options { processor, bounds, signals, interrupts: config.interrupts, fuel, budgets, counts, osr, inlining };
         let tier = if optimisation == Optimisation::Speed { Tier::Top } else { Tier::Baseline };
         let fail_function = config.fail_function.filter(|_| config.fail_tiers.contains(tier));
-        Ok(TopCompiler { isa, options, fail_function })
+        Ok(TopCompiler { isa, place: machine.place(), options, fail_function })
+    }
+
+    /// Where the code runs.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
     /// The kind of machine that code is for, as a triple.
@@ -249,21 +259,30 @@ impl TopCompiler {
     fn compile(&self, scratch: &mut Scratch, job: Job<'_>) -> Result<CompiledCode> {
         let module = job.module;
         let index = module.func_index(job.func);
+        let processor = self.options.processor;
         if self.fail_function == Some(job.func.0) {
             return Err(Error::Compile { func: index, reason: "failure asked for by the configuration".into() });
         }
         self.guarded(scratch, index, |scratch| {
             let Scratch { context, builder, buffers, .. } = scratch;
             let signature = match job.resume {
-                None => translate::signature(module.func_type(index)),
-                Some(_) => translate::osr::signature(module.func_type(index)),
+                None => translate::signature(processor, module.func_type(index)),
+                Some(_) => translate::osr::signature(processor, module.func_type(index)),
             };
             let builder = start(context, builder, signature);
             let config = self.isa.frontend_config();
             let summary = translate::translate(job, builder, buffers, |b| b.finalize(config))
                 .map_err(|error| error.to_string())?;
+            if processor == Processor::Riscv64 {
+                let dfg = &context.func.dfg;
+                let vectors = dfg.values().any(|value| dfg.value_type(value).is_vector());
+                if vectors && !target::features(&self.isa).any(|name| name == "v") {
+                    return Err("vectors, without the processor feature v".into());
+                }
+            }
             let check = if summary.calls { StackCheck::Always } else { StackCheck::IfLarge };
             let unit = Unit {
+                processor,
                 check,
                 extra_stack: summary.tail_stack,
                 imported_functions: module.import_counts().functions as u32,
@@ -298,7 +317,8 @@ impl TopCompiler {
         kind: HostKind,
     ) -> Result<CompiledCode> {
         self.guarded(scratch, NO_FUNCTION, |scratch| {
-            let mut builder = start(&mut scratch.context, &mut scratch.builder, translate::signature(ty));
+            let mut builder =
+                start(&mut scratch.context, &mut scratch.builder, translate::signature(Processor::X86_64, ty));
             trampoline::host(&mut builder, ty, kind);
             builder.finalize(self.isa.frontend_config());
             self.finish(scratch, bridge(StackCheck::IfLarge))
@@ -343,7 +363,7 @@ const NO_FUNCTION: FuncIndex = FuncIndex(u32::MAX);
 
 fn bridge(check: StackCheck) -> Unit {
     let placement = Placement::Aligned;
-    Unit { check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement }
+    Unit { processor: Processor::X86_64, check, extra_stack: 0, imported_functions: 0, wasm_start: 0, placement }
 }
 
 /// Empties the context for a function of this signature.

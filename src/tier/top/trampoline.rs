@@ -9,7 +9,7 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 
 use super::translate::{clif_trap, clif_type, signature};
-use crate::abi::call::{RAW_VAL_SIZE, Results, raw_cells};
+use crate::abi::call::{Processor, RAW_VAL_SIZE, Results, raw_cells};
 use crate::abi::vmctx::{self, VmCaller};
 use crate::types::{FuncType, ValType};
 
@@ -40,7 +40,7 @@ pub(super) fn entry(b: &mut FunctionBuilder<'_>, ty: &FuncType) {
     for (position, &ty) in ty.params().iter().enumerate() {
         args.push(load_cell(b, ty, cells, position));
     }
-    let signature = b.import_signature(signature(ty));
+    let signature = b.import_signature(signature(Processor::X86_64, ty));
     let call = b.ins().call_indirect(signature, code, &args);
     if results == Results::Registers {
         for position in 0..ty.results().len() {

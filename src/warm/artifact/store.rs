@@ -2,13 +2,14 @@
 //!
 //! What is read is a copy of our own. Somebody may change the original at any time: a copy is authenticated, and then used.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::module::SharedBytes;
+use crate::sys::files::KeptFile;
 
 /// The bytes of an artifact.
 pub struct Store {
@@ -18,7 +19,7 @@ pub struct Store {
 
 enum Place {
     Memory(SharedBytes),
-    File(File),
+    File(KeptFile),
 }
 
 impl Store {
@@ -37,7 +38,12 @@ impl Store {
         if !metadata.is_file() {
             return Err(refused(io::Error::from(io::ErrorKind::InvalidInput)));
         }
-        Ok(Store { len: metadata.len(), place: Place::File(file) })
+        Ok(Store { len: metadata.len(), place: Place::File(KeptFile::new(file)) })
+    }
+
+    /// An open file, which is regular.
+    pub fn opened(file: KeptFile) -> io::Result<Store> {
+        Ok(Store { len: file.metadata()?.len(), place: Place::File(file) })
     }
 
     /// Bytes in all.

@@ -10,7 +10,7 @@ use wasmparser::Operator;
 use super::env::{CONSTANT, MUTABLE, clif_trap};
 use super::state::Reach;
 use super::{Translator, clif_type};
-use crate::abi::call::{RAW_VAL_SIZE, Results};
+use crate::abi::call::{Processor, RAW_VAL_SIZE, Results};
 use crate::abi::vmctx;
 use crate::tier::top::{CallLinkage, Signals};
 use crate::trap::TrapCode;
@@ -54,9 +54,9 @@ enum Callee {
 }
 
 /// The signature of functions of this type, as `abi::call` lays down.
-pub(in crate::tier::top) fn signature(ty: &FuncType) -> Signature {
+pub(in crate::tier::top) fn signature(processor: Processor, ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
-    let results = Results::of(ty.results());
+    let results = processor.results(ty.results());
     let pointers = if results == Results::Memory { 3 } else { 2 };
     signature.params.reserve_exact(pointers + ty.params().len());
     signature.params.extend([AbiParam::new(types::I64); 3].iter().take(pointers));
@@ -72,7 +72,7 @@ impl Translator<'_> {
         if let Some(declared) = self.buf.signatures.get(ty.0) {
             return declared;
         }
-        let declared = self.b.import_signature(signature(&self.module.types()[ty.index()]));
+        let declared = self.b.import_signature(signature(self.options.processor, &self.module.types()[ty.index()]));
         self.buf.signatures.insert(ty.0, declared);
         declared
     }
@@ -182,7 +182,7 @@ impl Translator<'_> {
         self.calls_seen += 1;
         let ty = &self.module.types()[type_index.index()];
         let base = self.buf.stack.len() - ty.params().len();
-        let in_memory = Results::of(ty.results()) == Results::Memory;
+        let in_memory = self.options.processor.results(ty.results()) == Results::Memory;
         let pointer = match call {
             _ if !in_memory => None,
             Call::Nested => Some(self.result_cells(ty.results().len())),

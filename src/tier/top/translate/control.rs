@@ -8,7 +8,7 @@ use wasmparser::{BlockType, BrTable, Operator};
 use super::loops::Stays;
 use super::state::{Frame, FrameKind, Reach};
 use super::{Translator, clif_type, val_type};
-use crate::abi::call::{RAW_VAL_SIZE, Results};
+use crate::abi::call::{Processor, RAW_VAL_SIZE, Results};
 use crate::trap::TrapCode;
 use crate::types::ValType;
 
@@ -399,8 +399,12 @@ impl<'a> Translator<'a> {
     }
 
     /// The pointer through which this function returns, from its parameters behind the two vmctx.
-    pub(super) fn find_result_pointer(results: &[ValType], third: Option<&Value>) -> Option<Value> {
-        match Results::of(results) {
+    pub(super) fn find_result_pointer(
+        processor: Processor,
+        results: &[ValType],
+        third: Option<&Value>,
+    ) -> Option<Value> {
+        match processor.results(results) {
             Results::Registers => None,
             Results::Memory => Some(*third.expect("the signature has a result pointer")),
         }

@@ -9,6 +9,7 @@ use super::Translator;
 use super::loops::Poll;
 use super::state::{builtin_key, plain_key};
 use crate::abi::builtin::{AbiType, Builtin, Plain};
+use crate::abi::call::Processor;
 use crate::abi::vmctx::{self, Place};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
@@ -44,17 +45,21 @@ impl Translator<'_> {
         if let Some(signature) = self.buf.builtins.get(key) {
             return signature;
         }
-        let clif = |ty: AbiType| match ty {
-            AbiType::I32 => types::I32,
-            AbiType::I64 => types::I64,
+        let processor = self.options.processor;
+        let clif = |ty: AbiType| match (ty, processor) {
+            // Whoever is called may rely on the upper half.
+            (AbiType::I32, Processor::Riscv64) => AbiParam::new(types::I32).sext(),
+            (AbiType::I32, Processor::S390x) => AbiParam::new(types::I32).uext(),
+            (AbiType::I32, _) => AbiParam::new(types::I32),
+            (AbiType::I64, _) => AbiParam::new(types::I64),
         };
         let mut signature = Signature::new(match builtin.preserves_registers() {
             true => CallConv::PreserveAll,
             false => CallConv::SystemV,
         });
         signature.params.push(AbiParam::new(types::I64));
-        signature.params.extend(builtin.params().iter().map(|&ty| AbiParam::new(clif(ty))));
-        signature.returns.extend(builtin.result().map(|ty| AbiParam::new(clif(ty))));
+        signature.params.extend(builtin.params().iter().map(|&ty| clif(ty)));
+        signature.returns.extend(builtin.result().map(clif));
         let signature = self.b.import_signature(signature);
         self.buf.builtins.insert(key, signature);
         signature
@@ -88,7 +93,11 @@ impl Translator<'_> {
         let key = plain_key(function);
         let signature = self.buf.builtins.get(key).unwrap_or_else(|| {
             let mut signature = Signature::new(CallConv::SystemV);
-            signature.params.extend(args.map(|arg| AbiParam::new(self.b.func.dfg.value_type(arg))));
+            let param = |arg| match (self.b.func.dfg.value_type(arg), self.options.processor) {
+                (types::I32, Processor::Riscv64 | Processor::S390x) => AbiParam::new(types::I32).sext(),
+                (ty, _) => AbiParam::new(ty),
+            };
+            signature.params.extend(args.map(param));
             let signature = self.b.import_signature(signature);
             self.buf.builtins.insert(key, signature);
             signature
@@ -139,9 +148,36 @@ impl Translator<'_> {
     pub(super) fn poll(&mut self) -> Option<Poll> {
         match (self.options.interrupts, self.options.signals) {
             (false, _) => None,
-            (true, Signals::On) => Some(self.poll_by_fault()),
-            (true, Signals::Off) => Some(self.poll_by_comparison()),
+            (true, Signals::On) if self.options.processor == Processor::X86_64 => Some(self.poll_by_fault()),
+            (true, _) => Some(self.poll_by_comparison()),
         }
+    }
+
+    /// At the entry of a function for processors whose prologues do not do it (`convert`): calls for attention if the
+    /// stack is used up. What other instructions have put into the frame by then lies within the headroom.
+    pub(super) fn check_stack(&mut self) {
+        if self.options.processor == Processor::X86_64 {
+            return;
+        }
+        let store = self.vmctx_constant(types::I64, vmctx::VMCTX_STORE);
+        let limit = self.b.ins().iadd_imm_s(store, i64::from(vmctx::STORE_STACK_LIMIT));
+        // Atomic, as polls are.
+        let limit = self.b.ins().atomic_load(types::I64, MUTABLE, limit);
+        let pointer = self.b.ins().get_stack_pointer(types::I64);
+        let used_up = self.b.ins().icmp(IntCC::UnsignedLessThan, pointer, limit);
+        let (attend, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(attend);
+        self.b.ins().brif(used_up, attend, &[], next, &[]);
+        self.b.switch_to_block(attend);
+        self.b.seal_block(attend);
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.push(AbiParam::new(types::I64));
+        let signature = self.b.import_signature(signature);
+        let check = self.vmctx_constant(types::I64, vmctx::VMCTX_STACK_CHECK);
+        self.b.ins().call_indirect(signature, check, &[self.vmctx]);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
     }
 
     /// As `abi/poll.rs` lays down.

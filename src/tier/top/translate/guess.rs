@@ -19,7 +19,7 @@ use wasmparser::BlockType;
 use super::Translator;
 use super::call::Call;
 use super::state::{Frame, FrameKind, Reach};
-use crate::tier::profile::{Absent, FunctionProfile, Order};
+use crate::tier::profile::{Absent, FunctionProfile, Order, SIGNIFICANT};
 use crate::tier::top::Lookout;
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -37,9 +37,6 @@ pub(super) enum Runs {
     /// Somebody wants it to be inlined, or not to be.
     Ordered(Order),
 }
-
-/// A profile in which nothing happened more often than this says nothing.
-const SIGNIFICANT: u64 = 200;
 
 /// What happens at least as often as this part of the most frequent happens often.
 const OFTEN: u64 = 1 << 7;

@@ -135,7 +135,7 @@ impl Translator<'_> {
         }
         let homes = self.b.ins().stack_addr(types::I64, homes, 0);
         let ty = self.module.func_type(self.module.func_index(self.func));
-        let signature = self.b.import_signature(osr::signature(ty));
+        let signature = self.b.import_signature(osr::signature(self.options.processor, ty));
         let mut args = vec![self.vmctx, self.vmctx];
         args.extend(self.result_pointer);
         args.push(homes);

@@ -108,8 +108,10 @@ pub(super) fn translate(
     let vmctx = builder.block_params(entry)[0];
     let type_index = job.module.functions()[job.module.func_index(job.func).index()];
     let ty = &job.module.types()[type_index.index()];
-    let result_pointer = Translator::find_result_pointer(ty.results(), builder.block_params(entry).get(2));
+    let result_pointer =
+        Translator::find_result_pointer(job.options.processor, ty.results(), builder.block_params(entry).get(2));
     let mut t = Translator::new(job, builder, buf, vmctx, result_pointer);
+    t.check_stack();
     let first = if result_pointer.is_some() { 3 } else { 2 };
     let mut middle = job.resume.map(|resume| {
         let homes = t.b.block_params(entry)[first];

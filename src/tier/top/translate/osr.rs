@@ -38,6 +38,7 @@ use wasmparser::{BlockType, Operator, OperatorsReader};
 use super::env::{MUTABLE, clif_trap};
 use super::state::{FrameKind, Reach};
 use super::{Translator, clif_type};
+use crate::abi::call::Processor;
 use crate::tier::compiled::{Loops, Resume};
 use crate::trap::TrapCode;
 use crate::types::{FuncType, ValType};
@@ -76,8 +77,8 @@ pub(super) struct Again {
 }
 
 /// The signature of such functions.
-pub(in crate::tier::top) fn signature(ty: &FuncType) -> Signature {
-    let mut signature = super::signature(ty);
+pub(in crate::tier::top) fn signature(processor: Processor, ty: &FuncType) -> Signature {
+    let mut signature = super::signature(processor, ty);
     signature.params.truncate(signature.params.len() - ty.params().len());
     signature.params.push(AbiParam::new(types::I64));
     signature

@@ -2,11 +2,12 @@
 //! every x86-64-v2 machine, with and without AVX and FMA, and in every tier.
 
 use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I16X8, I32X4};
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use wasmparser::Operator;
 
 use super::Translator;
 use super::vector::{self, Sign};
+use crate::abi::call::Processor;
 
 /// Translates the operator if it is one of this group.
 pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
@@ -14,7 +15,9 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         // Indices from 16 to 127 wrap, those above give 0: `pshufb`, without the saturating addition
         // that the strict operator needs before it.
         Operator::I8x16RelaxedSwizzle => {
-            vector::binary(t, I8X16, |ins, a, b| ins.x86_pshufb(a, b));
+            let (values, indices) = t.pop2_vectors(I8X16);
+            let result = swizzle(t, values, indices);
+            t.push_vector(result);
         }
         // Strict: saturating, NaN becomes 0. What `cvttps2dq` gives instead is worth two instructions for
         // the signed operators only, and no other architecture gives it.
@@ -64,7 +67,25 @@ pub(super) fn translate(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
 /// Sums of pairs of products of signed lanes of `a` and lanes of `b`: `pmaddubsw`. A lane of `b` that is
 /// no i7 counts as unsigned, and a sum saturates.
 fn dot(t: &mut Translator<'_>, a: Value, b: Value) -> Value {
-    t.b.ins().x86_pmaddubsw(a, b)
+    if t.options.processor == Processor::X86_64 {
+        return t.b.ins().x86_pmaddubsw(a, b);
+    }
+    let (low, high) = (t.b.ins().swiden_low(a), t.b.ins().swiden_high(a));
+    let (low_factor, high_factor) = (t.b.ins().uwiden_low(b), t.b.ins().uwiden_high(b));
+    let products = [t.b.ins().imul(low, low_factor), t.b.ins().imul(high, high_factor)];
+    let [low, high] = products.map(|products| vector::pairwise_sums(t, products, Sign::Signed));
+    t.b.ins().snarrow(low, high)
+}
+
+/// Bytes of `values`, as `pshufb` picks them.
+fn swizzle(t: &mut Translator<'_>, values: Value, indices: Value) -> Value {
+    if t.options.processor == Processor::X86_64 {
+        return t.b.ins().x86_pshufb(values, indices);
+    }
+    let mask = t.b.ins().iconst(types::I8, 0x8f);
+    let mask = t.b.ins().splat(I8X16, mask);
+    let indices = t.b.ins().band(indices, mask);
+    t.b.ins().swizzle(values, indices)
 }
 
 /// `a * b + c`.

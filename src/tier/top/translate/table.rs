@@ -6,6 +6,7 @@ use wasmparser::Operator;
 use super::env::{CONSTANT, MUTABLE, clif_trap};
 use super::{Translator, clif_type};
 use crate::abi::builtin::Builtin;
+use crate::abi::call::Processor;
 use crate::abi::vmctx;
 use crate::tier::fuel::Size;
 use crate::tier::top::Signals;
@@ -85,7 +86,10 @@ impl Translator<'_> {
         let index = self.pop();
         let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
         let ty = clif_type(self.table_type(table).element);
-        let value = self.b.ins().load(ty, element.flags, element.addr, 0);
+        let wide = ty == types::I32 && self.options.processor == Processor::S390x;
+        let value = self.b.ins().load(if wide { types::I64 } else { ty }, element.flags, element.addr, 0);
+        // Its lower half is not where a little-endian processor has it.
+        let value = if wide { self.b.ins().ireduce(types::I32, value) } else { value };
         self.push(value);
     }
 
