@@ -3359,8 +3359,8 @@ updraft_status_t updraft_config_set_artifacts(struct updraft_config_t *config,
  * Makes an artifact of a module as it is now: its wasm, the code of the optimising tier, what became of each function, and
  * the profile. May be called at any time, also while the module runs. Of bodies that are validated later, all are first.
  *
- * The artifact is authenticated with the secret of `updraft_config_set_cache_key`; without one, with a random one of the
- * process, so that in other processes the wasm alone is used.
+ * The artifact is authenticated with the secret of `updraft_config_set_cache_key`, or of a key file, which a cache in a
+ * directory has as well; without one, with a random one of the process, so that in other processes the wasm alone is used.
  *
  * Writes to `out` an artifact owned by the caller (`updraft_artifact_delete`). Fails with INVALID and UNSUPPORTED (a body that
  * is not valid), SYSTEM and MISUSE. Any thread. Since 0.1.

@@ -46,7 +46,17 @@ impl<'a> Reader<'a> {
     }
 
     /// In LEB128. One encoding for each number: none is cut off, and none ends in a zero that could be left out.
+    #[inline]
     pub(crate) fn number(&mut self) -> Option<u64> {
+        // Most are small.
+        if let [byte @ 0..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(u64::from(*byte));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
         let mut number = 0u64;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;

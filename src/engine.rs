@@ -9,7 +9,7 @@ mod steer;
 mod stream;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::abi::call::Processor;
@@ -32,6 +32,7 @@ use crate::tier::target::{Place, place};
 use crate::tier::top::Bounds;
 use crate::tier::{self, Compilers};
 use crate::types::FuncType;
+use crate::warm::artifact::Identity;
 use crate::warm::cache::{Cache, Keeper};
 
 pub use crate::compile::compilation::Cancel;
@@ -62,6 +63,8 @@ struct EngineInner {
     /// Asked once: the answer takes tens of microseconds of reading what the system says of its groups.
     compile_threads: usize,
     types: Types,
+    /// What its code depends on, once somebody has asked.
+    identity: OnceLock<Identity>,
     space: Arc<CodeSpace>,
     timer: Timer,
     cache: Option<Cache>,
@@ -114,6 +117,7 @@ impl Engine {
             compile_threads,
             pipeline,
             types: Types::default(),
+            identity: OnceLock::new(),
             space,
             timer: Timer::default(),
             compile_stacks: ForkMutex::default(),

@@ -14,6 +14,7 @@ use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
+use updraft::trap::TrapCode;
 use updraft::types::FuncIndex;
 use updraft::warm::artifact::Rejected;
 
@@ -490,4 +491,54 @@ fn another_process_begins_where_this_one_got_to() {
     std::fs::remove_file(&path).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     expect(restore(shared(), &all_top(shared())).module, true);
+}
+
+/// Of a large module only those pages are read that are needed; what was changed meanwhile is an error where it is
+/// needed, and nothing else.
+#[test]
+fn a_large_module_is_read_as_it_is_needed() {
+    let functions: String = (0..40)
+        .map(|i| {
+            let nops = "(nop)".repeat(8000);
+            format!("(func (export \"f{i}\") (param i32) (result i32) {nops} (i32.add (local.get 0) (i32.const {i})))")
+        })
+        .collect();
+    let text = format!("(module (memory 4) {functions} (data (i32.const 0) \"{}\"))", "x".repeat(200_000));
+    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
+    let module = compile(&Engine::new(base()).unwrap(), &text);
+    module.wait_tiers(&[FuncIndex(20)], Tier::Top, None).unwrap();
+    let bytes = module.serialize().unwrap();
+    let path = std::env::temp_dir().join(format!("updraft-large-{}.artifact", std::process::id()));
+    std::fs::write(&path, &bytes).unwrap();
+    let open = || {
+        let engine = Engine::new(base()).unwrap();
+        let opened = CompiledModule::deserialize_file(&engine, &path, &ModuleOptions::default()).unwrap();
+        assert_eq!(opened.rejected, None);
+        opened.module
+    };
+    // All of it works, and comes back whole.
+    let mut whole = instance(open());
+    for i in [0, 39, 20, 7] {
+        assert_eq!(whole.call(&format!("f{i}"), &[Val::I32(1)]).unwrap(), [Val::I32(1 + i)]);
+    }
+    assert_eq!(whole.module.progress().loaded, 1);
+    assert!(whole.module.serialize().unwrap() == bytes || whole.module.module().bytes() == module.module().bytes());
+
+    // What is already here stays; the rest is gone.
+    let mut fixture = instance(open());
+    assert_eq!(fixture.call("f0", &[Val::I32(1)]).unwrap(), [Val::I32(1)]);
+    let uninstantiated = open();
+    std::fs::write(&path, vec![0; bytes.len()]).unwrap();
+    assert_eq!(fixture.call("f0", &[Val::I32(2)]).unwrap(), [Val::I32(2)]);
+    assert_eq!(fixture.trap("f30", &[Val::I32(1)]), TrapCode::CompilationFailed);
+    assert_eq!(fixture.trap("f20", &[Val::I32(1)]), TrapCode::CompilationFailed, "neither its code nor its body");
+    assert!(fixture.module.artifact_status().unwrap().damaged >= 2);
+    assert!(matches!(fixture.module.serialize(), Err(Error::Artifact { .. })));
+    // Its data cannot be had.
+    let mut store = Store::new(uninstantiated.engine()).unwrap();
+    match Instance::new(&mut store, &uninstantiated, &[]) {
+        Err(Error::Trap(trap)) => assert_eq!(trap.code, TrapCode::InvalidModule),
+        other => panic!("{:?}", other.map(drop)),
+    }
+    std::fs::remove_file(&path).unwrap();
 }

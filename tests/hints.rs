@@ -7,7 +7,7 @@ mod common;
 
 use common::{Fixture, Rng};
 use updraft::abi::vmctx::VmLayout;
-use updraft::config::{Config, Strategy, Tiering, TieringPolicy, Tiers, Workers};
+use updraft::config::{BaselineChoice, Config, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use updraft::engine::{CompiledModule, Engine, ModuleOptions, Stream};
 use updraft::module::hints::{HintKind, HostHints, put_number};
 use updraft::runtime::value::Val;
@@ -193,6 +193,28 @@ fn hints_of_a_module_that_comes_in_pieces() {
         let given = ModuleOptions { profile: Some(profile.clone().into()), ..ModuleOptions::default() };
         assert_eq!(order(&stream(&bytes, &given), Tier::Top).len(), 3);
         assert!(stream(&plain, &given).given_profile().unwrap().is_err());
+    }
+}
+
+/// Bodies that are compiled before the rest of the module is there ask for no hints: there are none.
+#[test]
+fn branches_of_a_module_that_is_not_all_there() {
+    let body = "(if (local.get 0) (then (local.set 0 (i32.const 7))))".repeat(200);
+    let funcs = format!("(func (export \"f\") (param i32) (result i32) {body} (local.get 0))").to_string();
+    let more = format!("(func (param i32) (result i32) {body} (local.get 0))").repeat(20);
+    let bytes = wat::parse_str(format!("(module {funcs} {more} (memory 1) (data (i32.const 0) \"x\"))")).unwrap();
+    for baseline in [BaselineChoice::Native, BaselineChoice::Portable] {
+        let config = Config { baseline, ..config(Strategy::Eager, Tiers::Both) };
+        let engine = Engine::new(config).unwrap();
+        let mut stream = Stream::new(&engine, &ModuleOptions::default(), 0).unwrap();
+        for piece in bytes.chunks(5000) {
+            stream.write(piece).unwrap();
+            engine.run_jobs(usize::MAX, None).unwrap();
+        }
+        let module = stream.finish().unwrap();
+        assert_eq!(module.progress().refused, [0, 0]);
+        let mut fixture = Fixture::with_module(module);
+        assert_eq!(fixture.call("f", &[Val::I32(1)]).unwrap(), [Val::I32(7)]);
     }
 }
 

@@ -43,6 +43,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/config.rs", "module", "the features that a host chooses are the module's"),
     ("src/runtime/backtrace.rs", "tier::compiled::CodeKind", "frames are told apart by the kind of their code"),
     ("src/module/wire.rs", "sys::bytes", "the bytes of a module are the largest thing that is copied"),
+    ("src/module/wire.rs", "sys::lazy", "and the largest that is fetched"),
     ("src/sync.rs", "sys::clock", "events and statistics of every stage carry a time"),
     ("src/sync.rs", "sys::event_fd", "hosts poll for events of the stage that compiles"),
     ("src/sync.rs", "sys::float_env", "compilers fold constants as WebAssembly computes"),

@@ -259,7 +259,7 @@ pub unsafe extern "C" fn updraft_module_custom_section(
         let module = object(module, "module")?.module.module();
         let section = module.custom_sections().get(index);
         let section = section.ok_or_else(|| Fail::out_of_bounds(format!("there is no custom section {index}")))?;
-        let bytes = &module.bytes()[section.bytes.start as usize..section.bytes.end as usize];
+        let bytes = module.wire().known(section.bytes.start as usize..section.bytes.end as usize);
         out.write(updraft_custom_section_t {
             struct_size: size_of::<updraft_custom_section_t>(),
             name: section.name.as_ptr().cast(),

@@ -52,7 +52,8 @@ pub(super) fn reachable(
 /// The functions that a body names, in its order, some perhaps more than once.
 fn callees(module: &Module, func: DefinedFunc) -> Vec<DefinedFunc> {
     let body = module.body_range(func);
-    let reader = BinaryReader::new_features(&module.bytes()[body.clone()], body.start as u64, Features::ALL.flags());
+    let reader =
+        BinaryReader::new_features(module.wire().known(body.clone()), body.start as u64, Features::ALL.flags());
     let mut found = Vec::new();
     let Ok(mut operators) = FunctionBody::new(reader).get_operators_reader() else { return found };
     while !operators.eof() {

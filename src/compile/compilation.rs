@@ -289,7 +289,7 @@ impl Compilation {
         let ready =
             self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
         let code = self.code.upgrade().map_or(0, |code| code.code_size());
-        self.module.bytes().len()
+        self.module.wire().len()
             + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8)
             + ready
             + code
@@ -338,6 +338,7 @@ impl Compilation {
             assert!(self.panic_at.load(Ordering::Relaxed) != func.0, "asked for by a test");
             let _floats = WasmFloats::enter();
             self.ensure_valid(func, &mut scratch.validation)?;
+            self.ensure_there(func)?;
             let profile = if tier == Tier::Top { self.snapshot(func) } else { None };
             let profile = profile.as_ref();
             if tier == Tier::Top && self.is_first_of_two(func) {

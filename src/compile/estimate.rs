@@ -41,7 +41,7 @@ impl Estimate {
             Tiers::Both => BASELINE_FACTOR + TOP_FACTOR * HOT / 16,
         };
         let code = bodies.saturating_mul(factor) / 16 + functions * 32;
-        Estimate { code, records: functions * PER_FUNCTION, wire: module.bytes().len() }
+        Estimate { code, records: functions * PER_FUNCTION, wire: module.wire().len() }
     }
 
     /// All of it.

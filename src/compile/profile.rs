@@ -103,8 +103,15 @@ impl ModuleProfile {
         let imported = self.imported.lock().clone();
         let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
         let functions = all.filter_map(|func| {
-            let mut record = self.record(code, imported.as_deref(), func);
-            record.reach = record.reach.max(reach(func));
+            let reach = reach(func);
+            // What did not run has counted nothing, and need not be looked at.
+            let mut record = match reach {
+                Reach::Nowhere => {
+                    imported.as_deref().and_then(|known| known.function(func)).cloned().unwrap_or_default()
+                }
+                _ => self.record(code, imported.as_deref(), func),
+            };
+            record.reach = record.reach.max(reach);
             (!record.is_empty()).then_some((func, record))
         });
         ProfileData { functions: functions.collect() }
@@ -258,7 +265,7 @@ enum Site {
 /// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
     let range = module.body_range(func);
-    let body = FunctionBody::new(BinaryReader::new(&module.bytes()[range.clone()], range.start as u64));
+    let body = FunctionBody::new(BinaryReader::new(module.wire().known(range.clone()), range.start as u64));
     let Ok(mut operators) = body.get_operators_reader() else { return };
     while !operators.eof() {
         let offset = operators.original_position() as u32;
@@ -286,7 +293,8 @@ fn fits(module: &Module, func: DefinedFunc, ty: TypeIndex) -> bool {
 
 /// The function that the direct call at this offset calls.
 fn called_at(module: &Module, wasm_offset: u32) -> Option<DefinedFunc> {
-    let mut reader = BinaryReader::new(module.bytes().get(wasm_offset as usize + 1..)?, 0);
+    let start = wasm_offset as usize + 1;
+    let mut reader = BinaryReader::new(module.wire().slice(start..module.wire().len().min(start + 5))?, 0);
     defined(module, reader.read_var_u32().ok()?)
 }
 

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::limits::LOADED_BATCH;
 use crate::module::facts::Facts;
 use crate::module::{SharedBytes, copied};
+use crate::sync::get_or_make;
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
@@ -73,6 +74,11 @@ pub(super) fn source(part: Arc<Part>) -> Arc<dyn Source> {
 impl Engine {
     /// What code of this engine depends on.
     pub fn identity(&self) -> Identity {
+        // Asking the compiler takes longer than opening an artifact of a small module.
+        get_or_make(&self.0.identity, || self.find_identity()).clone()
+    }
+
+    fn find_identity(&self) -> Identity {
         let top = self.pipeline().compilers().top();
         let number = u128::from_str_radix(env!("UPDRAFT_BUILD_ID"), 16).unwrap_or(0);
         Identity {
@@ -125,6 +131,10 @@ impl CompiledModule {
         }
         for module in modules {
             module.validate_rest()?;
+            let wire = module.module().wire();
+            if wasm == Wasm::Kept && !wire.has(0..wire.len()) {
+                return Err(Error::Artifact { reason: "the module's own one was changed under it".into() });
+            }
         }
         // Nobody drops the code while it is copied.
         let _guards: Vec<_> = modules.iter().map(|module| module.instantiated()).collect();
@@ -178,36 +188,14 @@ impl CompiledModule {
             Ok(parts) => parts.into_iter().map(Ok).collect(),
             Err(why) => (0..count).map(|_| Err(why)).collect(),
         };
-        let restore = |(number, part): (usize, Result<Part, Rejected>)| {
-            let known = part.and_then(|part| Ok((part.wasm().ok_or(Rejected::Damaged)?, part)));
-            match known {
-                Ok((wasm, part)) => with_part(engine, Arc::new(wasm), part, options),
-                Err(rejected) => without_part(engine, &opened, number, rejected, options),
-            }
+        let restore = |(number, part): (usize, Result<Part, Rejected>)| match part
+            .and_then(|part| with_part(engine, part, options).ok_or(Rejected::Damaged))
+        {
+            Ok(restored) => restored,
+            Err(rejected) => without_part(engine, &opened, number, rejected, options),
         };
         let restored: Vec<Restored> = parts.into_iter().enumerate().map(restore).collect::<Result<_>>()?;
         Ok((count, restored))
-    }
-
-    /// Makes a module from its bytes, and from an artifact that may have been made of it with this key, in which they
-    /// were left out. `known` is the hash of the bytes.
-    pub fn with_artifact(
-        engine: &Engine,
-        wasm: SharedBytes,
-        known: &[u8; 32],
-        artifact: Store,
-        key: &Key,
-        options: &ModuleOptions,
-    ) -> Result<Restored> {
-        let parts = match artifact::open(artifact, &engine.identity(), key) {
-            Ok(opened) => opened.parts,
-            Err(_) => Err(Rejected::Damaged),
-        };
-        match parts.map(|mut parts| if parts.len() == 1 { parts.pop() } else { None }) {
-            Ok(Some(part)) if part.hash == *known => with_part(engine, wasm, part, options),
-            Ok(_) => without_code(engine, &wasm, Rejected::Wasm, options),
-            Err(rejected) => without_code(engine, &wasm, rejected, options),
-        }
     }
 
     /// The module, or what its artifact gives, if the engine is to try that.
@@ -275,17 +263,18 @@ impl CompiledModuleInner {
     }
 }
 
-/// A module whose bytes are authenticated, with the code that is kept of it.
-fn with_part(engine: &Engine, wasm: SharedBytes, part: Part, options: &ModuleOptions) -> Result<Restored> {
-    let Some(facts) = part.facts() else { return without_code(engine, &wasm, Rejected::Damaged, options) };
-    let part = Arc::new(part);
+/// A module whose bytes are authenticated when they are needed, with the code that is kept of it. `None`: what must be
+/// there to make it, is not what was written.
+fn with_part(engine: &Engine, part: Part, options: &ModuleOptions) -> Option<Result<Restored>> {
+    let (facts, wasm) = (part.facts()?, part.wasm()?);
     // Nothing is compiled before it is needed, unless the host wants it so.
     let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
     let options = ModuleOptions { strategy, ..options.clone() };
-    let kept = Kept { facts, part };
-    let module =
-        CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept))?;
-    Ok(Restored { module, rejected: None })
+    let kept = Kept { facts, part: Arc::new(part) };
+    match CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept)) {
+        Err(Error::Artifact { .. }) => None,
+        made => Some(made.map(|module| Restored { module, rejected: None })),
+    }
 }
 
 /// The module of an artifact whose code is not used.
@@ -302,11 +291,7 @@ fn without_part(
         return Err(Error::Artifact { reason: "what it has in place of a module is not one".into() });
     }
     let wasm: SharedBytes = Arc::new(wasm);
-    without_code(engine, &wasm, rejected, options)
-}
-
-fn without_code(engine: &Engine, wasm: &SharedBytes, rejected: Rejected, options: &ModuleOptions) -> Result<Restored> {
-    let module = CompiledModule::from_shared(engine, wasm, options)?;
+    let module = CompiledModule::from_shared(engine, &wasm, options)?;
     module.note_rejected(rejected);
     Ok(Restored { module, rejected: Some(rejected) })
 }

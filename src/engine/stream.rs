@@ -189,8 +189,8 @@ impl Loader {
     }
 
     /// Reads bytes of which an artifact has kept something. They are kept, not copied.
-    pub(super) fn of_kept(engine: &Engine, bytes: SharedBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
-        Loader::of_found(engine, bytes.into(), wanted, Found { hash: None, kept: Some(kept) })
+    pub(super) fn of_kept(engine: &Engine, bytes: WireBytes, wanted: Wanted, kept: Kept) -> Result<Loader> {
+        Loader::of_found(engine, bytes, wanted, Found { hash: None, kept: Some(kept) })
     }
 
     fn of_found(engine: &Engine, wire: WireBytes, mut wanted: Wanted, found: Found) -> Result<Loader> {
@@ -203,15 +203,15 @@ impl Loader {
             loader.read(Bytes::All)?;
             return Ok(loader);
         };
+        let read = loader.decoder.read_kept(&kept.facts);
         (loader.facts, loader.part) = (Some(kept.facts), Some(kept.part));
-        loader.read(Bytes::All)?;
         let fitting = loader.decoder.module().zip(loader.part.as_ref()).is_some_and(|(module, part)| {
-            part.fits(module.functions().len(), module.defined_func_count(), module.bytes().len())
+            part.fits(module.functions().len(), module.defined_func_count(), module.wire().len())
         });
-        let checked = if fitting {
+        let checked = if read.is_some() && fitting {
             Ok(())
         } else {
-            Err(Error::Bug { reason: "an artifact that does not fit its own module".into() })
+            Err(Error::Artifact { reason: "its module is damaged".into() })
         };
         loader.check(checked)?;
         Ok(loader)

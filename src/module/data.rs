@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::{ConstExpr, ConstOp, DataSegment};
+use super::{ConstExpr, ConstOp, DataSegment, WireBytes};
 use crate::types::{IndexType, MemoryIndex, MemoryType};
 
 /// Segments of a module, at most. (wasmparser's limit, too.)
@@ -44,6 +44,38 @@ pub(super) fn plain_segments(
         segments.push(DataSegment { active: Some((MemoryIndex(0), offset)), bytes: start as u32..reader.at as u32 });
     }
     (reader.at == section.end).then_some(segments)
+}
+
+/// Bytes of a segment before its contents, at most.
+const HEADER: usize = 13;
+
+/// As [`plain_segments`], of a section that is valid, and of whose bytes only those are looked at that tell where the
+/// segments are.
+pub(super) fn segments_in(
+    wire: &WireBytes,
+    section: Range<usize>,
+    count: u32,
+    memories: &[MemoryType],
+) -> Option<Vec<DataSegment>> {
+    if memories.first()?.index != IndexType::I32 {
+        return None;
+    }
+    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 5) as usize);
+    let mut at = section.start;
+    for _ in 0..count {
+        let header = wire.slice(at..section.end.min(at + HEADER))?;
+        let mut reader = Reader { bytes: header, at: 0 };
+        reader.expect(ACTIVE)?;
+        reader.expect(I32_CONST)?;
+        let offset = reader.i32()?;
+        reader.expect(END)?;
+        let len = reader.u32()? as usize;
+        let start = at + reader.at;
+        at = start.checked_add(len).filter(|end| *end <= section.end)?;
+        let offset = ConstExpr::of(ConstOp::I32(offset));
+        segments.push(DataSegment { active: Some((MemoryIndex(0), offset)), bytes: start as u32..at as u32 });
+    }
+    (at == section.end).then_some(segments)
 }
 
 /// Reads bytes up to the end of a section.

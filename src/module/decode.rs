@@ -227,9 +227,10 @@ impl Builder {
                 }
             }
             Payload::ImportSection(imports) => {
+                let end = imports.range().end as usize;
                 for import in imports.into_imports_with_offsets() {
                     let (offset, import) = import?;
-                    self.uses(encoding::import(&self.draft.bytes[offset as usize..]));
+                    self.uses(encoding::import(self.draft.bytes.known(offset as usize..end)));
                     self.import(import);
                 }
             }
@@ -239,9 +240,10 @@ impl Builder {
                 }
             }
             Payload::TableSection(tables) => {
+                let end = tables.range().end as usize;
                 for table in tables.into_iter_with_offsets() {
                     let (offset, table) = table?;
-                    self.uses(encoding::table(&self.draft.bytes[offset as usize..]));
+                    self.uses(encoding::table(self.draft.bytes.known(offset as usize..end)));
                     self.table(table.ty);
                     let init = match &table.init {
                         TableInit::RefNull => None,
@@ -251,9 +253,10 @@ impl Builder {
                 }
             }
             Payload::MemorySection(memories) => {
+                let end = memories.range().end as usize;
                 for memory in memories.into_iter_with_offsets() {
                     let (offset, memory) = memory?;
-                    self.uses(encoding::limits(&self.draft.bytes[offset as usize..]));
+                    self.uses(encoding::limits(self.draft.bytes.known(offset as usize..end)));
                     self.memory(memory);
                 }
             }
@@ -432,6 +435,16 @@ impl Builder {
         let module = self.module.as_deref().unwrap_or(&self.draft);
         self.data = plain_segments(bytes, first..end, section.count(), &module.memories)?;
         Some(())
+    }
+
+    /// The memories that were read.
+    pub(super) fn memories(&self) -> &[MemoryType] {
+        &self.module.as_deref().unwrap_or(&self.draft).memories
+    }
+
+    /// The segments of the data section.
+    pub(super) fn set_data(&mut self, segments: Vec<DataSegment>) {
+        self.data = segments;
     }
 
     fn data(&mut self, segment: wasmparser::Data<'_>) -> Parsed {

@@ -2,6 +2,8 @@
 //!
 //! Not here: who knows that (`warm`).
 
+use std::ops::Range;
+
 use super::fixed::TableWrites;
 use super::validate::Validated;
 use super::{Features, Module};
@@ -13,6 +15,8 @@ pub struct Facts {
     validated: Validated,
     /// Functions with indirect calls, and how many. Sorted.
     indirect: Vec<(DefinedFunc, u32)>,
+    /// Where the bodies are.
+    bodies: Vec<Range<u32>>,
 }
 
 impl Module {
@@ -25,6 +29,11 @@ impl Module {
 }
 
 impl Facts {
+    /// Where the bodies are.
+    pub(super) fn bodies(&self) -> &[Range<u32>] {
+        &self.bodies
+    }
+
     /// Appends what is known of a module all of whose bodies are valid.
     pub(crate) fn write(module: &Module, out: &mut Vec<u8>) {
         put(out, module.features().0);
@@ -37,6 +46,11 @@ impl Facts {
             put(out, u64::from(func.0 - next));
             put(out, calls as u64);
             next = func.0 + 1;
+        }
+        // By the ten thousand, and wanted at once: words, not numbers to be decoded.
+        for body in (0..module.defined_func_count() as u32).map(|func| module.body_range(DefinedFunc(func))) {
+            out.extend_from_slice(&(body.start as u32).to_le_bytes());
+            out.extend_from_slice(&(body.end as u32).to_le_bytes());
         }
     }
 
@@ -59,7 +73,16 @@ impl Facts {
             functions.push((DefinedFunc(func), calls));
             next = func + 1;
         }
-        reader.is_empty().then_some(Facts { validated: Validated { features, table_writes }, indirect: functions })
+        let words = reader.take(defined.checked_mul(8)?)?.as_chunks::<4>().0;
+        let words = words.iter().map(|word| u32::from_le_bytes(*word));
+        let bodies: Vec<Range<u32>> =
+            words.clone().step_by(2).zip(words.skip(1).step_by(2)).map(|(a, b)| a..b).collect();
+        let before = std::iter::once(0).chain(bodies.iter().map(|body| body.end));
+        if !bodies.iter().zip(before).all(|(body, before)| before <= body.start && body.start <= body.end) {
+            return None;
+        }
+        let validated = Validated { features, table_writes };
+        reader.is_empty().then_some(Facts { validated, indirect: functions, bodies })
     }
 }
 

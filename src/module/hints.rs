@@ -289,7 +289,7 @@ fn count_at(module: &Module, kind: HintKind, mut offsets: &[u32]) -> usize {
         let body = module.bodies.at(*first);
         let (own, rest) = offsets.split_at(offsets.partition_point(|at| *at < body.end as u32));
         offsets = rest;
-        let bytes = &module.bytes()[body.clone()];
+        let bytes = module.wire().known(body.clone());
         let body = FunctionBody::new(BinaryReader::new(bytes, body.start as u64));
         let Ok(mut operators) = body.get_operators_reader() else { continue };
         let mut own = own.iter().peekable();
@@ -365,7 +365,7 @@ impl<'a> Reader<'a> {
     }
 
     fn section(&mut self, section: &'a CustomSection) {
-        let bytes: &'a [u8] = &self.module.bytes()[section.bytes.start as usize..section.bytes.end as usize];
+        let bytes: &'a [u8] = self.module.wire().known(section.bytes.start as usize..section.bytes.end as usize);
         let code = (self.module.bodies.len() > 0).then(|| self.module.code_start() as u32);
         let form = [Form::Counted, Form::Bare].into_iter().find(|form| walk(bytes, *form, &mut |_, _, _| ()).is_some());
         let Some(form) = form.filter(|_| code.is_none_or(|code| section.bytes.start < code)) else {
@@ -437,6 +437,12 @@ impl Module {
     /// Its hints. (Once all of it was read.)
     pub fn hints(&self) -> &Hints {
         crate::sync::get_or_make(&self.hints, || Hints::new(self, self.host_hints.as_deref()))
+    }
+
+    /// Which way the branch at this offset goes. A module that is compiled before all of it was read has no hints
+    /// (`engine/stream.rs`).
+    pub fn branch_hint(&self, wasm_offset: u32) -> Option<Likely> {
+        if self.is_whole() { self.hints().branch(wasm_offset) } else { None }
     }
 
     /// Takes the hints of a host, before anybody asks for any.

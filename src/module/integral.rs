@@ -23,7 +23,7 @@ pub(crate) fn is_integral(module: &Module, func: DefinedFunc) -> bool {
         if !module.is_valid(func) {
             return false;
         }
-        let body = &module.bytes[module.body(func)];
+        let body = module.bytes.known(module.body(func));
         (next, size) = (next + 1, size + body.len());
         if reached.len() > FEW || size > SMALL || !all_are_plain(module, body, &mut reached).unwrap_or(false) {
             return false;

@@ -12,6 +12,7 @@ pub(crate) mod facts;
 pub(crate) mod fixed;
 pub mod hints;
 pub(crate) mod integral;
+mod kept;
 pub mod names;
 pub mod registry;
 pub mod stream;
@@ -300,6 +301,11 @@ impl std::ops::BitOr for Features {
 impl Module {
     /// The wasm bytes.
     pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The wasm bytes, of which a part may be looked at alone.
+    pub fn wire(&self) -> &WireBytes {
         &self.bytes
     }
 

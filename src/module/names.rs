@@ -47,7 +47,7 @@ impl Names {
 
     fn text(&self, range: Range<u32>) -> Option<Arc<str>> {
         let (bytes, _) = self.section.as_ref()?;
-        let name = std::str::from_utf8(&bytes[range.start as usize..range.end as usize]).ok()?;
+        let name = std::str::from_utf8(bytes.slice(range.start as usize..range.end as usize)?).ok()?;
         Some(name.into())
     }
 
@@ -60,11 +60,11 @@ impl Names {
 }
 
 impl Index {
-    fn read(bytes: &[u8], section: Range<u32>) -> Index {
-        let contents = &bytes[section.start as usize..section.end as usize];
+    fn read(bytes: &WireBytes, section: Range<u32>) -> Index {
+        let contents = bytes.known(section.start as usize..section.end as usize);
         // A name as a range of `bytes`, of which wasmparser returned a part.
         let range = |name: &str| {
-            let start = (name.as_ptr().addr() - bytes.as_ptr().addr()) as u32;
+            let start = section.start + (name.as_ptr().addr() - contents.as_ptr().addr()) as u32;
             start..start + name.len() as u32
         };
         let mut module = None;

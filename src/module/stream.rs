@@ -16,7 +16,9 @@ use wasmparser::{Chunk, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 use crate::error::{Error, Result};
 use crate::module::decode::{Builder, Parsed, range};
+use crate::module::facts::Facts;
 use crate::module::hints::HostHints;
+use crate::module::kept;
 use crate::module::unsupported;
 use crate::module::validate::{Bodies, Validated};
 use crate::module::{Features, Module, WireBytes};
@@ -125,6 +127,16 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// Reads a module that is known to be valid, but for its bodies. `None`: it does not fit what is known of it.
+    pub(crate) fn read_kept(&mut self, facts: &Facts) -> Option<()> {
+        let wire = self.wire.clone();
+        kept::read(&mut self.builder, &wire, facts, self.features, self.flags)?;
+        self.at = wire.len();
+        self.count = facts.bodies().len();
+        self.code_size = self.builder.module()?.code_bytes();
+        Some(())
     }
 
     /// Reads a section or a body. How many bytes of bodies that were.

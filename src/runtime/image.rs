@@ -100,7 +100,14 @@ fn make(module: &Module, mut pieces: Vec<Piece>) -> Result<Option<MemoryImage>> 
     for (at, _) in &mut pieces {
         *at -= offset;
     }
-    write_pieces(&file, module.bytes(), pieces)?;
+    let first = pieces.iter().map(|(_, bytes)| bytes.start).min().unwrap_or(0);
+    let last = pieces.iter().map(|(_, bytes)| bytes.end).max().unwrap_or(0);
+    for (_, bytes) in &mut pieces {
+        *bytes = bytes.start - first..bytes.end - first;
+    }
+    // What is lost, whoever copies segment by segment finds out.
+    let Some(source) = module.wire().slice(first..last) else { return Ok(None) };
+    write_pieces(&file, source, pieces)?;
     Ok(Some(MemoryImage { file, offset, len }))
 }
 

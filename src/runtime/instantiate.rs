@@ -384,7 +384,9 @@ impl StoreInner {
         let source = in_bounds(src, len, available).ok_or(TrapCode::MemoryOutOfBounds)?;
         let (base, size) = self.memories.at(instance.memories[memory.index()]).data();
         let target = in_bounds(dst, len, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        let source = &module.bytes()[bytes.start as usize..bytes.end as usize][source];
+        let bytes = bytes.start as usize + source.start..bytes.start as usize + source.end;
+        // Bytes of an artifact that was changed after it was opened.
+        let source = module.wire().slice(bytes).ok_or(TrapCode::InvalidModule)?;
         // SAFETY: the target is in bounds, and a module's bytes are not part of a memory.
         unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), base.add(target.start), source.len()) };
         Ok(())

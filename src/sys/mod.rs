@@ -15,6 +15,7 @@ pub mod event_fd;
 pub mod files;
 pub mod float_env;
 pub mod fork;
+pub mod lazy;
 pub mod mmap;
 pub mod random;
 pub mod regions;

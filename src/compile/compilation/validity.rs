@@ -18,6 +18,14 @@ impl Compilation {
         self.module.ensure_valid(func, scratch).map_err(|rejected| self.rejected(&rejected))
     }
 
+    /// Sees to it that the bytes of a body can be had, if they are fetched when they are needed.
+    pub(in crate::compile) fn ensure_there(&self, func: DefinedFunc) -> Result<()> {
+        if self.module.wire().has(self.module.body_range(func)) {
+            return Ok(());
+        }
+        Err(Error::Compile { func: self.module.func_index(func), reason: "its bytes are damaged".into() })
+    }
+
     /// Validates the next few bodies that nobody has taken.
     pub(in crate::compile) fn validate_chunk(&self, scratch: &mut Scratch) -> Result<Chunk> {
         self.module.validate_chunk(scratch).map_err(|rejected| self.rejected(&rejected))

@@ -154,9 +154,9 @@ impl AnalysisScratch {
 /// Analyses a body. `Some` says that it is valid; `None` that wasmparser decides.
 pub fn analyse(module: &Module, func: DefinedFunc, scratch: &mut AnalysisScratch) -> Option<Analysis> {
     let body = module.body_range(func);
-    match module.bytes.get(body.start..body.end + leb::WINDOW) {
+    match module.bytes.slice(body.start..body.end + leb::WINDOW) {
         Some(bytes) => fast::scan(module, func, bytes, &mut scratch.walk),
-        None => analyse_bytes(module, func, &module.bytes[body], scratch),
+        None => analyse_bytes(module, func, module.bytes.known(body), scratch),
     }
 }
 

@@ -437,7 +437,7 @@ impl<'a> Emit<'a> {
             analysis,
             known,
             body_start: body.start as u32,
-            code: &module.bytes()[body],
+            code: module.wire().known(body),
             pc: analysis.code_offset as usize,
             operator: 0,
             outgoing_hint,

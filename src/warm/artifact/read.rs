@@ -14,8 +14,10 @@ use super::{
 };
 use crate::bytes::Reader;
 use crate::error::{Error, Result};
+use crate::module::WireBytes;
 use crate::module::facts::Facts;
 use crate::sync::get_or_make;
+use crate::sys::lazy::LazyBytes;
 use crate::tier::compiled::CompiledCode;
 use crate::types::DefinedFunc;
 
@@ -48,7 +50,7 @@ pub struct Part {
     code: Range<u64>,
     fit: Fit,
     pages: Box<[OnceLock<Option<Box<Page>>>]>,
-    damaged: AtomicU64,
+    damaged: Arc<AtomicU64>,
 }
 
 /// A piece: where it is, and its tag.
@@ -195,7 +197,7 @@ fn part(
         code,
         fit,
         pages: (0..pages).map(|_| OnceLock::new()).collect(),
-        damaged: AtomicU64::new(0),
+        damaged: Arc::default(),
     })
 }
 
@@ -213,15 +215,26 @@ impl Opened {
 }
 
 impl Part {
-    /// The wasm. `None`: it is not kept, or not what was written.
-    pub fn wasm(&self) -> Option<Vec<u8>> {
-        let bytes = self.store.read(self.wasm.start, (self.wasm.end - self.wasm.start) as usize)?;
-        let tags = self.wasm_tags.chunks_exact(TAG);
-        let mut pages = (0..).zip(bytes.chunks(WASM_PAGE).zip(tags));
-        let holds = pages.all(|(number, (page, tag))| {
-            tag.try_into().is_ok_and(|tag| self.sealer.holds(Piece::Wasm, number, page, tag))
-        });
-        (holds && !bytes.is_empty()).then_some(bytes)
+    /// The wasm, each page of which is read and authenticated when it is needed. `None`: it is not kept, or there is no
+    /// memory for it.
+    pub fn wasm(&self) -> Option<WireBytes> {
+        let Range { start, end } = self.wasm;
+        let len = (end - start) as usize;
+        if len == 0 {
+            return None;
+        }
+        let (store, sealer, damaged) = (self.store.clone(), self.sealer.clone(), self.damaged.clone());
+        let tags = self.wasm_tags.clone();
+        let fetch = move |page: usize, place: &mut [u8]| {
+            let tag = tags.chunks_exact(TAG).nth(page).and_then(|tag| tag.try_into().ok());
+            let at = start + (page * WASM_PAGE) as u64;
+            let is_ours = store.read_into(at, place).is_some()
+                && tag.is_some_and(|tag| sealer.holds(Piece::Wasm, page as u32, place, tag));
+            // Relaxed: a statistic.
+            damaged.fetch_add((!is_ours).into(), Ordering::Relaxed);
+            is_ours
+        };
+        Some(Arc::new(LazyBytes::new(len, WASM_PAGE, Box::new(fetch)).ok()?).into())
     }
 
     /// Functions that the module defines.

@@ -51,18 +51,25 @@ impl Store {
         self.len
     }
 
-    /// A copy of a range. `None` if it is not there, or cannot be read.
+    /// A copy of a range. `None`: it is not there, or cannot be read.
     pub(super) fn read(&self, at: u64, len: usize) -> Option<Vec<u8>> {
-        let end = at.checked_add(len as u64).filter(|end| *end <= self.len)?;
+        at.checked_add(len as u64).filter(|end| *end <= self.len)?;
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(len).ok()?;
+        copy.resize(len, 0);
+        self.read_into(at, &mut copy)?;
+        Some(copy)
+    }
+
+    /// Copies a range to where it is needed. `None` as for [`Store::read`].
+    pub(super) fn read_into(&self, at: u64, place: &mut [u8]) -> Option<()> {
         match &self.place {
-            Place::Memory(bytes) => Some((**bytes).as_ref().get(at as usize..end as usize)?.to_vec()),
-            Place::File(file) => {
-                let mut copy = Vec::new();
-                copy.try_reserve_exact(len).ok()?;
-                copy.resize(len, 0);
-                file.read_exact_at(&mut copy, at).ok()?;
-                Some(copy)
+            Place::Memory(bytes) => {
+                let rest = (**bytes).as_ref().get(usize::try_from(at).ok()?..)?;
+                place.copy_from_slice(rest.get(..place.len())?);
+                Some(())
             }
+            Place::File(file) => file.read_exact_at(place, at).ok(),
         }
     }
 }

@@ -86,7 +86,7 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
     let mut directory = wasm_hash.to_vec();
     let start = pieces.len() as u64;
     put(&mut directory, start);
-    put(&mut directory, module.bytes().len() as u64);
+    put(&mut directory, module.wire().len() as u64);
     put(&mut directory, module.functions().len() as u64);
     put(&mut directory, module.defined_func_count() as u64);
     let kept = if wasm == Wasm::Kept { module.bytes() } else { &[] };

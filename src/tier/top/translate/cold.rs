@@ -44,7 +44,7 @@ impl Translator<'_> {
     /// Notes what is known of the conditional branch that was just translated: `if` (no depth), or `br_if`. `taken` says
     /// which of its two ways is taken if the condition holds.
     pub(super) fn note_branch(&mut self, branch: Inst, taken: usize, depth: Option<u32>) {
-        let Some(likely) = self.module.hints().branch(self.offset as u32) else { return };
+        let Some(likely) = self.module.branch_hint(self.offset as u32) else { return };
         let mut exit = Exit::No;
         if let Some(depth) = depth {
             let left = self.buf.frames.iter().rev().take(depth as usize + 1);

@@ -166,6 +166,7 @@ impl Translator<'_> {
             && self.next_location().checked_add(size as u32 + 1).is_some()
             // It may not have been looked at yet.
             && self.module.is_valid(func)
+            && self.module.wire().has(self.module.body_range(func))
             && local_count(self.module, func).is_some_and(|count| count <= MOST_LOCALS)
     }
 
@@ -193,7 +194,7 @@ impl Translator<'_> {
 
     /// The first location that no body has.
     fn next_location(&self) -> u32 {
-        let end = self.module.bytes().len() as u32;
+        let end = self.module.wire().len() as u32;
         self.buf.inlined.last().map_or(end, |last| last.location + self.module.body(last.func).len() as u32)
     }
 
@@ -278,7 +279,7 @@ impl Translator<'_> {
 
 /// How many locals a body declares. None: more than anybody can count.
 fn local_count(module: &Module, func: DefinedFunc) -> Option<u32> {
-    let body = FunctionBody::new(BinaryReader::new(&module.bytes()[module.body(func)], 0));
+    let body = FunctionBody::new(BinaryReader::new(module.wire().known(module.body(func)), 0));
     let locals = body.get_locals_reader().ok()?;
     locals.into_iter().try_fold(0u32, |sum, local| sum.checked_add(local.ok()?.0))
 }

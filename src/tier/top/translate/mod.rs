@@ -265,7 +265,7 @@ impl<'a> Translator<'a> {
     /// Translates the body of the function, or of one that is inlined. Its parameters are declared.
     fn body(&mut self, func: DefinedFunc, mut middle: Option<osr::Entry<'a>>) -> Result<(), BinaryReaderError> {
         let range = self.module.body(func);
-        let body = FunctionBody::new(BinaryReader::new(&self.module.bytes()[range.clone()], range.start as u64));
+        let body = FunctionBody::new(BinaryReader::new(self.module.wire().known(range.clone()), range.start as u64));
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
             let ty = val_type(ty);
@@ -312,7 +312,7 @@ impl<'a> Translator<'a> {
     fn operator(&mut self, op: &Operator<'_>) {
         self.number_indirect_call(op);
         if self.options.fuel == Metering::On {
-            let opcode = self.module.bytes()[self.offset as usize];
+            let opcode = self.module.wire().known(self.offset as usize..self.offset as usize + 1)[0];
             if self.reach == Reach::Live {
                 self.fuel_before(opcode);
             }
