@@ -63,7 +63,7 @@ fn together(body: impl Fn(usize) + Sync) {
 }
 
 fn check(module: &CompiledModule, count: usize, rng: &mut Rng) {
-    let mut store = Store::new(module.engine()).expect("a store");
+    let mut store = common::store(module.engine()).expect("a store");
     let instance = Instance::new(&mut store, module, &[]).expect("an instance");
     for _ in 0..count {
         let i = rng.below(count);
@@ -99,7 +99,7 @@ fn hammer_one_function() {
         let module = compile(&engine, &text);
         let calls = AtomicUsize::new(0);
         together(|_| {
-            let mut store = Store::new(&engine).expect("a store");
+            let mut store = common::store(&engine).expect("a store");
             let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
             let func = exported_func(&mut store, instance, "f0");
             assert_eq!(call(&mut store, func, &[]).expect("a call"), [Val::I64(1)]);
@@ -158,7 +158,7 @@ fn hammer_traps() {
         let module = compile(&engine, text);
         let rounds = rounds() * 20;
         together(|thread| {
-            let mut store = Store::new(&engine).expect("a store");
+            let mut store = common::store(&engine).expect("a store");
             let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
             for round in 0..rounds {
                 let (name, argument, code) = [
@@ -233,7 +233,7 @@ fn hammered() -> String {
 
 /// A store with the module, its provider and a host function.
 fn hammered_store(modules: [&CompiledModule; 2]) -> (Store, Instance) {
-    let mut store = Store::new(modules[0].engine()).expect("a store");
+    let mut store = common::store(modules[0].engine()).expect("a store");
     let provider = Instance::new(&mut store, modules[0], &[]).expect("an instance");
     let mut imports: Vec<Extern> = (0..PROVIDED)
         .map(|i| provider.export(&mut store, &format!("p{i}")).expect("a live instance").expect("an export"))

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use common::{MIXED, MODES, Mode, call, exported_func, proving, tier_up_some};
 use updraft::engine::{CompiledModule, Engine};
 use updraft::runtime::instance::Instance;
-use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
 
 /// Sizes up to this are run in full.
@@ -56,7 +55,7 @@ fn run(mode: Mode, wasm: &[u8], size: i32) -> u64 {
     if mode.name == MIXED {
         tier_up_some(&module, size as u64);
     }
-    let mut store = Store::new(&engine).expect("a store");
+    let mut store = common::store(&engine).expect("a store");
     let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
     let func = exported_func(&mut store, instance, "run");
     match call(&mut store, func, &[Val::I32(size)]).expect("a checksum")[..] {

@@ -7,7 +7,8 @@
 //! before them are compiled at once if the strategy wants that, by the baseline tier: it asks for nothing that comes
 //! later. (The top tier does. It looks into other bodies, and at what becomes of tables.)
 //!
-//! In the end the maker does what is left, and waits for chunks that others are at.
+//! In the end the maker does what is left, and waits for chunks that others are at. All that threads tell each other here
+//! they tell under locks: a worker that leaves is not counted any more before it looks a last time.
 //!
 //! Not here: what is known of bodies (`module/validate.rs`), who brings them (`engine/stream.rs`).
 
@@ -95,6 +96,14 @@ impl Making {
     /// The outcome, after [`Pipeline::settle`].
     pub(crate) fn finish(&self) -> Result<Validated> {
         self.progress.finish(&self.bodies, &self.module)
+    }
+}
+
+#[cfg(test)]
+impl Making {
+    /// Whether bodies were announced that nobody has taken.
+    pub(crate) fn has_more(&self) -> bool {
+        self.progress.has_more()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Data sections as most producers write them: active segments of memory 0 at constant offsets, which some write by
-//! the hundred thousand.
+//! Data sections as most producers write them: active segments of memory 0 at constant offsets, or passive ones, which
+//! some write by the hundred thousand.
 //!
 //! In: the bytes of a section, behind its count. Out: its segments, if there is nothing else in it and all of it is
 //! valid. Anything else is read by wasmparser, whose verdict is final.
@@ -8,42 +8,49 @@
 
 use std::ops::Range;
 
-use super::{ConstExpr, ConstOp, DataSegment, WireBytes};
+use super::{ConstExpr, ConstOp, DataSegment, Features, WireBytes};
 use crate::types::{IndexType, MemoryIndex, MemoryType};
 
 /// Segments of a module, at most. (wasmparser's limit, too.)
 const MAX_SEGMENTS: u32 = 100_000;
 
-/// Of the flags of a segment: active, memory 0.
+/// Of the flags of a segment: active, memory 0; and passive.
 const ACTIVE: u8 = 0x00;
+const PASSIVE: u8 = 0x01;
 const I32_CONST: u8 = 0x41;
 const END: u8 = 0x0b;
 
-/// The segments of a section with so many of them, which takes this range of `bytes` behind its count.
+/// The segments of a section with so many of them, which takes this range of `bytes` behind its count; and the features
+/// that they use, of those that are allowed.
 pub(super) fn plain_segments(
     bytes: &[u8],
     section: Range<usize>,
     count: u32,
     memories: &[MemoryType],
-) -> Option<Vec<DataSegment>> {
+    allowed: Features,
+) -> Option<(Vec<DataSegment>, Features)> {
     if memories.first()?.index != IndexType::I32 || count > MAX_SEGMENTS {
         return None;
     }
     let mut reader = Reader { bytes: &bytes[..section.end], at: section.start };
-    // A segment takes 5 bytes and more: what is reserved does not exceed the section's size by much.
-    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 5) as usize);
+    // A segment takes 2 bytes and more: what is reserved does not exceed the section's size by much.
+    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 2) as usize);
+    let mut used = Features::default();
     for _ in 0..count {
-        reader.expect(ACTIVE)?;
-        reader.expect(I32_CONST)?;
-        let offset = reader.i32()?;
-        reader.expect(END)?;
+        let active = match reader.byte()? {
+            ACTIVE => Some(reader.active()?),
+            PASSIVE if allowed.contains(Features::BULK_MEMORY) => {
+                used = Features::BULK_MEMORY;
+                None
+            }
+            _ => return None,
+        };
         let len = reader.u32()? as usize;
         let start = reader.at;
         reader.at = start.checked_add(len).filter(|end| *end <= section.end)?;
-        let offset = ConstExpr::of(ConstOp::I32(offset));
-        segments.push(DataSegment { active: Some((MemoryIndex(0), offset)), bytes: start as u32..reader.at as u32 });
+        segments.push(DataSegment { active, bytes: start as u32..reader.at as u32 });
     }
-    (reader.at == section.end).then_some(segments)
+    (reader.at == section.end).then_some((segments, used))
 }
 
 /// Bytes of a segment before its contents, at most.
@@ -66,14 +73,11 @@ pub(super) fn segments_in(
         let header = wire.slice(at..section.end.min(at + HEADER))?;
         let mut reader = Reader { bytes: header, at: 0 };
         reader.expect(ACTIVE)?;
-        reader.expect(I32_CONST)?;
-        let offset = reader.i32()?;
-        reader.expect(END)?;
+        let active = reader.active()?;
         let len = reader.u32()? as usize;
         let start = at + reader.at;
         at = start.checked_add(len).filter(|end| *end <= section.end)?;
-        let offset = ConstExpr::of(ConstOp::I32(offset));
-        segments.push(DataSegment { active: Some((MemoryIndex(0), offset)), bytes: start as u32..at as u32 });
+        segments.push(DataSegment { active: Some(active), bytes: start as u32..at as u32 });
     }
     (at == section.end).then_some(segments)
 }
@@ -85,6 +89,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Where an active segment goes.
+    fn active(&mut self) -> Option<(MemoryIndex, ConstExpr)> {
+        self.expect(I32_CONST)?;
+        let offset = self.i32()?;
+        self.expect(END)?;
+        Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))))
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
@@ -139,20 +151,26 @@ mod tests {
         bytes
     }
 
-    /// The segments that wasmparser finds: memory, offset, bytes. `None` if it rejects the module.
-    fn reference(module: &[u8]) -> Option<Vec<(u32, i32, Range<u32>)>> {
+    /// A segment: memory and offset if it is active; its bytes.
+    type Segment = (Option<(u32, i32)>, Range<u32>);
+
+    /// The segments that wasmparser finds. `None` if it rejects the module.
+    fn reference(module: &[u8]) -> Option<Vec<Segment>> {
         Validator::new().validate_all(module).ok()?;
         let mut found = Vec::new();
         for payload in Parser::new(0).parse_all(module) {
             let Payload::DataSection(segments) = payload.ok()? else { continue };
             for segment in segments {
                 let segment = segment.ok()?;
-                let DataKind::Active { memory_index, offset_expr } = segment.kind else { return Some(Vec::new()) };
-                let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read() else {
-                    return Some(Vec::new());
+                let active = match segment.kind {
+                    DataKind::Passive => None,
+                    DataKind::Active { memory_index, offset_expr } => match offset_expr.get_operators_reader().read() {
+                        Ok(Operator::I32Const { value }) => Some((memory_index, value)),
+                        _ => return Some(Vec::new()),
+                    },
                 };
                 let end = segment.range.end as u32;
-                found.push((memory_index, value, end - segment.data.len() as u32..end));
+                found.push((active, end - segment.data.len() as u32..end));
             }
         }
         Some(found)
@@ -161,7 +179,7 @@ mod tests {
     /// What is accepted here is valid, and read as wasmparser reads it; the usual form is accepted.
     #[test]
     fn what_is_plain_is_what_wasmparser_reads() {
-        let usual = b"\x04\x00\x41\x80\x08\x0b\x02ab\x00\x41\x7f\x0b\x00\x00\x41\xff\xff\xff\xff\x07\x0b\x81\x00c\x00\x41\x00\x0b\x03def";
+        let usual = b"\x06\x01\x02gh\x01\x00\x00\x41\x80\x08\x0b\x02ab\x00\x41\x7f\x0b\x00\x00\x41\xff\xff\xff\xff\x07\x0b\x81\x00c\x00\x41\x00\x0b\x03def";
         let mut state = 1u64;
         let mut random = move |below: usize| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -182,27 +200,32 @@ mod tests {
             let bytes = module(&contents);
             let start = bytes.len() - contents.len();
             let count = u32::from(contents[0]);
-            let plain =
-                (count < 0x80).then(|| plain_segments(&bytes, start + 1..bytes.len(), count, &[I32_MEMORY])).flatten();
-            let Some(plain) = plain else {
+            let plain = (count < 0x80)
+                .then(|| plain_segments(&bytes, start + 1..bytes.len(), count, &[I32_MEMORY], Features::ALL));
+            let Some((plain, used)) = plain.flatten() else {
                 assert!(round != 0, "the usual form is not accepted");
                 rejected += 1;
                 continue;
             };
             accepted += 1;
-            let read = |segment: DataSegment| match &segment.active {
-                Some((memory, offset)) => match offset.ops() {
-                    [ConstOp::I32(offset)] => (memory.0, *offset, segment.bytes),
+            let read = |segment: DataSegment| {
+                let active = segment.active.map(|(memory, offset)| match offset.ops() {
+                    [ConstOp::I32(offset)] => (memory.0, *offset),
                     other => panic!("{other:?}"),
-                },
-                None => panic!("not active"),
+                });
+                (active, segment.bytes)
             };
+            let is_passive = |segment: &DataSegment| segment.active.is_none();
+            assert_eq!(used.contains(Features::BULK_MEMORY), plain.iter().any(is_passive), "{contents:02x?}");
             assert_eq!(Some(plain.into_iter().map(read).collect()), reference(&bytes), "{contents:02x?}");
         }
         assert!(accepted > 5000 && rejected > 5000, "{accepted} accepted, {rejected} rejected");
         let wide = MemoryType { index: IndexType::I64, max: Some(PAGE_SIZE), ..I32_MEMORY };
         for memories in [&[][..], &[wide][..]] {
-            assert!(plain_segments(usual, 1..usual.len(), 4, memories).is_none(), "{memories:?}");
+            assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::ALL).is_none(), "{memories:?}");
         }
+        let memories = &[I32_MEMORY];
+        assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::ALL).is_some());
+        assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::default()).is_none());
     }
 }

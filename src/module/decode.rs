@@ -429,11 +429,18 @@ impl Builder {
 
     /// Reads a data section that is plain. (That it comes where it must, and has as many segments as announced,
     /// wasmparser's parser sees to.)
-    pub(super) fn plain_data(&mut self, bytes: &[u8], section: &DataSectionReader<'_>) -> Option<()> {
+    pub(super) fn plain_data(
+        &mut self,
+        bytes: &[u8],
+        section: &DataSectionReader<'_>,
+        allowed: Features,
+    ) -> Option<()> {
         let first = section.original_position() as usize;
         let end = section.range().end as usize;
         let module = self.module.as_deref().unwrap_or(&self.draft);
-        self.data = plain_segments(bytes, first..end, section.count(), &module.memories)?;
+        let (data, used) = plain_segments(bytes, first..end, section.count(), &module.memories, allowed)?;
+        self.data = data;
+        self.uses(used);
         Some(())
     }
 

@@ -142,7 +142,9 @@ impl Decoder {
     /// Reads a section or a body. How many bytes of bodies that were.
     fn payload(&mut self, wire: &[u8], payload: Payload<'_>) -> Parsed<usize> {
         match &payload {
-            Payload::DataSection(segments) if self.builder.plain_data(wire, segments).is_some() => return Ok(0),
+            Payload::DataSection(segments) if self.builder.plain_data(wire, segments, self.features).is_some() => {
+                return Ok(0);
+            }
             Payload::CodeSectionStart { unchecked_range, size, .. } => {
                 // Whoever says more than there can be is found out by the parser.
                 self.code_end = unchecked_range.end.min(u32::MAX.into());

@@ -194,7 +194,43 @@ pub const MODES: &[Mode] = &[
             config.baseline = BaselineChoice::Portable;
         },
     },
+    Mode {
+        name: "fuel",
+        adjust: |config| {
+            config.fuel = true;
+            config.memory_mode = MemoryMode::Explicit;
+        },
+    },
+    Mode {
+        name: "baseline-fuel",
+        adjust: |config| {
+            baseline(config);
+            config.fuel = true;
+            config.memory_mode = MemoryMode::Guarded;
+        },
+    },
+    Mode {
+        name: "tiered-fuel",
+        adjust: |config| {
+            osr(config, 2);
+            config.fuel = true;
+            config.strategy = Strategy::Lazy;
+            config.baseline = BaselineChoice::Native;
+        },
+    },
 ];
+
+/// What a store of a mode with fuel begins with: more than anything takes, copies of 2^64 bytes that trap included.
+const FUEL: u64 = u64::MAX;
+
+/// A store in which all of a test can run.
+pub fn store(engine: &Engine) -> Result<Store, Error> {
+    let mut store = Store::new(engine)?;
+    if engine.config().fuel {
+        store.set_fuel(FUEL)?;
+    }
+    Ok(store)
+}
 
 /// Running loops go on in the top tier when their headers are reached this often.
 fn osr(config: &mut Config, every: u32) {
@@ -255,7 +291,7 @@ impl Fixture {
     }
 
     fn of_module(module: CompiledModule, imports: impl FnOnce(&mut Store) -> Vec<Extern>) -> Fixture {
-        let mut store = Store::new(module.engine()).expect("a store");
+        let mut store = store(module.engine()).expect("a store");
         let imports = imports(&mut store);
         let instance = Instance::new(&mut store, &module, &imports).expect("an instance");
         Fixture { store, module, instance }

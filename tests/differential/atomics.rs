@@ -244,7 +244,7 @@ impl Machine {
     fn new(engine: &Engine, text: &str) -> Result<Machine, String> {
         let bytes = wat::parse_str(text).map_err(|error| format!("{error}\n{text}"))?;
         let module = CompiledModule::new(engine, &bytes).map_err(|error| error.to_string())?;
-        let mut store = Store::new(engine).map_err(|error| error.to_string())?;
+        let mut store = crate::common::store(engine).map_err(|error| error.to_string())?;
         let instance = Instance::new(&mut store, &module, &[]).map_err(|error| error.to_string())?;
         Ok(Machine { store, module, instance })
     }

@@ -144,7 +144,7 @@ impl Pair {
             (Err(error), Ok(_)) => return Err(Mismatch(format!("only updraft refused the module: {error}"))),
             (Err(_), Err(_)) => return Ok(Err(Verdict::Same)),
         };
-        let mut store = Store::new(engine).map_err(|error| Mismatch(error.to_string()))?;
+        let mut store = crate::common::store(engine).map_err(|error| Mismatch(error.to_string()))?;
         let mut their_store = wasmi::Store::new(reference, HostLog::default());
         let our_log = Arc::new(Mutex::new(HostLog::default()));
         let mut linker = wasmi::Linker::new(reference);
@@ -341,7 +341,7 @@ impl Pair {
 /// Instantiates and calls everything in our engine only; what comes of it does not matter.
 pub fn run_alone(engine: &Engine, wasm: &[u8], mut args: impl FnMut(&FuncType) -> Vec<Val>) {
     let Ok(module) = CompiledModule::new(engine, wasm) else { return };
-    let mut store = Store::new(engine).expect("a store");
+    let mut store = crate::common::store(engine).expect("a store");
     let log = Arc::new(Mutex::new(HostLog::default()));
     let imports = module.module().imports().iter().enumerate();
     let imports: Result<Vec<Extern>, Mismatch> =

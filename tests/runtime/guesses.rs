@@ -70,7 +70,7 @@ impl World {
     fn new(baseline: BaselineChoice) -> World {
         let engine = Engine::new(config(baseline)).expect("an engine");
         let module = compile(&engine, TEXT);
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
         let twin = Instance::new(&mut store, &module, &[]).expect("an instance");
         let table = |store: &mut Store, instance: Instance| match instance.export(store, "table") {

@@ -8,7 +8,6 @@ use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func, HostCallback};
 use updraft::runtime::instance::Instance;
 use updraft::runtime::linker::Linker;
-use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
 use updraft::trap::{Trap, TrapCode};
 use updraft::types::{FuncType, ValType};
@@ -246,7 +245,7 @@ fn host_functions_see_their_callers_memory() {
         });
         linker.define_func("", "host", ty, callback).expect("a definition");
         let module = compile(&engine, text);
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         for _ in 0..2 {
             let instance = linker.instantiate(&mut store, &module).expect("an instance");
             let run = exported_func(&mut store, instance, "run");
@@ -259,7 +258,7 @@ fn host_functions_see_their_callers_memory() {
 #[test]
 fn a_host_function_called_directly_has_no_instance() {
     let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
-    let mut store = Store::new(&engine).expect("a store");
+    let mut store = crate::common::store(&engine).expect("a store");
     let callback: HostCallback = Arc::new(|caller, args, results| {
         assert!(caller.instance().is_none() && caller.memory().is_none());
         results[0] = args[1];
@@ -322,7 +321,7 @@ fn linking_names_what_is_missing_and_what_does_not_fit() {
     let text = "(module (import \"a\" \"x\" (func)) (import \"b\" \"y\" (memory 1)) (import \"c\" \"z\" (global i32)))";
     let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
     let module = compile(&engine, text);
-    let mut store = Store::new(&engine).expect("a store");
+    let mut store = crate::common::store(&engine).expect("a store");
     let mut linker = Linker::new(&engine);
     let error = linker.instantiate(&mut store, &module).expect_err("nothing is defined").to_string();
     for name in ["a", "x", "b", "y", "c", "z", "unknown import"] {
@@ -352,7 +351,7 @@ fn misuse_is_an_error() {
     let text = "(module (func (export \"f\") (param i32) (result i32) (local.get 0)))";
     let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
     let mut fixture = Fixture::with_engine(&engine, text);
-    let mut other = Store::new(&engine).expect("a store");
+    let mut other = crate::common::store(&engine).expect("a store");
     let func = fixture.func("f");
     let mut one = [Val::I32(0)];
     misused(func.call(&mut other, &[Val::I32(1)], &mut one));
@@ -369,6 +368,6 @@ fn misuse_is_an_error() {
     exported_func(&mut fixture.store, instance, "f");
     misused(func.call(&mut fixture.store, &[Val::I32(1)], &mut one));
     let elsewhere = Engine::new(Mode::named("eager").config()).expect("an engine");
-    let mut foreign = Store::new(&elsewhere).expect("a store");
+    let mut foreign = crate::common::store(&elsewhere).expect("a store");
     misused(Instance::new(&mut foreign, &fixture.module, &[]).map(|_| ()));
 }

@@ -86,7 +86,7 @@ fn instances_in_cycles_come_and_go_in_constant_memory() {
     for mode in MODES {
         let engine = Engine::new(mode.config()).expect("an engine");
         let cycle = Cycle::new(&engine);
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         let rounds = rounds() / MODES.len();
         for _ in 0..rounds / 4 {
             cycle.turn(&mut store);
@@ -153,7 +153,7 @@ fn engines_are_freed() {
 fn what_is_reachable_stays() {
     for mode in MODES {
         let engine = Engine::new(mode.config()).expect("an engine");
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         let module = compile(
             &engine,
             "(module (global $g i32 (i32.const 7)) (func (export \"f\") (result i32) (global.get $g)))",
@@ -250,7 +250,7 @@ fn limits_hold() {
     for mode in MODES {
         let engine = Engine::new(mode.config()).expect("an engine");
         let module = compile(&engine, grow);
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         let mut limits = store.limits();
         limits.memory_bytes = 4 << 16;
         limits.table_elements = 100;
@@ -283,7 +283,7 @@ fn limits_count_what_is_alive() {
     let module = compile(&engine, "(module (memory 1) (memory 1) (table 1 funcref))");
     let memory = MemoryType { min: 1, max: None, index: IndexType::I32, shared: false };
     let table = TableType { element: ValType::FuncRef, min: 1, max: None, index: IndexType::I32 };
-    let mut store = Store::new(&engine).expect("a store");
+    let mut store = crate::common::store(&engine).expect("a store");
     let mut limits = store.limits();
     (limits.instances, limits.memories, limits.tables) = (u64::MAX, 2, 1);
     store.set_limits(limits);
@@ -335,7 +335,7 @@ fn many_imports_of_many_types_are_checked_in_linear_time() {
         })
         .collect();
     let engine = Engine::new(Mode::named("eager").config()).expect("an engine");
-    let mut store = Store::new(&engine).expect("a store");
+    let mut store = crate::common::store(&engine).expect("a store");
     let mut time = |of: usize, param: ValType| {
         let imports: String = (0..MANY).map(|_| format!("(import \"\" \"\" (func (type {of})))")).collect();
         let module = compile(&engine, &format!("(module {types} {imports})"));
@@ -487,7 +487,7 @@ fn memory_images_and_copies_are_equal() {
             let mut config = mode.config();
             config.memory_images = images;
             let engine = Engine::new(config).expect("an engine");
-            let mut store = Store::new(&engine).expect("a store");
+            let mut store = crate::common::store(&engine).expect("a store");
             let module = compile(&engine, &text);
             let mut all = Vec::new();
             // The second instance must not see what the first one wrote.

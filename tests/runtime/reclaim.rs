@@ -207,7 +207,7 @@ fn random_graphs_of_instances_live_as_long_as_they_are_reachable() {
     let module = compile(&engine, MODULE);
     let mut most = 0;
     for seed in 0..if proving() { 2000 } else { 40 } {
-        let store = Store::new(&engine).expect("a store");
+        let store = crate::common::store(&engine).expect("a store");
         let (known, held) = (Known::default(), HashMap::new());
         let mut world = World { store, module: module.clone(), rng: Rng::new(seed), known, held, next: 0 };
         for _ in 0..120 {

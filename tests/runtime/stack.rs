@@ -150,7 +150,7 @@ fn modules_are_compiled_and_instantiated_on_64_kib_of_stack() {
         let engine = Engine::new(mode.config()).expect("an engine");
         on_small_stack(64 << 10, || {
             let module = CompiledModule::new(&engine, &wasm).expect("a module");
-            let mut store = Store::new(&engine).expect("a store");
+            let mut store = crate::common::store(&engine).expect("a store");
             let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
             let func = exported_func(&mut store, instance, "deep");
             match call(&mut store, func, &[Val::I64(3)]) {
@@ -250,7 +250,7 @@ fn tail_calls_cross_instances() {
         let engine = Engine::new(mode.config()).expect("an engine");
         let callee: CompiledModule = compile(&engine, callee);
         let caller = compile(&engine, caller);
-        let mut store = Store::new(&engine).expect("a store");
+        let mut store = crate::common::store(&engine).expect("a store");
         let callee = Instance::new(&mut store, &callee, &[]).expect("an instance");
         let f = exported_func(&mut store, callee, "f");
         let caller = Instance::new(&mut store, &caller, &[Extern::Func(f)]).expect("an instance");

@@ -41,7 +41,7 @@ const MODULE: &str = "(module
 
 /// A store of its own around the shared memory, as each thread has one.
 fn join(module: &CompiledModule, memory: &SharedMemory) -> (Store, Instance) {
-    let mut store = Store::new(module.engine()).expect("a store");
+    let mut store = crate::common::store(module.engine()).expect("a store");
     let memory = Memory::from_shared(&mut store, memory).expect("a memory");
     let instance = Instance::new(&mut store, module, &[Extern::Memory(memory)]).expect("an instance");
     (store, instance)

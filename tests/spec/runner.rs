@@ -133,7 +133,7 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     fn new(engine: &Engine) -> Result<Runner<'_>, Error> {
-        let mut store = Store::new(engine)?;
+        let mut store = crate::common::store(engine)?;
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         spectest::define(&mut linker, &mut store)?;
