@@ -358,9 +358,13 @@ static void target(void) {
     OK(updraft_config_set_target(config, "toaster", 7, NULL, 0, E));
     FAILS(MISUSE, "target: toaster is no triple", updraft_engine_new(config, &engine, E));
     FAILS(MISUSE, "triple is not UTF-8", updraft_config_set_target(config, "\xff", 1, NULL, 0, E));
+    OK(updraft_config_set_target(config, "s390x-unknown-linux-gnu", 23, NULL, 0, E));
     if (!updraft_capability_supported(UPDRAFT_CAPABILITY_ALL_ARCH)) {
-        OK(updraft_config_set_target(config, "s390x-unknown-linux-gnu", 23, NULL, 0, E));
         FAILS(UNSUPPORTED, "cargo feature all-arch", updraft_engine_new(config, &engine, E));
+    } else {
+        OK(updraft_engine_new(config, &engine, E));
+        FAILS(MISUSE, "it makes code for s390x-unknown-linux-gnu, and this is x86_64-", updraft_store_new(engine, &store, E));
+        updraft_engine_delete(engine);
     }
     updraft_config_delete(config);
 }

@@ -29,7 +29,7 @@ add_custom_target(loom COMMAND ${cargo_loom}
 
 # Compilers for all processors: minutes to build, in a target directory of their own.
 set(cargo_all_arch "${CARGO}" test --locked --profile "${UPDRAFT_TEST_PROFILE}" --features all-arch
-  --target-dir "${UPDRAFT_TARGET_DIR}/all-arch" --lib --test target -- elsewhere other_processors)
+  --target-dir "${UPDRAFT_TARGET_DIR}/all-arch" --lib --test target -- elsewhere recorded emulated other_processors)
 add_custom_target(all-arch COMMAND ${cargo_all_arch}
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMENT "Code for other processors" USES_TERMINAL VERBATIM)
 

@@ -1,10 +1,12 @@
 //! Artifacts: modules as bytes and back, in every mode; what is not ours, or damaged, is never run.
 
 mod common;
+#[path = "artifact/damage.rs"]
+mod damage;
 
 use std::sync::Arc;
 
-use common::{Fixture, MODES, Mode, Rng, compile, tier_up_some};
+use common::{Fixture, MODES, Mode, compile, tier_up_some};
 use updraft::compile::events::{ALL_EVENTS, Event, EventKind, Scope};
 use updraft::compile::source::Origin;
 use updraft::config::{Config, Strategy, Target, Tiers, Workers};
@@ -14,7 +16,6 @@ use updraft::runtime::instance::Instance;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
-use updraft::trap::TrapCode;
 use updraft::types::FuncIndex;
 use updraft::warm::artifact::Rejected;
 
@@ -220,116 +221,6 @@ fn code_of_another_engine_is_not_run() {
     assert_eq!(restore(old, &bytes).rejected, has_more.then_some(Rejected::Cpu));
 }
 
-/// Every bit of an artifact is flipped in turn: the result is an error, or a module that gives the same results.
-#[test]
-fn a_flipped_bit_is_never_run() {
-    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let good = all_top(base());
-    let engine = Engine::new(base()).unwrap();
-    let load = |bytes: &[u8]| CompiledModule::deserialize_copy(&engine, bytes, &ModuleOptions::default());
-    let expected = transcript(&mut instance(load(&good).unwrap().module));
-    let mut rng = Rng::new(7);
-    let (mut errors, mut rejected, mut damaged) = (0, 0, 0);
-    let bits = 8 * good.len();
-    let count = if std::env::var_os("UPDRAFT_PROVE").is_some() { bits } else { 400 };
-    for i in 0..count {
-        let bit = if count == bits { i } else { rng.below(bits) };
-        let mut bytes = good.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        match load(&bytes) {
-            Err(Error::Artifact { .. } | Error::Invalid { .. } | Error::Unsupported { .. }) => errors += 1,
-            Err(other) => panic!("bit {bit}: {other}"),
-            Ok(restored) => {
-                let is_rejected = restored.rejected.is_some();
-                // A damaged module may be another valid one, but then nothing that was kept is run with it.
-                if restored.module.module().bytes() != load(&good).unwrap().module.module().bytes() {
-                    assert!(is_rejected);
-                    rejected += 1;
-                    continue;
-                }
-                let mut fixture = instance(restored.module);
-                assert_eq!(transcript(&mut fixture), expected, "bit {bit}");
-                while engine.run_jobs(usize::MAX, None).unwrap() > 0 {}
-                match fixture.module.artifact_status() {
-                    Some(status) => {
-                        assert_eq!(status.damaged > 0, !is_rejected, "bit {bit}: nothing is ignored");
-                        damaged += 1;
-                    }
-                    None => rejected += 1,
-                }
-            }
-        }
-    }
-    assert!(errors > 0 && rejected > 0 && damaged > 0, "{errors} {rejected} {damaged}");
-}
-
-#[test]
-fn what_is_cut_off_is_an_error_or_compiled() {
-    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let good = all_top(base());
-    let engine = Engine::new(base()).unwrap();
-    for len in 0..good.len() {
-        let cut = CompiledModule::deserialize_copy(&engine, &good[..len], &ModuleOptions::default());
-        assert!(matches!(cut, Err(Error::Artifact { .. })), "{len}");
-    }
-}
-
-/// Mutations of all kinds, at random places: an error, or a module that was compiled from what is there.
-#[test]
-fn arbitrary_bytes_are_an_error_or_compiled() {
-    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let good = all_top(base());
-    let engine = Engine::new(base()).unwrap();
-    let load = |bytes: &[u8]| CompiledModule::deserialize_copy(&engine, bytes, &ModuleOptions::default());
-    let expected = transcript(&mut instance(load(&good).unwrap().module));
-    let wasm = load(&good).unwrap().module.module().bytes().to_vec();
-    let mut rng = Rng::new(23);
-    let rounds = if std::env::var_os("UPDRAFT_PROVE").is_some() { 200_000 } else { 600 };
-    let mut outcomes = [0; 3];
-    for round in 0..rounds {
-        let mut bytes = good.clone();
-        for _ in 0..1 + rng.below(4) {
-            let (at, len) = (rng.below(bytes.len()), 1 + rng.below(200));
-            let end = (at + len).min(bytes.len());
-            match rng.below(5) {
-                0 => bytes[at..end].iter_mut().for_each(|byte| *byte = rng.next() as u8),
-                1 => bytes[at..end].fill(if rng.below(2) == 0 { 0 } else { 0xff }),
-                2 => drop(bytes.drain(at..end)),
-                3 => {
-                    let from = rng.below(good.len() - 1);
-                    let piece = good[from..(from + len).min(good.len())].to_vec();
-                    bytes.splice(at..at, piece);
-                }
-                _ => {
-                    let from = rng.below(good.len() - 1);
-                    let piece = &good[from..(from + end - at).min(good.len())];
-                    bytes[at..at + piece.len()].copy_from_slice(piece);
-                }
-            }
-            if bytes.is_empty() {
-                bytes.push(0);
-            }
-        }
-        // Some of them have a length that fits.
-        if rng.below(2) == 0 && bytes.len() > 24 {
-            let len = bytes.len() as u64;
-            bytes[16..24].copy_from_slice(&len.to_le_bytes());
-        }
-        match load(&bytes) {
-            Err(_) => outcomes[0] += 1,
-            Ok(restored) if restored.module.module().bytes() == wasm => {
-                outcomes[1] += 1;
-                assert_eq!(transcript(&mut instance(restored.module)), expected, "round {round}");
-            }
-            Ok(restored) => {
-                outcomes[2] += 1;
-                assert!(restored.rejected.is_some(), "round {round}: another module with our code");
-            }
-        }
-    }
-    assert!(outcomes[0] > 100 && outcomes[1] > 20, "{outcomes:?}");
-}
-
 /// A module that runs is serialised while its functions move up, are loaded, and are called, all at once.
 #[test]
 fn everything_at_once() {
@@ -413,46 +304,6 @@ fn an_engine_may_keep_nothing() {
     assert_eq!(fixture.call("deep", &[Val::I32(20)]).unwrap(), [Val::I32(64)]);
 }
 
-/// In place of the file: a directory, a pipe, nothing, an empty file, one that ends early, one without end.
-#[test]
-fn only_files_are_read() {
-    let folder = std::env::temp_dir().join(format!("updraft-artifact-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let engine = Engine::new(named("default")).unwrap();
-    let load = |name: &str| CompiledModule::deserialize_file(&engine, &folder.join(name), &ModuleOptions::default());
-    assert!(matches!(load("."), Err(Error::System { .. })));
-    assert!(matches!(load("nothing"), Err(Error::System { .. })));
-    let pipe = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status();
-    if pipe.is_ok_and(|status| status.success()) {
-        assert!(matches!(load("pipe"), Err(Error::System { .. })));
-    }
-    let bytes = all_top(named("default"));
-    for (name, contents) in [("empty", &[][..]), ("short", &bytes[..bytes.len() / 2])] {
-        std::fs::write(folder.join(name), contents).unwrap();
-        assert!(matches!(load(name), Err(Error::Artifact { .. })), "{name}");
-    }
-    let sparse = std::fs::File::create(folder.join("sparse")).unwrap();
-    sparse.set_len(1 << 40).unwrap();
-    assert!(matches!(load("sparse"), Err(Error::Artifact { .. })));
-    // The same with a head that is right.
-    std::fs::write(folder.join("sparse"), &bytes).unwrap();
-    std::fs::OpenOptions::new().write(true).open(folder.join("sparse")).unwrap().set_len(1 << 40).unwrap();
-    assert!(matches!(load("sparse"), Err(Error::Artifact { .. })));
-
-    // A file that is changed after it was opened.
-    std::fs::write(folder.join("good"), &bytes).unwrap();
-    let config = Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let engine = Engine::new(config).unwrap();
-    let good = CompiledModule::deserialize_file(&engine, &folder.join("good"), &ModuleOptions::default()).unwrap();
-    let expected = transcript(&mut instance(compile(&engine, TEXT)));
-    std::fs::write(folder.join("good"), vec![0xcc; bytes.len()]).unwrap();
-    let mut fixture = instance(good.module);
-    assert_eq!(transcript(&mut fixture), expected);
-    let status = fixture.module.artifact_status().unwrap();
-    assert!(status.loaded == 0 && status.damaged > 0, "{status:?}");
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
 /// Another process with the same key, and one without it.
 #[test]
 fn another_process_begins_where_this_one_got_to() {
@@ -493,52 +344,25 @@ fn another_process_begins_where_this_one_got_to() {
     expect(restore(shared(), &all_top(shared())).module, true);
 }
 
-/// Of a large module only those pages are read that are needed; what was changed meanwhile is an error where it is
-/// needed, and nothing else.
+/// A host that wants everything at once gets it, and what is kept is not compiled for that.
 #[test]
-fn a_large_module_is_read_as_it_is_needed() {
-    let functions: String = (0..40)
-        .map(|i| {
-            let nops = "(nop)".repeat(8000);
-            format!("(func (export \"f{i}\") (param i32) (result i32) {nops} (i32.add (local.get 0) (i32.const {i})))")
-        })
-        .collect();
-    let text = format!("(module (memory 4) {functions} (data (i32.const 0) \"{}\"))", "x".repeat(200_000));
-    let base = || Config { strategy: Strategy::Lazy, workers: Workers::Threads(0), ..named("default") };
-    let module = compile(&Engine::new(base()).unwrap(), &text);
-    module.wait_tiers(&[FuncIndex(20)], Tier::Top, None).unwrap();
-    let bytes = module.serialize().unwrap();
-    let path = std::env::temp_dir().join(format!("updraft-large-{}.artifact", std::process::id()));
-    std::fs::write(&path, &bytes).unwrap();
-    let open = || {
-        let engine = Engine::new(base()).unwrap();
-        let opened = CompiledModule::deserialize_file(&engine, &path, &ModuleOptions::default()).unwrap();
-        assert_eq!(opened.rejected, None);
-        opened.module
-    };
-    // All of it works, and comes back whole.
-    let mut whole = instance(open());
-    for i in [0, 39, 20, 7] {
-        assert_eq!(whole.call(&format!("f{i}"), &[Val::I32(1)]).unwrap(), [Val::I32(1 + i)]);
+fn an_eager_module_takes_its_code_from_the_artifact() {
+    for tiers in [Tiers::Both, Tiers::Top] {
+        for strategy in [Strategy::Eager, Strategy::EagerBackground, Strategy::LazyBaselineEagerTop] {
+            for workers in [Workers::Threads(0), Workers::Threads(2)] {
+                let base = || Config { tiers, strategy, workers: workers.clone(), ..named("default") };
+                let expected = transcript(&mut instance(compile(&Engine::new(base()).unwrap(), TEXT)));
+                let bytes = all_top(base());
+                let engine = Engine::new(base()).unwrap();
+                let options = ModuleOptions { strategy: Some(strategy), ..ModuleOptions::default() };
+                let restored = CompiledModule::deserialize_copy(&engine, &bytes, &options).unwrap();
+                assert_eq!(restored.rejected, None);
+                restored.module.wait_finished(None).unwrap();
+                let progress = restored.module.progress();
+                let count = restored.module.module().defined_func_count();
+                assert_eq!((progress.counts.top, progress.compiled), (count, 0), "{tiers:?} {strategy:?}");
+                assert_eq!(transcript(&mut instance(restored.module)), expected);
+            }
+        }
     }
-    assert_eq!(whole.module.progress().loaded, 1);
-    assert!(whole.module.serialize().unwrap() == bytes || whole.module.module().bytes() == module.module().bytes());
-
-    // What is already here stays; the rest is gone.
-    let mut fixture = instance(open());
-    assert_eq!(fixture.call("f0", &[Val::I32(1)]).unwrap(), [Val::I32(1)]);
-    let uninstantiated = open();
-    std::fs::write(&path, vec![0; bytes.len()]).unwrap();
-    assert_eq!(fixture.call("f0", &[Val::I32(2)]).unwrap(), [Val::I32(2)]);
-    assert_eq!(fixture.trap("f30", &[Val::I32(1)]), TrapCode::CompilationFailed);
-    assert_eq!(fixture.trap("f20", &[Val::I32(1)]), TrapCode::CompilationFailed, "neither its code nor its body");
-    assert!(fixture.module.artifact_status().unwrap().damaged >= 2);
-    assert!(matches!(fixture.module.serialize(), Err(Error::Artifact { .. })));
-    // Its data cannot be had.
-    let mut store = Store::new(uninstantiated.engine()).unwrap();
-    match Instance::new(&mut store, &uninstantiated, &[]) {
-        Err(Error::Trap(trap)) => assert_eq!(trap.code, TrapCode::InvalidModule),
-        other => panic!("{:?}", other.map(drop)),
-    }
-    std::fs::remove_file(&path).unwrap();
 }

@@ -263,7 +263,10 @@ fn a_module_begins_where_another_process_got_to() {
     let (base, top) = (Some(Tier::Baseline), Some(Tier::Top));
     let cases = [
         (Strategy::Lazy, Tiers::Both, [top, base, None], 5),
-        (Strategy::EagerBackground, Tiers::Both, [top, base, base], 10),
+        (Strategy::EagerBackground, Tiers::Both, [top, base, None], 5),
+        // Its maker has waited.
+        (Strategy::Eager, Tiers::Both, [top, base, None], 0),
+        (Strategy::Eager, Tiers::Top, [top, top, top], 0),
         (Strategy::LazyBaselineEagerTop, Tiers::Both, [top, top, top], 5),
         (Strategy::Lazy, Tiers::Baseline, [base, base, None], 5),
         (Strategy::Lazy, Tiers::Top, [top, top, None], 5),

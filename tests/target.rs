@@ -4,6 +4,15 @@ mod common;
 #[cfg(feature = "all-arch")]
 #[path = "target/elsewhere.rs"]
 mod elsewhere;
+#[cfg(feature = "all-arch")]
+#[path = "target/emulated.rs"]
+mod emulated;
+#[cfg(feature = "all-arch")]
+#[path = "target/program.rs"]
+mod program;
+#[cfg(feature = "all-arch")]
+#[path = "target/recorded.rs"]
+mod recorded;
 
 use common::Fixture;
 use updraft::config::{Config, Target};

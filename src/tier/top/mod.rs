@@ -133,9 +133,23 @@ pub struct Scratch {
     placement: placement::Scratch,
     places: Places,
     registers: regalloc2::Ctx,
+    /// The text of the last unit, where somebody wants it.
+    listing: Option<String>,
 }
 
 impl Scratch {
+    /// Empty buffers, for [`Scratch::listing`].
+    #[cfg(feature = "all-arch")]
+    pub fn with_listing() -> Scratch {
+        Scratch { listing: Some(String::new()), ..Scratch::new() }
+    }
+
+    /// Cranelift's text of the last unit's instructions. For tests.
+    #[cfg(feature = "all-arch")]
+    pub fn listing(&self) -> Option<&str> {
+        self.listing.as_deref()
+    }
+
     /// Empty buffers.
     pub fn new() -> Scratch {
         Scratch {
@@ -145,6 +159,7 @@ impl Scratch {
             placement: placement::Scratch::default(),
             places: Places::default(),
             registers: regalloc2::Ctx::default(),
+            listing: None,
         }
     }
 }
@@ -327,13 +342,18 @@ impl TopCompiler {
 
     /// Runs Cranelift on the function that was translated.
     fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
-        let Scratch { context, buffers, placement, places, registers, .. } = scratch;
+        let Scratch { context, buffers, placement, places, registers, listing, .. } = scratch;
         let text = |error: cranelift_codegen::CodegenError| error.to_string();
         let mut plane = ControlPlane::default();
         context.optimize(&*self.isa, &mut plane).map_err(text)?;
         places.number(&mut context.func);
         let func = &context.func;
-        let code = self.isa.compile_function(func, &context.domtree, registers, false, &mut plane).map_err(text)?;
+        let wanted = listing.is_some();
+        let mut code =
+            self.isa.compile_function(func, &context.domtree, registers, wanted, &mut plane).map_err(text)?;
+        if wanted {
+            *listing = code.vcode.take();
+        }
         let code = code.apply_params(&func.params);
         convert::convert(&code, func, unit, Sources { places, inlined: buffers.inlined() }, placement)
     }

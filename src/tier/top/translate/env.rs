@@ -170,7 +170,8 @@ impl Translator<'_> {
         self.b.ins().brif(used_up, attend, &[], next, &[]);
         self.b.switch_to_block(attend);
         self.b.seal_block(attend);
-        let mut signature = Signature::new(CallConv::SystemV);
+        // Whatever is live stays where it is, and nothing is saved for the rare case.
+        let mut signature = Signature::new(CallConv::PreserveAll);
         signature.params.push(AbiParam::new(types::I64));
         let signature = self.b.import_signature(signature);
         let check = self.vmctx_constant(types::I64, vmctx::VMCTX_STACK_CHECK);

@@ -1,0 +1,26 @@
+;; What the recorded code is made of: one thing that processors do in their own way per function.
+(module
+    (type $t (func (param i32) (result i32)))
+    (memory 1)
+    (table $functions 4 funcref)
+    (table $objects 4 externref)
+    (global $g (mut i64) (i64.const 0))
+    (elem (table $functions) (i32.const 0) func $load)
+    ;; The entry, an access with its check, the byte order.
+    (func $load (type $t) (i32.load offset=8 (local.get 0)))
+    (func $store (param i32 f64) (f64.store (local.get 0) (local.get 1)))
+    ;; The poll.
+    (func $loop (param i32)
+        (loop $l (global.set $g (i64.add (global.get $g) (i64.const 1)))
+            (br_if $l (local.tee 0 (i32.load (local.get 0))))))
+    (func $call (type $t) (i32.add (call $loop_free (local.get 0)) (i32.const 1)))
+    (func $loop_free (type $t) (i32.add (call $call (local.get 0)) (i32.const 1)))
+    (func $indirect (type $t) (call_indirect $functions (type $t) (local.get 0) (local.get 0)))
+    (func $tail (type $t) (return_call $call (local.get 0)))
+    (func $divide (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+    (func $trunc (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+    (func $add (param i32 i32) (result i32) (i32.atomic.rmw.add (local.get 0) (local.get 1)))
+    (func $lanes (param v128 v128) (result v128) (i16x8.add (local.get 0) (local.get 1)))
+    (func $object (param i32) (result externref) (table.get $objects (local.get 0)))
+    (func $results (result i64 i64 i64) (i64.const 1) (i64.const 2) (i64.const 3))
+    (func $helper (result i32) (memory.grow (i32.const 1))))
