@@ -352,19 +352,20 @@ fn errors_come_as_soon_as_they_can() {
 fn bodies_are_validated_and_compiled_before_the_last_byte() {
     let bytes = module(2000);
     let engine = Engine::new(Config { strategy: Strategy::Eager, ..config(0) }).unwrap();
-    let mut stream = Stream::new(&engine, &ModuleOptions::default(), bytes.len()).unwrap();
-    let (body, tail) = bytes.split_at(bytes.len() - 60_000.min(bytes.len() / 4));
-    let mut ran = 0;
-    for piece in body.chunks(10_000) {
-        stream.write(piece).unwrap();
-        ran += engine.run_jobs(usize::MAX, None).unwrap();
+    for piece in [1, 100, 10_000] {
+        let mut stream = Stream::new(&engine, &ModuleOptions::default(), bytes.len()).unwrap();
+        let (body, tail) = bytes.split_at(bytes.len() / 10 * 9);
+        let mut ran = 0;
+        for piece in body.chunks(piece) {
+            stream.write(piece).unwrap();
+            ran += engine.run_jobs(usize::MAX, None).unwrap();
+        }
+        assert!(ran > 500, "{ran} units were run before the end, with pieces of {piece}");
+        stream.write(tail).unwrap();
+        let module = stream.finish().unwrap();
+        assert_eq!(module.compiled_count(), module.module().defined_func_count());
+        check_results(&engine, &module, 2000);
     }
-    assert!(ran > 500, "{ran} units were run before the end");
-    stream.write(tail).unwrap();
-    let module = stream.finish().unwrap();
-    assert_eq!(module.compiled_count(), module.module().defined_func_count());
-    check_results(&engine, &module, 2000);
-    drop(module);
     assert_nothing_left(&engine);
 }
 
@@ -530,13 +531,15 @@ fn a_child_of_a_fork_does_not_wait_for_the_parents_threads() {
         write(&mut stream, &bytes[..len], Pieces::Of(5000)).unwrap();
         stream
     };
-    let (mut fresh, mut begun) = (open(100), open(bytes.len() / 2));
+    // Behind the bodies.
+    let cut = bytes.len() - 4000;
+    let (mut fresh, mut begun) = (open(100), open(cut));
     // SAFETY: the child leaves by `_exit`, and what it calls is made for children of a fork.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
     if child == 0 {
         let is_right = fresh.write(&bytes[100..]).and_then(|()| fresh.finish()).is_ok()
-            && matches!(begun.write(&bytes[bytes.len() / 2..]), Err(Error::Busy { .. }))
+            && matches!(begun.write(&bytes[cut..]), Err(Error::Busy { .. }))
             && matches!(begun.finish(), Err(Error::Busy { .. }));
         // SAFETY: ends the child at once.
         unsafe { libc::_exit(if is_right { 0 } else { 7 }) };
@@ -545,7 +548,7 @@ fn a_child_of_a_fork_does_not_wait_for_the_parents_threads() {
     // SAFETY: waits for the child, into a local.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0, "the child's status");
-    begun.write(&bytes[bytes.len() / 2..]).unwrap();
+    begun.write(&bytes[cut..]).unwrap();
     check_results(&engine, &begun.finish().unwrap(), 2000);
 }
 

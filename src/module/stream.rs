@@ -61,6 +61,8 @@ pub struct Decoder {
     code_end: u64,
     /// Bodies that were read.
     count: usize,
+    /// Bytes of those that were read since there were enough.
+    taken: usize,
     /// Bytes of the bodies in the code section; of its header at least.
     code_size: usize,
 }
@@ -84,6 +86,7 @@ impl Decoder {
             at: 0,
             code_end: 0,
             count: 0,
+            taken: 0,
             code_size: 0,
         })
     }
@@ -103,25 +106,25 @@ impl Decoder {
         self.builder.is_hinted()
     }
 
-    /// Reads on, until so many bytes of bodies were read.
+    /// Reads on, until so many bytes of bodies were read since the last time when there were enough.
     pub fn read(&mut self, bytes: Bytes, enough: usize) -> Parsed<Read> {
         let wire = self.wire.clone();
         let wire: &[u8] = &wire;
-        let mut taken = 0;
         loop {
             match self.parser.parse(&wire[self.at..], bytes == Bytes::All)? {
                 Chunk::NeedMoreData(_) => return Ok(Read::WhatThereIs),
                 Chunk::Parsed { consumed, payload } => {
                     self.at += consumed;
                     let is_end = matches!(payload, Payload::End(_));
-                    taken += self.payload(wire, payload)?;
+                    self.taken += self.payload(wire, payload)?;
                     if is_end {
                         if self.builder.module().is_none() {
                             self.begin(0..0);
                         }
                         return Ok(Read::Everything);
                     }
-                    if taken >= enough {
+                    if self.taken >= enough {
+                        self.taken = 0;
                         return Ok(Read::Enough);
                     }
                 }
