@@ -454,3 +454,32 @@ fn hints_that_nobody_knows_better_are_kept() {
     assert_eq!(counts(&again).map(|count| (count.used, count.ignored)), [(1, 0), (2, 0), (1, 0), (0, 0)]);
     assert_eq!(again.module().custom_sections().len(), 4);
 }
+
+/// Of hot functions, those come first that are worth most for what they cost.
+#[test]
+fn a_large_hot_function_does_not_keep_small_ones_waiting() {
+    let large = "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))".repeat(2000);
+    let text = format!(
+        r#"(module (func $large (param i32) (result i32) {large} (local.get 0))
+            (func $small (param i32) (result i32) (i32.rotl (local.get 0) (i32.const 1)))
+            (func (export "run") (param i32) (result i32) (local i32)
+                (loop (local.set 1 (i32.add (local.get 1) (call $small (local.get 0))))
+                    (if (i32.eqz (i32.and (local.get 0) (i32.const 511)))
+                        (then (local.set 1 (i32.add (local.get 1) (call $large (local.get 0))))))
+                    (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 1)))"#
+    );
+    let mut fixture = Fixture::with_config(config(BaselineChoice::Auto), &text);
+    fixture.call("run", &[Val::I32(2000)]).unwrap();
+    fixture.module.wait_tiers(&[0, 1].map(FuncIndex), Tier::Top, None).unwrap();
+    let profile = fixture.module.export_profile();
+    let engine = by_hand(Strategy::Lazy, Tiers::Both);
+    let options = ModuleOptions { profile: Some(profile.into()), ..ModuleOptions::default() };
+    let module = CompiledModule::with_options(&engine, text.as_bytes(), &options).unwrap();
+    let mut order = Vec::new();
+    while engine.run_jobs(1, None).unwrap() == 1 {
+        let top = reached(&module).iter().map(|tier| *tier == Some(Tier::Top)).collect::<Vec<_>>();
+        order.extend((0..3).filter(|func| top[*func] && !order.contains(func)).collect::<Vec<_>>());
+    }
+    assert_eq!(order, [1, 0]);
+}

@@ -3,7 +3,7 @@
 //! In: the hints of a module, and what is known of how it has run elsewhere. Out: [`Advice`] for its plan. What was
 //! measured counts more than what was hinted.
 //!
-//! Hot functions are those that had code of the top tier elsewhere; the hottest come first. Of hinted ones, those with the
+//! Hot functions are those that had code of the top tier elsewhere; the hottest for their size come first. Of hinted ones, those with the
 //! lowest numbers, up to a sum of bytes: the numbers say an order, and no limit.
 //!
 //! Not here: what becomes of advice (`plan`, `pipeline`).
@@ -19,6 +19,9 @@ use crate::types::DefinedFunc;
 
 /// Bytes of bodies that are compiled by the top tier because of hints: about a second of work for one thread.
 const HINTED_BYTES: usize = 1 << 20;
+
+/// What compiling a function costs besides its bytes, in bytes.
+const FIXED_COST: u128 = 40;
 
 /// How often something happens, at least, for each time that a budget is spent in a loop.
 pub(super) const PER_TRIP: u64 = 1 << 10;
@@ -59,7 +62,7 @@ fn hot_hinted(module: &Module, hinted: &[(DefinedFunc, Priority)]) -> Vec<(Defin
     hot
 }
 
-/// The functions that have run, those that had code of the top tier first, and of these the hottest.
+/// The functions that have run, those that had code of the top tier first, and of these the hottest for their size.
 pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
     let heat = heat(module, known);
     let mut run: Vec<(DefinedFunc, Reach)> = known
@@ -68,7 +71,12 @@ pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)
         .map(|(func, record)| (*func, record.reach))
         .filter(|(_, reach)| *reach > Reach::Nowhere)
         .collect();
-    run.sort_by_key(|(func, reach)| (Reverse(*reach), Reverse(heat[func.index()])));
+    // What is gained soonest for what it costs: a large function does not keep many small ones waiting.
+    let worth = |func: DefinedFunc| {
+        let cost = module.body_range(func).len() as u128 + FIXED_COST;
+        (u128::from(heat[func.index()]) << 32) / cost
+    };
+    run.sort_by_key(|(func, reach)| (Reverse(*reach), Reverse(worth(*func))));
     run
 }
 

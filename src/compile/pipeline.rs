@@ -152,10 +152,9 @@ impl Pipeline {
             }
         }
         first_units.sort_by_key(|(place, _)| *place);
-        // The newest of a queue is taken first.
-        hot_units.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
-        units.extend(hot_units.into_iter().map(|(_, unit)| unit));
-        self.add(compilation, first_units.into_iter().map(|(_, unit)| unit).collect(), units);
+        hot_units.sort_by_key(|(place, _)| *place);
+        let in_order = |units: Vec<(u32, Unit)>| units.into_iter().map(|(_, unit)| unit).collect::<Vec<_>>();
+        self.add(compilation, [in_order(first_units), in_order(hot_units)], units);
     }
 
     /// Compiles what is required at first on this thread. What fails is told as that of any unit.
@@ -180,8 +179,9 @@ impl Pipeline {
     }
 
     /// Queues units: those that go before others of their lane, in their order, and the others.
-    fn add(&self, compilation: &Arc<Compilation>, before: Vec<Unit>, units: Vec<Unit>) {
-        let runners = [self.pool.add_priority_units(before, 0), self.pool.add_units(units)];
+    fn add(&self, compilation: &Arc<Compilation>, before: [Vec<Unit>; 2], units: Vec<Unit>) {
+        let [first, hot] = before.map(|units| self.pool.add_priority_units(units, 0));
+        let runners = [first, hot, self.pool.add_units(units)];
         // A module that is awaited is compiled by its maker in any case.
         if runners.contains(&Runner::Caller) && !compilation.plan().is_awaited() {
             self.help_until_finished(compilation);
@@ -331,7 +331,7 @@ impl Pipeline {
         let wanted = functions.filter(|func| compilation.request(*func, tier, 0));
         let units: Vec<Unit> = wanted.map(|func| Unit::function(compilation, func, tier)).collect();
         let count = units.len();
-        self.add(compilation, Vec::new(), units);
+        self.add(compilation, Default::default(), units);
         count
     }
 

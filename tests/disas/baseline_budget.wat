@@ -23,9 +23,9 @@
 ;;     sub dword ptr [r11], 0x64
 ;;     js L3
 ;; L0:
-;;     mov dword ptr [rbp-0x10], 0x320
+;;     mov r8d, 0x320
 ;; L1:
-;;     sub dword ptr [rbp-0x10], 0x11
+;;     sub r8d, 0x11
 ;;     js L4
 ;; L2:
 ;;     add edi, esi
@@ -44,7 +44,7 @@
 ;;     add rsp, 0x10
 ;;     jmp L0
 ;; L4:
-;;     mov dword ptr [rbp-0x10], 0x320
+;;     mov r8d, 0x320
 ;;     mov r11, [r14]
 ;;     cmp qword ptr [r11], 0xFFFFFFFFFFFFFFFF
 ;;     jne L5
@@ -66,8 +66,8 @@
 ;;     add rsp, 0x10
 ;;     test r11, r11
 ;;     je L2
-;;     mov [rbp-0x18], esi
-;;     mov [rbp-0x20], edi
+;;     mov [rbp-0x10], esi
+;;     mov [rbp-0x18], edi
 ;;     mov rdi, r14
 ;;     mov rsi, r14
 ;;     mov rdx, rbp

@@ -532,7 +532,7 @@ impl<C: Client> Shared<C> {
 
     /// A unit for a host thread that runs whatever there is.
     fn take_any(self: &Arc<Self>) -> Option<(Lane, Entry<C::Unit>)> {
-        let top = self.lane(Lane::Top).queues.priority_len() > 0 && self.waiting_for_baseline.load(Relaxed) == 0;
+        let top = self.lane(Lane::Top).queues.is_urgent() && self.waiting_for_baseline.load(Relaxed) == 0;
         let shuffled = self.shuffle.as_ref().is_some_and(|shuffle| shuffle.below(2) == 0);
         let order = if top != shuffled { [Lane::Top, Lane::Baseline] } else { Lane::ALL };
         order.into_iter().find_map(|lane| Some((lane, self.take(lane, 0)?)))

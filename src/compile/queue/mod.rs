@@ -236,9 +236,10 @@ impl<U: Send, Q: UnitQueue<Entry<U>>> Queues<U, Q> {
         self.counts.queued()
     }
 
-    /// Units with a priority that are queued.
-    pub(crate) fn priority_len(&self) -> usize {
-        self.priority.len()
+    /// Whether a unit is queued that somebody asked for who is running (with the priority 0, a unit only comes before
+    /// others).
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.priority.highest().is_some_and(|rank| rank > 0)
     }
 
     /// After how many units the worker of `slot` publishes them.

@@ -116,9 +116,12 @@ impl<T> Ranked<T> {
         removed.into_iter().map(|item| item.unit).collect()
     }
 
-    /// How many units there are, roughly while others use the heap.
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Relaxed)
+    /// The highest rank there is.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        if self.len.load(Relaxed) == 0 {
+            return None;
+        }
+        self.heap.lock().items.peek().map(|item| item.rank)
     }
 
     pub(crate) fn contended(&self) -> u64 {

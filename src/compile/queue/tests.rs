@@ -135,7 +135,7 @@ macro_rules! queue_tests {
                 for (number, priority) in [(10, 1), (11, 7), (12, 1), (13, 7)] {
                     queues.add_priority(entry(number, 1), priority);
                 }
-                assert_eq!((queues.len(), queues.priority_len()), (13, 4));
+                assert_eq!((queues.len(), queues.is_urgent()), (13, true));
                 let order: Vec<_> =
                     std::iter::from_fn(|| queues.take(0, None)).map(|(entry, source)| (entry.unit, source)).collect();
                 use Source::*;

@@ -8,8 +8,8 @@
 //!     mov dword [rbp - chunk], CHUNK   ; if there are loops
 //!
 //! Loops use up a chunk that each activation gets for nothing, and take the next one from the function's budget in
-//! their detour. So they touch their frame only, by one instruction, and threads do not meet. (Entries have no frame
-//! that lasts.) The entry pays for the whole body, and more where there are loops, which makes up for the first chunk. The detour also
+//! their detour. So they touch their frame only, by one instruction, and threads do not meet; where a register is left,
+//! the chunk is there. (Entries have no frame that lasts.) The entry pays for the whole body, and more where there are loops, which makes up for the first chunk. The detour also
 //! polls for interrupts, so that the loop need not: a chunk is a fraction of a microsecond, and nobody else counts it.
 //!
 //! A cost is the bytes of WebAssembly that follow, of a loop without the loops within it, which pay for themselves; of
@@ -102,22 +102,22 @@ impl Emit<'_> {
     /// Charges for an entry: all locals are where they live.
     pub(crate) fn charge_entry(&mut self) {
         let Some(chunk) = self.chunk() else { return };
-        let bodies = if self.frame.chunk_mem().is_some() { LOOPING } else { 1 };
+        let bodies = if self.frame.chunk().is_some() { LOOPING } else { 1 };
         let entry_cost = bodies * cost_of(self.code.len());
         self.asm.reserve(64);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
         self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), entry_cost);
         self.branch_if_spent(NO_LOOP, None);
-        if let Some(rest) = self.frame.chunk_mem() {
-            self.asm.store_imm(Width::W32, rest, chunk);
+        if let Some(rest) = self.frame.chunk() {
+            self.set_chunk(rest, chunk);
         }
     }
 
     /// Charges for an iteration, at the header of a loop with this index among the recorded ones.
     pub(crate) fn charge_loop(&mut self, site: u32) {
-        if let Some(rest) = self.frame.chunk_mem() {
+        if let Some(rest) = self.frame.chunk() {
             self.asm.reserve(32);
-            let field = self.asm.alu_mem_field(Alu::Sub, Width::W32, rest);
+            let field = self.asm.alu_field(Alu::Sub, Width::W32, rest);
             self.branch_if_spent(site, Some(field));
             self.charges.push(Charge { field, start: self.pc, inner: 0 });
         }
@@ -129,6 +129,13 @@ impl Emit<'_> {
             Budgets::Off => None,
             Budgets::On => Some(CHUNK.max(BODIES * cost_of(self.code.len()))),
             Budgets::After(chunk) => Some(chunk),
+        }
+    }
+
+    fn set_chunk(&mut self, rest: Rm, chunk: i32) {
+        match rest {
+            Rm::Reg(reg) => self.asm.mov_imm32(reg, chunk as u32),
+            Rm::Mem(rest) => self.asm.store_imm(Width::W32, rest, chunk),
         }
     }
 
@@ -156,10 +163,10 @@ impl Emit<'_> {
 
     /// The detour: see the header, and `Builtin::budget_spent_keeping`.
     pub(crate) fn budget_spent(&mut self, Spent { site, field, back }: Spent) {
-        if let (Some(field), Some(rest), Some(chunk)) = (field, self.frame.chunk_mem(), self.chunk()) {
+        if let (Some(field), Some(rest), Some(chunk)) = (field, self.frame.chunk(), self.chunk()) {
             let cost = self.asm.field(field) as i32;
             self.asm.reserve(128);
-            self.asm.store_imm(Width::W32, rest, chunk);
+            self.set_chunk(rest, chunk);
             self.poll_here();
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
             self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), chunk.max(cost));

@@ -51,6 +51,8 @@ pub(crate) struct Frame {
     result_pointer: Option<i32>,
     /// The home of what loops count down (`budget.rs`).
     chunk: Option<i32>,
+    /// The register that has it instead.
+    pub(crate) chunk_pin: Option<Gpr>,
     /// Registers that the prologue saves, by number; the first is nearest to rbp.
     saved: [u8; 6],
     saved_count: u8,
@@ -81,8 +83,9 @@ impl Frame {
     }
 
     /// What loops count down, if they do.
-    pub(crate) fn chunk_mem(&self) -> Option<Mem> {
-        self.chunk.map(|disp| Mem::base(Gpr::RBP, disp))
+    pub(crate) fn chunk(&self) -> Option<Rm> {
+        let home = || self.chunk.map(|disp| Rm::Mem(Mem::base(Gpr::RBP, disp)));
+        self.chunk_pin.map(Rm::Reg).or_else(home)
     }
 
     /// The home of the result pointer.
@@ -224,7 +227,10 @@ impl<'a> Emit<'a> {
         let home = 1u32 << frame.shift;
         let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
         let mut used = saved;
-        if self.options.budgets != Budgets::Off && self.analysis.flags.contains(BodyFlags::LOOPS) {
+        if self.options.budgets != Budgets::Off
+            && self.analysis.flags.contains(BodyFlags::LOOPS)
+            && frame.chunk_pin.is_none()
+        {
             used += home;
             frame.chunk = Some(-(used as i32));
         }

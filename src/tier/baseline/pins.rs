@@ -11,6 +11,7 @@
 //! the pin of an i32 is 0.
 
 use super::Emit;
+use super::budget::Budgets;
 use super::stack::{NO_PIN, in_xmm, width};
 use super::x64::regs::{Gpr, MEMORY, Xmm};
 use crate::module::body::{BodyFlags, LoopInfo};
@@ -101,20 +102,44 @@ impl Emit<'_> {
             let weight = self.known.weight(index as u32);
             if in_xmm(local.ty) { xmms.offer(weight, index as u32) } else { gprs.offer(weight, index as u32) }
         }
+        let mut pinned = 0;
         for (place, (weight, local)) in gprs.iter().enumerate() {
+            // Heavier ones come first.
+            if place >= unsaved && weight < SAVED_WEIGHT {
+                break;
+            }
+            pinned = place + 1;
             if place < unsaved {
                 self.pin_gpr(local, UNSAVED[place]);
-            } else if weight >= SAVED_WEIGHT {
+            } else {
                 let reg = SAVED[place - unsaved];
                 self.locals[local as usize].pin = reg.0;
                 self.frame.save(reg);
             }
+        }
+        if self.options.budgets != Budgets::Off && self.has(BodyFlags::LOOPS) && pinned < unsaved + saved {
+            self.pin_chunk(pinned, unsaved);
         }
         if unsaved != 0 {
             for ((_, local), reg) in xmms.iter().zip(XMMS) {
                 self.pin_xmm(local, reg);
             }
         }
+    }
+
+    /// Keeps what loops count down in the register behind so many that are taken.
+    fn pin_chunk(&mut self, pinned: usize, unsaved: usize) {
+        let reg = if pinned < unsaved {
+            let reg = UNSAVED[pinned];
+            self.temp_gprs.remove(reg.0);
+            self.free_gprs.remove(reg.0);
+            reg
+        } else {
+            let reg = SAVED[pinned - unsaved];
+            self.frame.save(reg);
+            reg
+        };
+        self.frame.chunk_pin = Some(reg);
     }
 
     fn pin_gpr(&mut self, local: u32, reg: Gpr) {

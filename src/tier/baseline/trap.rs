@@ -92,7 +92,7 @@ impl Emit<'_> {
     /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned. No operand is in a
     /// register. Where loops count, they ask when they look at the budget.
     pub(crate) fn poll(&mut self) {
-        if !self.options.interrupts || self.frame.chunk_mem().is_some() {
+        if !self.options.interrupts || self.frame.chunk().is_some() {
             return;
         }
         self.compare_limit();

@@ -148,9 +148,9 @@ impl Asm {
         }
     }
 
-    /// As [`Asm::alu_imm`] on memory, with a constant that is not known yet; where its 32 bits are.
-    pub(crate) fn alu_mem_field(&mut self, op: Alu, width: Width, dst: Mem) -> u32 {
-        self.op_rm(Opcode::one(0x81).width(width), op as u8, dst);
+    /// As [`Asm::alu_imm`], with a constant that is not known yet; where its 32 bits are.
+    pub(crate) fn alu_field(&mut self, op: Alu, width: Width, dst: Rm) -> u32 {
+        self.op_r_rm(Opcode::one(0x81).width(width), op as u8, dst);
         self.put_u32(0);
         self.offset() - 4
     }

@@ -213,8 +213,8 @@ fn arithmetic(c: &mut Checker, memories: &[Mem]) {
             pair("alu", name, &|asm, dst, src| asm.alu(op, width, dst, src), c);
             store_form(c, memories, "alu_mem", name, size, &|asm, mem, src| asm.alu_mem(op, width, mem, src));
             for &mem in memories {
-                c.check("alu_mem_field", name, size, &[Operand::Mem(mem), Operand::Imm(0x1234_5678, 32)], |asm| {
-                    let field = asm.alu_mem_field(op, width, mem);
+                c.check("alu_field", name, size, &[Operand::Mem(mem), Operand::Imm(0x1234_5678, 32)], |asm| {
+                    let field = asm.alu_field(op, width, Rm::Mem(mem));
                     asm.set_field(field, 0x1234_5678);
                 });
             }

@@ -130,7 +130,9 @@ impl Translator<'_> {
 
     fn call_indirect(&mut self, type_index: TypeIndex, table: TableIndex, call: Call) {
         let index = self.pop();
+        // Of a module that is compiled before all of it was read, nobody knows which tables are written.
         if call == Call::Nested
+            && self.module.is_whole()
             && let Some((targets, count)) = self.module.fixed_tables().targets(table, type_index)
         {
             let targets = targets.into_iter().take(count).flatten();
