@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Rng, alone, call, exported_func, footprint, proving};
 use updraft::compile::events::{Event, EventKind, Scope, Subscription};
-use updraft::config::{Config, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
+use updraft::config::{BaselineChoice, Config, Strategy, Tiering, TieringPolicy, Tiers, Validation, Workers};
 use updraft::engine::{CompiledModule, Engine, JobState, ModuleOptions, Stream};
 use updraft::error::Error;
 use updraft::module::decode::{Decoded, decode};
@@ -54,7 +54,7 @@ fn module(functions: usize) -> Vec<u8> {
             3 => format!("(i32.add (call_indirect (type $t) (i32.const {})) (i32.const 1))", i - 1),
             _ => format!("(i32.add (call $f{}) (i32.const 1))", i - 1),
         };
-        let padding = "(drop (i32.const 1))".repeat(i % 7);
+        let padding = "(if (i32.const 1) (then (nop)))".repeat(i % 7);
         text.push_str(&format!("(func $f{i} (export \"f{i}\") (type $t) {padding}{body})"));
     }
     text.push(')');
@@ -145,7 +145,9 @@ fn pieces_of_any_size_make_the_same_module() {
     let reference = functions.validated(reference);
     for workers in [0, 1, 3] {
         for (tiers, strategy) in TIERS.into_iter().flat_map(|tiers| STRATEGIES.map(|strategy| (tiers, strategy))) {
-            let engine = Engine::new(Config { tiers, strategy, ..config(workers) }).unwrap();
+            // Both baseline tiers.
+            let baseline = if workers == 1 { BaselineChoice::Portable } else { BaselineChoice::Auto };
+            let engine = Engine::new(Config { tiers, strategy, baseline, ..config(workers) }).unwrap();
             let all = [Pieces::Bytes, Pieces::Of(1000), Pieces::Random(workers as u64), Pieces::One];
             for (round, pieces) in all.into_iter().enumerate() {
                 let validation = Some(VALIDATIONS[(round + workers) % 3]);

@@ -4,8 +4,8 @@
 //!
 //! Who makes a module announces the bodies that are there. From a number of bytes on that is worth it, workers are
 //! engaged, one more each time: each validates chunks until there are none. Bodies that are valid together with all
-//! before them are compiled at once if the strategy wants that, by the baseline tier: it asks for nothing that comes
-//! later. (The top tier does. It looks into other bodies, and at what becomes of tables.)
+//! before them are compiled at once if the strategy wants that, by the native baseline tier: it asks for nothing that comes
+//! later. (Cranelift does, in either tier. It looks into other bodies, at hints, and at what becomes of tables.)
 //!
 //! In the end the maker does what is left, and waits for chunks that others are at. All that threads tell each other here
 //! they tell under locks: a worker that leaves is not counted any more before it looks a last time.
@@ -25,7 +25,7 @@ use crate::module::Module;
 use crate::module::body::Keep;
 use crate::module::validate::{Bodies, Progress, Validated};
 use crate::sync::yield_now;
-use crate::tier::Tier;
+use crate::tier::{BaselineKind, Tier};
 
 /// A module whose bodies come.
 pub(crate) struct Making {
@@ -143,7 +143,8 @@ impl Pipeline {
         threads: usize,
     ) -> Arc<Making> {
         let progress = Progress::new(&module, keep);
-        let early = compilation.filter(|compilation| compilation.lowest() == Tier::Baseline);
+        let is_native = self.compilers().baseline_kind() == Some(BaselineKind::Native);
+        let early = compilation.filter(|compilation| is_native && compilation.lowest() == Tier::Baseline);
         let helpers = Helpers { count: 0, most: threads.saturating_sub(1), units_for_caller: false };
         Arc::new(Making {
             id,
