@@ -277,6 +277,7 @@ def markdown(result):
         f"Updraft beside other engines, measured {result['date']} by `bench/run`{' --quick' if result['quick'] else ''}: {rounds(result)}"
         f", medians of {clock}. Tables of ratios show time, or size, relative to {BASE}; lower is better; `~` marks a spread (maximum - minimum)"
         f" above {WIDE:.0%} of the median. Every result was checked.\n",
+        *(f"- {part['date']}, updraft {part['updraft']}: {', '.join(part['sets'])}\n" for part in result.get("parts", []) if part["sets"]),
         f"Machine: {machine['cpu']}, {machine['processors']} processors, {machine['memory_gib']} GiB, Linux {machine['kernel']},"
         f" load {machine['load']:.1f} at the end.\n",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in result["versions"].items()) + ".\n",

@@ -20,7 +20,7 @@ CHAIN_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "u
 MEMORY_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "wasmer", "wasmi", "v8"]
 
 # Those that are tried first where a program runs for half a minute.
-LONG_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "v8", "v8-turbofan"]
+LONG_ENGINES = ["updraft-tiered", "wasmtime", "v8", "v8-turbofan"]
 
 # Peers by the beginnings of their names that take long where there is much to do: interpreters, and Wasmer.
 SLOW = ("wasmi", "wasmer")
