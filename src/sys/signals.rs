@@ -434,7 +434,8 @@ mod tests {
             set_host(libc::SIGILL, host as *const () as usize, libc::SA_SIGINFO);
             let _first = install(hook).unwrap();
             let ours = set_host(libc::SIGILL, chaining_host as *const () as usize, libc::SA_SIGINFO);
-            assert_eq!(ours, HANDLERS[0] as usize);
+            // Of whichever level: an engine of another test may have taken the first.
+            assert!(HANDLERS.iter().any(|&handler| handler as usize == ours));
             SAVED.store(ours, Ordering::Relaxed);
             let undefined = code(UNDEFINED);
             assert_eq!((call(&undefined, 0), HOST_CALLS.swap(0, Ordering::Relaxed)), (7, 101));
