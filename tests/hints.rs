@@ -9,11 +9,12 @@ use common::{Fixture, Rng};
 use updraft::abi::vmctx::VmLayout;
 use updraft::config::{BaselineChoice, Config, Strategy, Tiering, TieringPolicy, Tiers, Workers};
 use updraft::engine::{CompiledModule, Engine, ModuleOptions, Stream};
-use updraft::module::hints::{HintKind, HostHints, put_number};
+use updraft::module::hints::{HintKind, HostHints};
 use updraft::runtime::value::Val;
 use updraft::tier::Tier;
 use updraft::tier::top::{Bounds, CallLinkage, Scratch, TopCompiler};
 use updraft::types::FuncIndex;
+use wasm_encoder::Encode;
 
 /// Nobody compiles but who is asked to, and no function moves up by itself.
 fn config(strategy: Strategy, tiers: Tiers) -> Config {
@@ -30,12 +31,12 @@ fn functions(count: usize) -> String {
 /// Priorities as the contents of a section.
 fn section(said: &[(u32, u32, Option<u32>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    put_number(&mut bytes, said.len() as u64);
+    said.len().encode(&mut bytes);
     for (func, ..) in said {
-        put_number(&mut bytes, u64::from(*func));
+        func.encode(&mut bytes);
         bytes.extend([1, 0]);
         let hint = priority(said, *func);
-        put_number(&mut bytes, hint.len() as u64);
+        hint.len().encode(&mut bytes);
         bytes.extend(hint);
     }
     bytes
@@ -44,9 +45,9 @@ fn section(said: &[(u32, u32, Option<u32>)]) -> Vec<u8> {
 fn priority(said: &[(u32, u32, Option<u32>)], func: u32) -> Vec<u8> {
     let (_, compile, optimise) = said.iter().find(|(known, ..)| *known == func).unwrap();
     let mut hint = Vec::new();
-    put_number(&mut hint, u64::from(*compile));
+    compile.encode(&mut hint);
     if let Some(optimise) = optimise {
-        put_number(&mut hint, u64::from(*optimise));
+        optimise.encode(&mut hint);
     }
     hint
 }

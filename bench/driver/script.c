@@ -10,7 +10,7 @@
 //     bytes VARIABLE EXPORT TEXT   the same without NUL: VARIABLE is EXPORT(bytes)
 //     prose VARIABLE EXPORT VALUE  that, of so many bytes of made-up words
 //     digest VALUE VALUE           `_` is a hash of bytes in the memory: address, how many
-//     repeat VALUE ... end         not nested; the variable `i` counts from 0
+//     repeat VALUE ... end         so often, once at least; not nested; the variable `i` counts from 0
 //     expect VALUE                 ends the process unless `_` is that
 //
 // A VALUE is a number, or $VARIABLE or $VARIABLE+NUMBER, among them $N (the size), $_ (see above), $len (bytes that the last text or prose took).

@@ -1,8 +1,6 @@
 //! Artifacts: modules with the machine code that they had, as bytes, and back.
 
-use std::ffi::{OsStr, c_char, c_void};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{c_char, c_void};
 
 use super::config::{change, updraft_config_t};
 use super::engine::updraft_engine_t;
@@ -12,7 +10,7 @@ use super::module::{ModuleValue, updraft_module_t};
 use super::status::updraft_status_t;
 use super::{
     Counted, Extensible, array, array_mut, clone_object, delete, enter, flag, new_object, object, out, out_struct,
-    updraft_finalizer_t,
+    path_of, updraft_finalizer_t,
 };
 use crate::engine::{CompiledModule, Store, Wasm};
 
@@ -225,8 +223,7 @@ pub unsafe extern "C" fn updraft_module_deserialize_file(
 ) -> updraft_status_t {
     enter(error, || {
         let (out, engine) = (super::out(out, "out")?, object(engine, "engine")?);
-        let path = Path::new(OsStr::from_bytes(array(path.cast::<u8>(), len, "path")?));
-        let module = CompiledModule::deserialize_file(&engine.engine, path, &chosen(options)?)?.module;
+        let module = CompiledModule::deserialize_file(&engine.engine, path_of(path, len)?, &chosen(options)?)?.module;
         out.write(new_object(ModuleValue::new(module, &engine.live)));
         Ok(())
     })

@@ -1,7 +1,6 @@
 //! Caches: machine code that outlives the process, kept in a directory or by the host.
 
-use std::ffi::{OsStr, c_char, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use super::engine::updraft_engine_t;
 use super::error::{Fail, updraft_error_t};
 use super::module::updraft_module_t;
 use super::status::{UPDRAFT_STATUS_FAILED, UPDRAFT_STATUS_NOT_FOUND, UPDRAFT_STATUS_OK, updraft_status_t};
-use super::{Extensible, HostData, array, enter, object, out, out_struct, updraft_finalizer_t};
+use super::{Extensible, HostData, array, enter, object, out, out_struct, path_of, updraft_finalizer_t};
 use crate::engine::CacheWrite;
 use crate::error::Error;
 use crate::warm::cache::{CacheConfig, Place};
@@ -57,11 +56,7 @@ pub type updraft_cache_put_t = Option<
 >;
 
 fn path(path: *const c_char, len: usize) -> Result<PathBuf, Fail> {
-    let bytes = array(path.cast::<u8>(), len, "path")?;
-    if bytes.is_empty() || bytes.contains(&0) {
-        return Err(Fail::misuse("path is empty, or has a NUL in it"));
-    }
-    let absolute = std::path::absolute(OsStr::from_bytes(bytes));
+    let absolute = std::path::absolute(path_of(path, len)?);
     absolute.map_err(|source| Error::System { what: "the current directory", source }.into())
 }
 

@@ -7,6 +7,7 @@ use super::job::{BUSY, updraft_module_options_t};
 use super::module::updraft_module_t;
 use super::status::updraft_status_t;
 use super::{array, enter, object, out};
+use crate::bytes::put;
 use crate::module::hints::HintKind;
 use crate::types::FuncIndex;
 
@@ -72,10 +73,6 @@ fn add(
     Ok(())
 }
 
-fn put(bytes: &mut Vec<u8>, number: u32) {
-    crate::module::hints::put_number(bytes, number.into());
-}
-
 /// A hint for the function `func` (imported ones are counted): functions with a lower `compile` are compiled before others,
 /// and before those without; where functions are compiled when they are first called, this one is compiled in the background
 /// instead. `optimise` says how hot it is: the lower, the hotter, each number half as hot as the one before; the hottest
@@ -95,9 +92,9 @@ pub unsafe extern "C" fn updraft_module_options_add_priority(
 ) -> updraft_status_t {
     enter(error, || {
         let mut bytes = Vec::new();
-        put(&mut bytes, compile);
+        put(&mut bytes, compile.into());
         if optimise != UPDRAFT_PRIORITY_NONE {
-            put(&mut bytes, optimise);
+            put(&mut bytes, optimise.into());
         }
         add(options, HintKind::Priority, (func, 0), &bytes)
     })
@@ -163,8 +160,8 @@ pub unsafe extern "C" fn updraft_module_options_add_call_targets(
         }
         let mut bytes = Vec::new();
         funcs.iter().zip(percents).for_each(|(func, percent)| {
-            put(&mut bytes, *func);
-            put(&mut bytes, *percent);
+            put(&mut bytes, (*func).into());
+            put(&mut bytes, (*percent).into());
         });
         add(options, HintKind::Targets, (func, offset), &bytes)
     })

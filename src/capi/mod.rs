@@ -79,8 +79,10 @@ pub mod standard;
 /// cbindgen:ignore
 pub mod bridge;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
@@ -291,6 +293,15 @@ fn array_mut<'a, T>(pointer: *mut T, len: usize, name: &'static str) -> Result<&
 fn text<'a>(pointer: *const c_char, len: usize, name: &'static str) -> Result<&'a str, Fail> {
     let bytes = array(pointer.cast::<u8>(), len, name)?;
     std::str::from_utf8(bytes).map_err(|_| Fail::misuse(format!("{name} is not UTF-8")))
+}
+
+/// A path from C: bytes, not terminated.
+fn path_of<'a>(pointer: *const c_char, len: usize) -> Result<&'a Path, Fail> {
+    let bytes = array(pointer.cast::<u8>(), len, "path")?;
+    if bytes.is_empty() || bytes.contains(&0) {
+        return Err(Fail::misuse("path is empty, or contains a NUL"));
+    }
+    Ok(Path::new(OsStr::from_bytes(bytes)))
 }
 
 /// A switch from C: 0 or 1.

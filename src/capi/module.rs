@@ -271,15 +271,27 @@ pub unsafe extern "C" fn updraft_module_custom_section(
     })
 }
 
-/// Copies a text to a buffer, as far as there is room, ends it by a NUL if there is any, and writes to `needed` its
-/// whole length.
-pub(super) fn copy_text(text: &str, buffer: &mut [u8], needed: Out<usize>) {
-    if let Some(room) = buffer.len().checked_sub(1) {
-        let len = text.len().min(room);
-        buffer[..len].copy_from_slice(&text.as_bytes()[..len]);
-        buffer[len] = 0;
+/// Where a host wants a text to be.
+pub(super) struct TextPlace<'a> {
+    buffer: &'a mut [u8],
+    needed: Out<usize>,
+}
+
+impl TextPlace<'_> {
+    pub(super) fn new(buffer: *mut c_char, capacity: usize, needed: *mut usize) -> Result<Self, Fail> {
+        let needed = out(needed, "needed")?;
+        Ok(TextPlace { buffer: array_mut(buffer.cast::<u8>(), capacity, "buffer")?, needed })
     }
-    needed.write(text.len());
+
+    /// Copies a text, as far as there is room, ends it by a NUL if there is any, and writes its whole length to `needed`.
+    pub(super) fn write(self, text: &str) {
+        if let Some(room) = self.buffer.len().checked_sub(1) {
+            let len = text.len().min(room);
+            self.buffer[..len].copy_from_slice(&text.as_bytes()[..len]);
+            self.buffer[len] = 0;
+        }
+        self.needed.write(text.len());
+    }
 }
 
 /// Copies the name that a function has in the name section to `buffer`, which has room for `capacity` bytes: as much as
@@ -298,14 +310,14 @@ pub unsafe extern "C" fn updraft_module_func_name(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
+        let place = TextPlace::new(buffer, capacity, needed)?;
         let module = object(module, "module")?.module.module();
         if func as usize >= module.functions().len() {
             return Err(Fail::out_of_bounds(format!("there is no function {func}")));
         }
         let name = module.names().function(FuncIndex(func));
         let name = name.ok_or_else(|| Fail::not_found(format!("function {func} has no name")))?;
-        copy_text(&name, buffer, needed);
+        place.write(&name);
         Ok(())
     })
 }
@@ -322,10 +334,10 @@ pub unsafe extern "C" fn updraft_module_name(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
+        let place = TextPlace::new(buffer, capacity, needed)?;
         let name = object(module, "module")?.module.module().names().module();
         let name = name.ok_or_else(|| Fail::not_found("the module has no name"))?;
-        copy_text(&name, buffer, needed);
+        place.write(&name);
         Ok(())
     })
 }

@@ -1,14 +1,12 @@
 //! Profiles: how the functions of a module have run, for the host to read, to keep, and to bring into another process.
 
-use std::ffi::{OsStr, c_char};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::c_char;
 
 use super::error::{Fail, updraft_error_t};
 use super::job::{BUSY, updraft_module_options_t};
 use super::module::updraft_module_t;
 use super::status::updraft_status_t;
-use super::{Record, array, array_mut, enter, object, out, write_records};
+use super::{Record, array, array_mut, enter, object, out, path_of, write_records};
 use crate::engine::{
     CompiledModule, Eagerness, FunctionRecord, Reach, calls_of_functions, merge_profiles, read_profile,
 };
@@ -244,16 +242,6 @@ fn eagerness(number: updraft_profile_use_t) -> Result<Eagerness, Fail> {
         UPDRAFT_PROFILE_USE_TIER_UP => Ok(Eagerness::TierUp),
         other => Err(Fail::misuse(format!("use has no value {other}"))),
     }
-}
-
-/// A path, as bytes without a NUL.
-fn path_of(path: *const c_char, len: usize) -> Result<&'static Path, Fail> {
-    // The lifetime ends with the C call; nobody keeps it.
-    let bytes = array(path.cast::<u8>(), len, "path")?;
-    if bytes.is_empty() || bytes.contains(&0) {
-        return Err(Fail::misuse("path is empty, or contains a NUL"));
-    }
-    Ok(Path::new(OsStr::from_bytes(bytes)))
 }
 
 /// Writes a module's profile to a file, whose path has `path_len` bytes: what `updraft_module_export_profile` gives. A file of

@@ -5,9 +5,9 @@ use std::ffi::c_char;
 use super::config::{change, updraft_config_t};
 use super::engine::updraft_engine_t;
 use super::error::{Fail, updraft_error_t};
-use super::module::copy_text;
+use super::module::TextPlace;
 use super::status::updraft_status_t;
-use super::{array_mut, enter, object, out, text};
+use super::{enter, object, text};
 use crate::config::Target;
 
 /// The machine that code is made for: a target triple such as "x86_64-unknown-linux-gnu" (NULL: this machine, the
@@ -53,8 +53,8 @@ pub unsafe extern "C" fn updraft_engine_target(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
-        copy_text(&object(engine, "engine")?.engine.target(), buffer, needed);
+        let place = TextPlace::new(buffer, capacity, needed)?;
+        place.write(&object(engine, "engine")?.engine.target());
         Ok(())
     })
 }
@@ -72,8 +72,8 @@ pub unsafe extern "C" fn updraft_engine_cpu_features(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
-        copy_text(&object(engine, "engine")?.engine.cpu_features(), buffer, needed);
+        let place = TextPlace::new(buffer, capacity, needed)?;
+        place.write(&object(engine, "engine")?.engine.cpu_features());
         Ok(())
     })
 }

@@ -4,9 +4,9 @@ use std::ffi::c_char;
 
 use super::error::{Fail, updraft_error_t, updraft_tier_t};
 use super::events::{deadline, tier_number};
-use super::module::{copy_text, updraft_module_t};
+use super::module::{TextPlace, updraft_module_t};
 use super::status::{self, updraft_status_t};
-use super::{Extensible, Record, array, array_mut, enter, object, out, out_struct, write_records};
+use super::{Extensible, Record, array, enter, object, out, out_struct, write_records};
 use crate::engine::{Cancel, CompiledModule, Denied, FunctionState, Waited};
 use crate::error::Error;
 use crate::types::{FuncIndex, Tier};
@@ -415,14 +415,14 @@ pub unsafe extern "C" fn updraft_module_func_refusal(
     error: *mut *mut updraft_error_t,
 ) -> updraft_status_t {
     enter(error, || {
-        let (needed, buffer) = (out(needed, "needed")?, array_mut(buffer.cast::<u8>(), capacity, "buffer")?);
+        let place = TextPlace::new(buffer, capacity, needed)?;
         let (module, tier) = (&object(module, "module")?.module, tier_of(tier)?);
         if !module.defined_functions().contains(&func) {
             return Err(Fail::out_of_bounds(format!("the module defines no function {func}")));
         }
         let why = module.refusal(FuncIndex(func), tier);
         let why = why.ok_or_else(|| Fail::not_found(format!("function {func} was not refused by that tier")))?;
-        copy_text(&why.to_string(), buffer, needed);
+        place.write(&why.to_string());
         Ok(())
     })
 }

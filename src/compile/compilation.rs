@@ -468,7 +468,7 @@ impl Compilation {
     /// A unit was not run: the function has its code, or may not have it, or somebody else is at it.
     pub(super) fn not_needed(&self, func: DefinedFunc, tier: Tier) {
         // Otherwise who waits for the function would wait for this unit.
-        self.account(self.states[func.index()].unqueued(tier));
+        self.unqueued(func, tier);
         self.count_discarded();
     }
 

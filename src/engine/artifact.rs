@@ -110,17 +110,11 @@ impl CompiledModule {
     /// The module as an artifact: its bytes, and what it has of code by now. Bodies that are not known to be valid are
     /// validated first.
     pub fn serialize(&self) -> Result<Vec<u8>> {
-        CompiledModule::serialize_all(&[self], &self.engine().artifact_key()?, Wasm::Kept)
+        CompiledModule::serialize_together(&[self], Wasm::Kept)
     }
 
     /// As [`CompiledModule::serialize`], of several modules of one engine.
     pub fn serialize_together(modules: &[&CompiledModule], wasm: Wasm) -> Result<Vec<u8>> {
-        let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
-        CompiledModule::serialize_all(modules, &first.engine().artifact_key()?, wasm)
-    }
-
-    /// Modules of one engine, in one artifact.
-    pub fn serialize_all(modules: &[&CompiledModule], key: &Key, wasm: Wasm) -> Result<Vec<u8>> {
         let Some(first) = modules.first() else { return Err(Error::misuse("modules: there are none")) };
         if modules.len() > artifact::MAX_MODULES {
             let (asked, limit) = (modules.len() as u64, artifact::MAX_MODULES as u64);
@@ -139,7 +133,7 @@ impl CompiledModule {
         // Nobody drops the code while it is copied.
         let _guards: Vec<_> = modules.iter().map(|module| module.instantiated()).collect();
         let contents = modules.iter().map(|module| module.inner().contents(wasm, None)).collect();
-        Ok(artifact::write(&first.engine().identity(), key, contents))
+        Ok(artifact::write(&first.engine().identity(), &first.engine().artifact_key()?, contents))
     }
 
     /// Makes the module of an artifact with one module, from bytes of any origin, which are kept as long as something may

@@ -128,15 +128,6 @@ impl HostHints {
     }
 }
 
-/// Appends a number, as sections have them.
-pub fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
 /// How many hints of a kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HintCount {

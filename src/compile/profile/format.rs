@@ -19,9 +19,9 @@
 
 use super::data::{FunctionRecord, ProfileData, Reach, TARGETS};
 use super::{Site, each_site, fits};
+use crate::bytes::put;
 use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::module::hints::put_number as put;
 use crate::tier::profile::{CallCount, IndirectCalls, LoopTrips};
 use crate::types::{DefinedFunc, TypeIndex};
 

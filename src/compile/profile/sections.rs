@@ -19,8 +19,9 @@ use wasmparser::BinaryReader;
 use super::super::advice;
 use super::data::{FunctionRecord, ProfileData, Reach};
 use super::{Site, calls_of_functions, each_site};
+use crate::bytes::put;
 use crate::module::Module;
-use crate::module::hints::{HintKind, MOST, ONCE, RUN_ONCE, put_number};
+use crate::module::hints::{HintKind, MOST, ONCE, RUN_ONCE};
 use crate::tier::profile::SIGNIFICANT;
 use crate::types::DefinedFunc;
 
@@ -38,9 +39,9 @@ pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
     let [mut priorities, mut frequencies, mut targets] = [Said::new(), Said::new(), Said::new()];
     for (place, (func, reach)) in (0..).zip(advice::by_heat(module, data)) {
         let mut bytes = Vec::new();
-        put_number(&mut bytes, place);
+        put(&mut bytes, place);
         if reach == Reach::Top {
-            put_number(&mut bytes, u64::from(coldness(&heat, func)));
+            put(&mut bytes, u64::from(coldness(&heat, func)));
         }
         priorities.insert((func, 0), bytes);
     }
@@ -54,8 +55,8 @@ pub fn write(module: &Module, data: &ProfileData) -> Vec<u8> {
     }
     for (func, said) in module.hints().priorities().iter().filter(|(func, _)| data.function(*func).is_none()) {
         let mut bytes = Vec::new();
-        put_number(&mut bytes, u64::from(said.compile));
-        said.optimise.into_iter().for_each(|optimise| put_number(&mut bytes, u64::from(optimise)));
+        put(&mut bytes, u64::from(said.compile));
+        said.optimise.into_iter().for_each(|optimise| put(&mut bytes, u64::from(optimise)));
         priorities.insert((*func, 0), bytes);
     }
     let mut sections = Vec::new();
@@ -79,8 +80,8 @@ fn keep_sites(module: &Module, func: DefinedFunc, frequencies: &mut Said, target
     for at in hints.targets_in(&body) {
         let mut bytes = Vec::new();
         for (target, percent) in hints.targets(*at).unwrap_or_default() {
-            put_number(&mut bytes, u64::from(target.0));
-            put_number(&mut bytes, u64::from(*percent));
+            put(&mut bytes, u64::from(target.0));
+            put(&mut bytes, u64::from(*percent));
         }
         targets.insert(place(*at), bytes);
     }
@@ -140,8 +141,8 @@ fn add_sites(
                     for (target, count) in &site.targets {
                         let percent = u128::from(*count) * 100 / u128::from(site.total.max(1));
                         if percent > 0 {
-                            put_number(&mut bytes, u64::from(module.func_index(*target).0));
-                            put_number(&mut bytes, percent as u64);
+                            put(&mut bytes, u64::from(module.func_index(*target).0));
+                            put(&mut bytes, percent as u64);
                         }
                     }
                     if !bytes.is_empty() {
@@ -163,23 +164,23 @@ fn add_section(bytes: &mut Vec<u8>, module: &Module, name: &str, said: &Said) {
         return;
     }
     let mut contents = Vec::new();
-    put_number(&mut contents, (PREFIX.len() + name.len()) as u64);
+    put(&mut contents, (PREFIX.len() + name.len()) as u64);
     contents.extend_from_slice(PREFIX.as_bytes());
     contents.extend_from_slice(name.as_bytes());
     let hints: Vec<_> = said.iter().collect();
     let functions = hints.chunk_by(|((one, _), _), ((next, _), _)| one == next);
-    put_number(&mut contents, functions.clone().count() as u64);
+    put(&mut contents, functions.clone().count() as u64);
     for function in functions {
-        put_number(&mut contents, u64::from(module.func_index(function[0].0.0).0));
-        put_number(&mut contents, function.len() as u64);
+        put(&mut contents, u64::from(module.func_index(function[0].0.0).0));
+        put(&mut contents, function.len() as u64);
         for ((_, offset), said) in function {
-            put_number(&mut contents, u64::from(*offset));
-            put_number(&mut contents, said.len() as u64);
+            put(&mut contents, u64::from(*offset));
+            put(&mut contents, said.len() as u64);
             contents.extend_from_slice(said);
         }
     }
     bytes.push(0);
-    put_number(bytes, contents.len() as u64);
+    put(bytes, contents.len() as u64);
     bytes.extend_from_slice(&contents);
 }
 

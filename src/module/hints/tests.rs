@@ -1,6 +1,7 @@
 //! Sections and hosts that say all kinds of things about one module.
 
 use super::*;
+use crate::bytes::put;
 use crate::module::{Features, decode};
 
 /// Function 0 is imported. The bodies of the others, byte by byte:
@@ -23,11 +24,11 @@ type Said<'a> = (u32, u32, &'a [u8]);
 
 fn section(name: &str, contents: &[u8]) -> Vec<u8> {
     let mut inner = Vec::new();
-    put_number(&mut inner, name.len() as u64);
+    put(&mut inner, name.len() as u64);
     inner.extend(name.as_bytes());
     inner.extend(contents);
     let mut bytes = vec![0];
-    put_number(&mut bytes, inner.len() as u64);
+    put(&mut bytes, inner.len() as u64);
     bytes.extend(inner);
     bytes
 }
@@ -39,15 +40,15 @@ fn written(form: Form, hints: &[Said<'_>]) -> Vec<u8> {
         Form::Bare => hints.chunks(1).collect(),
     };
     let mut bytes = Vec::new();
-    put_number(&mut bytes, groups.len() as u64);
+    put(&mut bytes, groups.len() as u64);
     for group in groups {
-        put_number(&mut bytes, group[0].0.into());
+        put(&mut bytes, group[0].0.into());
         if form == Form::Counted {
-            put_number(&mut bytes, group.len() as u64);
+            put(&mut bytes, group.len() as u64);
         }
         for (_, offset, said) in group {
-            put_number(&mut bytes, (*offset).into());
-            put_number(&mut bytes, said.len() as u64);
+            put(&mut bytes, (*offset).into());
+            put(&mut bytes, said.len() as u64);
             bytes.extend(*said);
         }
     }

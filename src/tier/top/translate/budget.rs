@@ -2,7 +2,7 @@
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
 
-use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, condcodes::IntCC, types};
+use cranelift_codegen::ir::{Block, Inst, InstBuilder, InstructionData, Value, condcodes::IntCC, types};
 
 use super::Translator;
 use super::env::MUTABLE;
@@ -44,18 +44,8 @@ impl Translator<'_> {
         if self.options.budgets == Budgets::Off {
             return;
         }
-        let (spent, next) = (self.b.create_block(), self.b.create_block());
-        let budgets = self.vmctx_constant(types::I64, VMCTX_BUDGETS);
-        let offset = 4 * self.func.0 as i32;
-        let budget = self.b.ins().load(types::I32, MUTABLE, budgets, offset);
         let cost = self.b.ins().iconst(types::I32, 0);
-        let rest = self.b.ins().isub(budget, cost);
-        self.b.ins().store(MUTABLE, rest, budgets, offset);
-        let is_spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, rest, 0);
-        self.b.set_cold_block(spent);
-        self.b.ins().brif(is_spent, spent, &[], next, &[]);
-        self.b.switch_to_block(spent);
-        self.b.seal_block(spent);
+        let next = self.spend(|t, budget| t.b.ins().isub(budget, cost));
         let args = [self.index_const(self.func.0), self.index_const(site)];
         let entry = self.call_builtin_value(Builtin::budget_spent, &args);
         if site == NO_LOOP {
@@ -69,20 +59,26 @@ impl Translator<'_> {
         self.charges.push(Charge { cost, start: self.offset, inner: 0 });
     }
 
-    /// Charges for what the profile did not foresee.
-    pub(super) fn charge_unforeseen(&mut self) {
-        self.edition = Edition::Provisional;
+    /// Takes from the function's budget, goes on where nothing is left of it, and says where to go from there.
+    fn spend(&mut self, take: impl FnOnce(&mut Self, Value) -> Value) -> Block {
         let (spent, next) = (self.b.create_block(), self.b.create_block());
         let budgets = self.vmctx_constant(types::I64, VMCTX_BUDGETS);
         let offset = 4 * self.func.0 as i32;
         let budget = self.b.ins().load(types::I32, MUTABLE, budgets, offset);
-        let rest = self.b.ins().iadd_imm_s(budget, -UNFORESEEN_COST);
+        let rest = take(self, budget);
         self.b.ins().store(MUTABLE, rest, budgets, offset);
         let is_spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, rest, 0);
         self.b.set_cold_block(spent);
         self.b.ins().brif(is_spent, spent, &[], next, &[]);
         self.b.switch_to_block(spent);
         self.b.seal_block(spent);
+        next
+    }
+
+    /// Charges for what the profile did not foresee.
+    pub(super) fn charge_unforeseen(&mut self) {
+        self.edition = Edition::Provisional;
+        let next = self.spend(|t, budget| t.b.ins().iadd_imm_s(budget, -UNFORESEEN_COST));
         let args = [self.index_const(self.func.0), self.index_const(UNFORESEEN)];
         self.call_builtin(Builtin::budget_spent, &args);
         self.b.ins().jump(next, &[]);
