@@ -12,12 +12,13 @@
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
   X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
-  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(memory_data) X(table_new) X(global_new) X(capability_supported)
+  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(memory_data) X(table_new) X(global_new) X(capability_supported) X(module_new_async) X(job_wait) X(job_module) X(job_delete)
 
 #define DECLARE(name) static __typeof__(updraft_##name) *name;
 FUNCTIONS(DECLARE)
 
 static updraft_engine_t *engine;
+static int holds_bytes;
 
 // Errors of all calls end up here: a failed call ends the process.
 static updraft_error_t *error;
@@ -32,7 +33,8 @@ static void check(updraft_status_t status, const char *what) {
 static int has(const char *mode, const char *word) { return strstr(mode, word) != NULL; }
 
 // Modes: words of "eager", "lazy", "nopoll" (no interrupts), "baseline" (that tier alone), "tiered" (both tiers; without
-// either, the top tier alone), "deferred" (validation), joined by '-'; what no word is about is as by default.
+// either, the top tier alone), "deferred" (validation), "held" (the host keeps the bytes; else they are copied), joined by
+// '-'; what no word is about is as by default.
 static void load(void *library, Options options) {
 #define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
   FUNCTIONS(FIND)
@@ -48,12 +50,24 @@ static void load(void *library, Options options) {
   }
   if (has(options.mode, "deferred")) check(config_set_validation(config, UPDRAFT_VALIDATION_DEFERRED, &error), "deferred");
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
+  holds_bytes = has(options.mode, "held");
   if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
   check(engine_new(config, &engine, &error), "engine_new");
 }
 
+// The bytes stay until the process ends.
+static void release(void *env) { (void)env; }
+
 static void *compile(const uint8_t *bytes, size_t len) {
   updraft_module_t *module;
+  if (holds_bytes) {
+    updraft_job_t *job;
+    check(module_new_async(engine, bytes, len, release, NULL, NULL, &job, &error), "module_new_async");
+    check(job_wait(job, UINT64_MAX, &error), "job_wait");
+    check(job_module(job, &module, &error), "job_module");
+    job_delete(job);
+    return module;
+  }
   check(module_new(engine, bytes, len, &module, &error), "module_new");
   return module;
 }

@@ -83,27 +83,32 @@ pub(super) fn segments_in(
 }
 
 /// Reads bytes up to the end of a section.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl Reader<'_> {
     /// Where an active segment goes.
     fn active(&mut self) -> Option<(MemoryIndex, ConstExpr)> {
-        self.expect(I32_CONST)?;
-        let offset = self.i32()?;
-        self.expect(END)?;
-        Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))))
+        Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(self.i32_const()?))))
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    /// An expression that is a constant.
+    pub(super) fn i32_const(&mut self) -> Option<i32> {
+        self.expect(I32_CONST)?;
+        let value = self.i32()?;
+        self.expect(END)?;
+        Some(value)
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
-    fn expect(&mut self, expected: u8) -> Option<()> {
+    pub(super) fn expect(&mut self, expected: u8) -> Option<()> {
         (self.byte()? == expected).then_some(())
     }
 
@@ -122,7 +127,7 @@ impl Reader<'_> {
         }
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         u32::try_from(self.number()?.0).ok()
     }
 
