@@ -3,7 +3,7 @@
 //! Not here: the format (`mod`).
 
 use super::seal::{Key, Piece, Sealer, Tag};
-use super::{Identity, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, record};
+use super::{Identity, Image, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, image, record};
 use crate::bytes::put;
 use crate::module::Module;
 use crate::module::facts::Facts;
@@ -24,6 +24,8 @@ pub struct Contents<'a> {
     pub code: Vec<(DefinedFunc, CompiledCode)>,
     /// The profile, as bytes.
     pub profile: Vec<u8>,
+    /// What its memories have in them at first, in place of its data segments.
+    pub images: Vec<Image>,
 }
 
 /// Whether an artifact has the wasm bytes.
@@ -80,7 +82,7 @@ pub(super) fn sealer(key: &Key, identity: &[u8], wasm: &[u8; 32]) -> Sealer {
 }
 
 fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'_>) -> Written {
-    let Contents { module, hash: known, wasm, mut progress, code, profile } = contents;
+    let Contents { module, hash: known, wasm, mut progress, code, profile, images } = contents;
     let wasm_hash = known.unwrap_or_else(|| hash(module.bytes()));
     let sealer = sealer(key, identity, &wasm_hash);
     let mut directory = wasm_hash.to_vec();
@@ -98,7 +100,9 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
 
     let mut facts = Vec::new();
     Facts::write(module, &mut facts);
-    for (piece, bytes) in [(Piece::Facts, facts), (Piece::Profile, profile)] {
+    let (mut list, mut units) = (Vec::new(), Vec::new());
+    image::write(&images, &sealer, &mut list, &mut units);
+    for (piece, bytes) in [(Piece::Facts, facts), (Piece::Profile, profile), (Piece::Images, list)] {
         put(&mut directory, bytes.len() as u64);
         directory.extend_from_slice(&sealer.tag(piece, 0, &bytes));
         pieces.extend_from_slice(&bytes);
@@ -112,6 +116,8 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
     }
     put(&mut directory, code.len() as u64);
     pieces.extend_from_slice(&code);
+    put(&mut directory, units.len() as u64);
+    pieces.append(&mut units);
     Written { directory, wasm: (start, kept.len() as u64) }
 }
 
