@@ -222,6 +222,11 @@ impl CompiledModule {
         }
     }
 
+    /// What was left of a function's budget where the module was kept.
+    pub(crate) fn kept_budget(&self, func: DefinedFunc) -> Option<u32> {
+        self.part()?.budget(func)
+    }
+
     /// What the artifact that the module was made from was good for so far; `None`: it was not made from one.
     pub fn artifact_status(&self) -> Option<Status> {
         let part = self.part()?;
@@ -254,11 +259,18 @@ impl CompiledModuleInner {
             parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
         };
         let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
+        // What was counted here began with what was kept; and what is kept stays, if nothing was counted.
+        let budget = |func| {
+            let left = self.budgets.as_ref().and_then(|budgets| budgets.left(func));
+            let parts = self.part.as_deref().into_iter().chain(replaced);
+            left.or_else(|| parts.filter_map(|part| part.budget(func)).min()).unwrap_or(0)
+        };
+        let budgets = all.clone().map(budget).collect();
         let profile = format::write(self.hash(), Some(&self.module), &self.profile());
         let images = if wasm == Wasm::Kept { image::contents(&self.module) } else { Vec::new() };
         let to_image = |(memory, offset, bytes)| Image { memory, offset: offset as u64, bytes };
         let images = images.into_iter().map(to_image).collect();
-        Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile, images }
+        Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, budgets, code, profile, images }
     }
 
     /// `before`: what became of it elsewhere, if anything.

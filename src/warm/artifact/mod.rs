@@ -14,7 +14,8 @@
 //!
 //! Offsets count from the end of the head. Numbers of the identity and the directory are in LEB128, without a length they
 //! are little-endian. The index has a page for [`PAGE_FUNCTIONS`] functions: what became of each (two bits), and for each
-//! with code the record's length and tag; records lie one after the other, in the order of the functions (`record`).
+//! with code the record's length and tag, then for each that was run without, what is left of its budget; records lie one
+//! after the other, in the order of the functions (`record`).
 //!
 //! An image is what a memory has in it at first, in place of data segments: a list of units of [`IMAGE_UNIT`] bytes, with the
 //! tag of each that is not all zeros. An artifact without wasm has none: whoever has the wasm has them.

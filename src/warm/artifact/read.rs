@@ -66,6 +66,8 @@ struct Sealed {
 /// A page of the index.
 struct Page {
     progress: [Progress; PAGE_FUNCTIONS],
+    /// By function: how much more work it may do before it asks for the top tier; 0: nobody knows.
+    budgets: [u32; PAGE_FUNCTIONS],
     /// By position among those with code: where the record is.
     records: Vec<Sealed>,
     /// For each function its position there, if it has code.
@@ -330,6 +332,7 @@ impl Part {
         let mut at = reader.number()?.checked_add(self.code.start)?;
         let mut page = Page {
             progress: [Progress::Lazy; PAGE_FUNCTIONS],
+            budgets: [0; PAGE_FUNCTIONS],
             records: Vec::new(),
             positions: [NO_RECORD; PAGE_FUNCTIONS],
             useless: [const { AtomicU64::new(0) }; PAGE_FUNCTIONS / 64],
@@ -344,12 +347,21 @@ impl Part {
                 page.records.push(Sealed { range: start..at, tag: reader.array()? });
             }
         }
+        for func in (0..count).filter(|func| page.progress[*func] == Progress::Executed) {
+            page.budgets[func] = reader.u32()?;
+        }
         reader.is_empty().then_some(page)
     }
 
     /// What became of a function.
     pub fn progress(&self, func: DefinedFunc) -> Progress {
         self.page(func).map_or(Progress::Lazy, |(page, position)| page.progress[position])
+    }
+
+    /// How much more work a function without code of the top tier may do before it asks for that, if it is known.
+    pub fn budget(&self, func: DefinedFunc) -> Option<u32> {
+        let (page, position) = self.page(func)?;
+        Some(page.budgets[position]).filter(|budget| *budget != 0)
     }
 
     /// Whether there is code of a function, as far as is known.

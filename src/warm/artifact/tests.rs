@@ -131,6 +131,7 @@ fn artifact(module: &Module, rng: &mut Rng) -> (Vec<u8>, Vec<(DefinedFunc, Compi
         hash: None,
         wasm,
         progress: progress.clone(),
+        budgets: (0..FUNCTIONS as u32).map(|func| func * 1000).collect(),
         code: all.clone(),
         profile: b"a profile".to_vec(),
         images: images(),
@@ -168,6 +169,7 @@ fn what_is_written_is_read() {
                 _ => Progress::Lazy,
             };
             assert_eq!(part.progress(func), progress);
+            assert_eq!(part.budget(func), (progress == Progress::Executed).then_some(func.0 * 1000));
         }
         let kept = part.images();
         assert_eq!(kept.len(), 2);

@@ -20,6 +20,9 @@ pub struct Contents<'a> {
     pub wasm: Wasm,
     /// What became of each function.
     pub progress: Vec<Progress>,
+    /// For each function that ran without code of the top tier, how much more work it may do before it asks for that; 0:
+    /// nobody knows.
+    pub budgets: Vec<u32>,
     /// Its code of the top tier, sorted.
     pub code: Vec<(DefinedFunc, CompiledCode)>,
     /// The profile, as bytes.
@@ -82,7 +85,7 @@ pub(super) fn sealer(key: &Key, identity: &[u8], wasm: &[u8; 32]) -> Sealer {
 }
 
 fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'_>) -> Written {
-    let Contents { module, hash: known, wasm, mut progress, code, profile, images } = contents;
+    let Contents { module, hash: known, wasm, mut progress, budgets, code, profile, images } = contents;
     let wasm_hash = known.unwrap_or_else(|| hash(module.bytes()));
     let sealer = sealer(key, identity, &wasm_hash);
     let mut directory = wasm_hash.to_vec();
@@ -109,7 +112,7 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
     }
 
     let (records, code) = records(&sealer, &mut progress, code);
-    for (number, page) in index(&progress, &records).iter().enumerate() {
+    for (number, page) in index(&progress, &budgets, &records).iter().enumerate() {
         put(&mut directory, page.len() as u64);
         directory.extend_from_slice(&sealer.tag(Piece::Index, number as u32, page));
         pieces.extend_from_slice(page);
@@ -146,10 +149,10 @@ fn records(
 }
 
 /// The pages of the index.
-fn index(progress: &[Progress], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
+fn index(progress: &[Progress], budgets: &[u32], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
     let mut records = records.iter();
     let mut offset = 0u64;
-    let page = |functions: &[Progress]| {
+    let page = |(functions, budgets): (&[Progress], &[u32])| {
         let mut page = Vec::new();
         put(&mut page, offset);
         for four in functions.chunks(4) {
@@ -161,7 +164,10 @@ fn index(progress: &[Progress], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
             page.extend_from_slice(tag);
             offset += u64::from(*len);
         }
+        for (_, budget) in functions.iter().zip(budgets).filter(|(progress, _)| **progress == Progress::Executed) {
+            put(&mut page, u64::from(*budget));
+        }
         page
     };
-    progress.chunks(PAGE_FUNCTIONS).map(page).collect()
+    progress.chunks(PAGE_FUNCTIONS).zip(budgets.chunks(PAGE_FUNCTIONS)).map(page).collect()
 }
