@@ -174,7 +174,8 @@ fn folders_import_only_what_they_may() {
 /// The folder of the baseline tier's backend.
 const MACHINE: &str = "src/tier/baseline/x64/";
 
-/// What only a backend of the baseline tier may name, comments included: registers, instructions, parts of their encoding.
+/// What only a backend of the baseline tier may name, comments included: registers, instructions, parts of their
+/// encoding.
 const MACHINE_WORDS: &[&str] = &[
     "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "rip", "eax", "ecx", "edx", "mov", "movzx", "movsx", "lea",
     "cmov", "setcc", "jcc", "jmp", "jz", "js", "jne", "cqo", "imul", "idiv", "sbb", "adc", "xchg", "cmpxchg", "ud2",

@@ -1,27 +1,28 @@
 //! The seam between the baseline tier and the machine that it writes code for.
 //!
 //! Everything that names an instruction, an encoding or a register of one architecture is in the folder of that
-//! architecture, `x64`. The files beside it know opcodes of WebAssembly, operands, homes, pins, blocks and records, and
-//! reach the machine through what stands here, and only so (`tests/tidy.rs` looks). There is one backend in a build: calls
-//! are direct and inlined, and a type that the backend gives is that very type.
+//! architecture, `x64`. The files beside it know opcodes of WebAssembly, operands, homes, pins, blocks and records,
+//! and reach the machine through what stands here, and only so (`tests/tidy.rs` looks). There is one backend in a
+//! build: calls are direct and inlined, and a type that the backend gives is that very type.
 //!
 //! Another architecture is a folder with the same:
 //!
 //! - `Asm`: the buffer and the macro assembler, [`Assembler`].
 //! - `Label`: forward jumps to one place; `Default` is one that nothing jumps to, `is_used` tells.
 //! - `ShortJump`: a jump within one operator.
-//! - `Test`: what can be tested behind a comparison, wherever the machine keeps that: flags, a register. `NOT_ZERO` is the
-//!   one of [`Conditions::condition`], `not` inverts.
+//! - `Test`: what can be tested behind a comparison, wherever the machine keeps that: flags, a register. `NOT_ZERO` is
+//!   the one of [`Conditions::condition`], `not` inverts.
 //! - `Mem`: what loads and stores can address: a register and any distance at least, `Mem::base`, and `plus`.
 //! - `Cpu`: what of the processor matters, `Cpu::detect`. `REQUIRED` names what it must have.
-//! - Roles and sets of registers: `FRAME`, `STACK`, `VMCTX`, `MEMORY`, `SCRATCH`, `SCRATCH_VREG`, `PARAMS`, `PARAM_VREGS`,
-//!   `RESULTS`, `CALLEE`, `TEMPS`, `TEMP_VREGS`, `CLASS`; `SAVED_PINS`, `UNSAVED_PINS`, `VREG_PINS` and how many of those carry
-//!   parameters.
-//! - `SLACK`, the bytes that one operator may fill without asking for more; `STACK_ARGS`, from `FRAME` to the first stack argument.
+//! - Roles and sets of registers: `FRAME`, `STACK`, `VMCTX`, `MEMORY`, `SCRATCH`, `SCRATCH_VREG`, `PARAMS`,
+//!   `PARAM_VREGS`, `RESULTS`, `CALLEE`, `TEMPS`, `TEMP_VREGS`, `CLASS`; `SAVED_PINS`, `UNSAVED_PINS`, `VREG_PINS` and
+//!   how many of those carry parameters.
+//! - `SLACK`, the bytes that one operator may fill without asking for more; `STACK_ARGS`, from `FRAME` to the first
+//!   stack argument.
 //! - `storable`: whether a constant can be stored without a register.
-//! - The lowering of operators: the traits below, for [`Emit`](super::Emit). What they need of operands and registers is
-//!   in `stack` and `operand`. The order of an operator's duties is the same everywhere: pop, bring operands where they
-//!   are wanted, `trap_site` right in front of what may fault, free, push.
+//! - The lowering of operators: the traits below, for [`Emit`](super::Emit). What they need of operands and registers
+//!   is in `stack` and `operand`. The order of an operator's duties is the same everywhere: pop, bring operands where
+//!   they are wanted, `trap_site` right in front of what may fault, free, push.
 //!
 //! A move never changes what a `Test` looks at, unless it says so.
 

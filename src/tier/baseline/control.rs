@@ -4,8 +4,8 @@
 //! `if`, all operands go home, so that those below a block are at rest while it runs. A single result of a block is
 //! in the first register for results at its end; several results, and the parameters of a loop, are at home.
 //!
-//! What brings operands there changes nothing that a test looks at (see `stack`), so that a branch may be prepared between
-//! the comparison and the jump.
+//! What brings operands there changes nothing that a test looks at (see `stack`), so that a branch may be prepared
+//! between the comparison and the jump.
 
 use super::Emit;
 use super::backend::{
@@ -275,8 +275,8 @@ impl<'a> Emit<'a> {
         }
     }
 
-    /// Copies the topmost operands to where they go. Changes nothing that a test looks at, nor what is known of the operands: the code
-    /// that follows is not reached from here, or does not care.
+    /// Copies the topmost operands to where they go. Changes nothing that a test looks at, nor what is known of the
+    /// operands: the code that follows is not reached from here, or does not care.
     fn pass_operands(&mut self, destination: Destination) {
         let height = self.entries.len();
         match destination {

@@ -7,8 +7,8 @@
 //! A register that holds an operand belongs to that operand alone. What `pop` returns belongs to the operator until
 //! it frees it: it can be neither handed out again nor spilled.
 //!
-//! Nothing here or in `operand` changes what a test looks at, so that operands may be moved between a comparison and its
-//! branch.
+//! Nothing here or in `operand` changes what a test looks at, so that operands may be moved between a comparison and
+//! its branch.
 //!
 //! Not here: bringing a popped operand where it is wanted (`operand`), where homes are (`frame`).
 

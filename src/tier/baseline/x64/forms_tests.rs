@@ -419,7 +419,7 @@ fn jumps(c: &mut Checker) {
 }
 
 /// What the encoder has besides forms: the buffer, and the parts that forms are made of.
-const PARTS: [&str; 28] = [
+const PARTS: [&str; 29] = [
     "base",
     "bytes",
     "capacity",
@@ -434,6 +434,7 @@ const PARTS: [&str; 28] = [
     "op_rr",
     "place_pool",
     "plus",
+    "slot",
     "start",
     "place_constants",
     "put",
@@ -455,7 +456,7 @@ pub(super) const VECTOR_FORMS: [&str; 13] =
     ["x3", "x3i", "x2", "x2i", "mx", "mxi", "x_shift_imm", "xg", "x2g", "x2gi", "gx", "gx_out", "gxi_out"];
 
 /// What the macro assembler makes of forms, and tests that run code check.
-const MACROS: [&str; 23] = [
+const MACROS: [&str; 24] = [
     "address",
     "amount",
     "branch",
@@ -479,6 +480,7 @@ const MACROS: [&str; 23] = [
     "table_entry_back",
     "table_jump",
     "take_back",
+    "undefined",
 ];
 
 /// Names of the functions that begin with one of these.

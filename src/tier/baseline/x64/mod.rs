@@ -1,14 +1,14 @@
 //! The backend for x86-64: what `baseline/backend.rs` asks for.
 //!
 //! The encoder, one function per form of instruction, bytes out, no decisions: `asm` has the buffer, labels and jumps,
-//! `forms` the integer forms, `locked` the atomic ones, `sse` those of vector registers, `pool` the constants behind the
-//! code.
+//! `forms` the integer forms, `locked` the atomic ones, `sse` those of vector registers, `pool` the constants behind
+//! the code.
 //!
 //! The macro assembler: `masm`. `regs` has the registers and their roles, `cpu` what the processor has.
 //!
 //! The lowering, one file for each group of operators: `int`, `wide`, `float`, `convert`, `memory`, `atomic`, `select`,
-//! `simd` and its like; `operand` and `xmm` bring operands where instructions want them. `frame` makes frames, `profile`
-//! counts.
+//! `simd` and its like; `operand` and `xmm` bring operands where instructions want them. `frame` makes frames,
+//! `profile` counts.
 
 mod asm;
 mod atomic;

@@ -5,8 +5,8 @@
 //! has it, and hold the hottest locals. All others hold operands.
 //!
 //! The convention, as `compute_arg_locs` and `is_callee_save_systemv` in Cranelift's `isa/x64/abi.rs` have it (0.135):
-//! integers and references are passed in rdi, rsi, rdx, rcx, r8, r9, floats and vectors in xmm0 to xmm7, in order. Results
-//! are in `RESULTS` and xmm0 to xmm7. rbx, rbp, r12 to r15 are preserved, tail calls included; nothing else is.
+//! integers and references are passed in rdi, rsi, rdx, rcx, r8, r9, floats and vectors in xmm0 to xmm7, in order.
+//! Results are in `RESULTS` and xmm0 to xmm7. rbx, rbp, r12 to r15 are preserved, tail calls included; nothing else is.
 
 use crate::tier::baseline::regs::{Gpr, Set, Vreg};
 

@@ -173,8 +173,7 @@ fn every_instruction_is_what_a_disassembler_reads() {
 fn constants_are_found_where_instructions_look_for_them() {
     let constants = [3u128, u128::MAX, 0x0123_4567_89ab_cdef_0011_2233_4455_6677, 3];
     for encoding in [Encoding::Legacy, Encoding::Vex] {
-        let mut asm = Asm::default();
-        asm.encoding = encoding;
+        let mut asm = Asm { encoding, ..Asm::default() };
         for n in 0..16u8 {
             let x = Vreg(n);
             asm.reserve(256);
