@@ -15,7 +15,7 @@ use wasmparser::{
 
 use crate::error::Result;
 use crate::module::body::{Environment, Kept};
-use crate::module::data::{Data, Plain, plain_segments};
+use crate::module::data::{Data, Extent, Plain, check_plain};
 use crate::module::elements::plain_elements;
 use crate::module::fixed::TableWrites;
 use crate::module::hints::{HintKind, HostHints};
@@ -126,8 +126,8 @@ pub(super) struct Builder {
     used: Features,
     data_count: Option<u32>,
     data: Vec<DataSegment>,
-    /// A data section that is read later, in place of `data`.
-    plain: Option<Plain>,
+    /// A data section that is read later, in place of `data`, and where its segments go if that is known.
+    plain: Option<(Plain, Option<Extent>)>,
     custom_sections: Vec<CustomSection>,
 }
 
@@ -443,8 +443,9 @@ impl Builder {
         let first = section.original_position() as usize;
         let end = section.range().end as usize;
         let module = self.module.as_deref().unwrap_or(&self.draft);
-        let (data, used) = plain_segments(bytes, first..end, section.count(), &module.memories, allowed)?;
-        self.data = data;
+        let count = section.count();
+        let (extent, used) = check_plain(bytes, first..end, count, &module.memories, allowed)?;
+        self.plain = Some((Plain { section: first as u32..end as u32, count }, Some(extent)));
         self.uses(used);
         Some(())
     }
@@ -466,7 +467,7 @@ impl Builder {
 
     /// The data section is to be read when somebody asks for its segments.
     pub(super) fn set_plain_data(&mut self, plain: Plain) {
-        self.plain = Some(plain);
+        self.plain = Some((plain, None));
     }
 
     /// A custom section, whose contents are there.

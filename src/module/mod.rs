@@ -28,6 +28,7 @@ mod wire;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+pub(crate) use data::{Extent, PlainSegment, PlainSegments};
 pub(crate) use escaping::Escaping;
 pub use tables::IndirectSites;
 pub use validity::{Chunk, Invalid, Rejected};
@@ -426,6 +427,12 @@ impl Module {
     /// Data segments. `None`: the bytes that they are in were changed after the module was made from an artifact.
     pub fn data(&self) -> Option<&[DataSegment]> {
         self.late().data.get(&self.bytes, &self.memories)
+    }
+
+    /// Data segments one by one, without a table of them, if they are of the usual form; and where they go, if that is known.
+    pub(crate) fn plain_data(&self) -> Option<(PlainSegments<'_>, Option<&Extent>)> {
+        let data = &self.late().data;
+        Some((data.plain(&self.bytes)?, data.extent()))
     }
 
     /// What bodies do to tables.
