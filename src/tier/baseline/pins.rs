@@ -11,7 +11,7 @@
 //! the pin of an i32 is 0.
 
 use super::Emit;
-use super::budget::Budgets;
+use super::budget::Chunks;
 use super::stack::{NO_PIN, in_xmm, width};
 use super::x64::regs::{Gpr, MEMORY, Xmm};
 use crate::module::body::{BodyFlags, LoopInfo};
@@ -117,7 +117,7 @@ impl Emit<'_> {
                 self.frame.save(reg);
             }
         }
-        if self.options.budgets != Budgets::Off && self.has(BodyFlags::LOOPS) && pinned < unsaved + saved {
+        if self.frame.chunks == Chunks::Register && pinned < unsaved + saved {
             self.pin_chunk(pinned, unsaved);
         }
         if unsaved != 0 {

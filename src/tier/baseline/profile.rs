@@ -5,6 +5,9 @@
 //!     mov r11, [vmctx + VMCTX_PROFILE]
 //!     add dword [r11 + cell], 1
 //!
+//! Only the first one of a stretch is counted (`tier/counters.rs`): the others are run as often. Where the stretch begins
+//! at a loop, the loop counts it (`budget.rs`).
+//!
 //! In front of an indirect call, whose slot is in rax:
 //!
 //!     mov r11, [vmctx + VMCTX_PROFILE]
@@ -29,9 +32,10 @@ use crate::abi::profile::{PATIENCE_SHIFT, SITE_COUNT0, SITE_COUNT1, SITE_OTHERS,
 use crate::abi::vmctx::VMCTX_PROFILE;
 
 impl Emit<'_> {
-    /// Counts a direct call of a function of the module. Changes r11 only.
+    /// Counts a direct call of a function of the module, if nobody has. Changes r11 only.
     pub(crate) fn count_call(&mut self) {
-        if let Some(layout) = self.counters {
+        if let Some(layout) = self.counters.filter(|_| !self.stretch_is_counted) {
+            self.stretch_is_counted = true;
             let cell = layout.cell(self.wasm_offset());
             self.asm.reserve(64);
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_PROFILE));

@@ -4,7 +4,7 @@
 //! call of the helper that raises.
 
 use super::Emit;
-use super::budget::Spent;
+use super::budget::{Budgets, Spent};
 use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
 use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
@@ -92,7 +92,7 @@ impl Emit<'_> {
     /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned. No operand is in a
     /// register. Where loops count, they ask when they look at the budget.
     pub(crate) fn poll(&mut self) {
-        if !self.options.interrupts || self.frame.chunk().is_some() {
+        if !self.options.interrupts || self.options.budgets != Budgets::Off {
             return;
         }
         self.compare_limit();

@@ -172,6 +172,7 @@ fn moves(c: &mut Checker, memories: &[Mem]) {
     store_form(c, memories, "store16", "mov", 2, &|asm, mem, src| asm.store16(mem, src));
     for &mem in memories {
         c.check("store8_imm", "mov", 1, &[Operand::Mem(mem), Operand::Imm(0xa5, 8)], |asm| asm.store8_imm(mem, 0xa5));
+        c.check("add8_imm", "add", 1, &[Operand::Mem(mem), Operand::Imm(0xa5, 8)], |asm| asm.add8_imm(mem, 0xa5));
         let operands = [Operand::Mem(mem), Operand::Imm(0xa55a, 16)];
         c.check("store16_imm", "mov", 2, &operands, |asm| asm.store16_imm(mem, 0xa55a));
     }
