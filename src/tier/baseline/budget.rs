@@ -2,17 +2,15 @@
 //!
 //! At the entry:                                  At a loop header:
 //!
-//!     mov r11, [vmctx + VMCTX_BUDGETS]               sub dword [rbp - chunk], cost
-//!     sub dword [r11 + 4 * func], cost               js  detour
-//!     js  detour
-//!     mov dword [rbp - chunk], CHUNK   ; if there are such loops: here, or in front of a single outermost one
+//!     budgets[func] -= cost                          chunk -= cost
+//!     if it is negative: detour                      if it is negative: detour
+//!     chunk = CHUNK       ; if there are loops: here, or in front of a single outermost one
 //!
-//! Where each iteration begins with a direct call, that is counted in any case (`profile.rs`). Such a loop counts it at
-//! its header, and has no chunk: after so many calls it goes to its detour, and pays for all these iterations.
+//! Where each iteration begins with a direct call, that is counted in any case (`Profiles`). Such a loop counts it at its
+//! header, and has no chunk: after so many calls it goes to its detour, and pays for all these iterations.
 //!
-//!     mov r11, [vmctx + VMCTX_PROFILE]
-//!     add byte [r11 + cell], 1
-//!     jc  detour                       ; add dword [r11 + cell], CALLS, which the byte has lost
+//!     lowest byte of cell += 1
+//!     if it is 0: detour             ; cell += CALLS, which the byte has lost
 //!
 //! Loops use up a chunk that each activation gets for nothing, and take the next one from the function's budget in
 //! their detour. So they touch their frame only, by one instruction, and threads do not meet; where a register is left,
@@ -24,15 +22,15 @@
 //! place for threads to agree: decrements that are lost do not matter.
 //!
 //! The detour asks the runtime, which fills the budget up, and goes on where it came from, or elsewhere (`osr.rs`).
-//! Every register but r11 is preserved, and at a loop header all operands are at home, or constants.
+//! Every register but the scratch register is preserved, and at a loop header all operands are at home, or constants.
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
 
 use super::Emit;
+use super::backend::{Assembler as _, Label, Mem, SCRATCH, Test, VMCTX, Width};
 use super::decode::{skip_operator, u32_at};
+use super::operand::Loc;
 use super::trap::{Detour, DetourKind};
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{VMCTX_BUDGETS, VMCTX_BUILTINS, VMCTX_PROFILE};
 use crate::config::{Config, Osr, TieringPolicy};
@@ -162,8 +160,8 @@ impl Emit<'_> {
         let entry_cost = bodies * cost_of(self.code.len());
         self.asm.reserve(64);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-        self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), entry_cost);
-        self.branch_if_spent(Cond::Sign, NO_LOOP, Place::Entry);
+        let spent = self.asm.decrement(Width::W32, self.budget(), entry_cost);
+        self.branch_if_spent(spent, NO_LOOP, Place::Entry);
         // A loop that is the only one in no other is entered once at most, if at all.
         let mut outermost = self.known.loops().iter().filter(|info| info.outer == LoopInfo::NONE);
         self.frame.first_chunk = match (outermost.next(), outermost.next()) {
@@ -198,14 +196,14 @@ impl Emit<'_> {
         let (detour, start) = (self.detours.len(), self.pc);
         if let Some(cell) = self.cell_of_header(start) {
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_PROFILE));
-            self.asm.add8_imm(Mem::base(SCRATCH, cell), 1);
+            let full = self.asm.count_in_byte(Mem::base(SCRATCH, cell));
             self.stretch_is_counted = true;
-            self.branch_if_spent(Cond::Below, site, Place::Calls(cell));
+            self.branch_if_spent(full, site, Place::Calls(cell));
             self.charges.push(Charge { field: None, detour, start, inner: 0 });
         } else {
             let rest = self.frame.chunk().expect("a loop that does not count its calls has a chunk");
-            let field = self.asm.alu_field(Alu::Sub, Width::W32, rest);
-            self.branch_if_spent(Cond::Sign, site, Place::Chunk);
+            let (field, spent) = self.asm.decrement_later(rest);
+            self.branch_if_spent(spent, site, Place::Chunk);
             self.charges.push(Charge { field: Some(field), detour, start, inner: 0 });
         }
     }
@@ -259,10 +257,10 @@ impl Emit<'_> {
         }
     }
 
-    fn set_chunk(&mut self, rest: Rm, chunk: i32) {
+    fn set_chunk(&mut self, rest: Loc, chunk: i32) {
         match rest {
-            Rm::Reg(reg) => self.asm.mov_imm32(reg, chunk as u32),
-            Rm::Mem(rest) => self.asm.store_imm(Width::W32, rest, chunk),
+            Loc::Reg(reg) => self.asm.set(reg, u64::from(chunk as u32)),
+            Loc::Mem(rest) => self.asm.store_const(Width::W32, rest, u64::from(chunk as u32)),
         }
     }
 
@@ -271,9 +269,9 @@ impl Emit<'_> {
         Mem::base(SCRATCH, 4 * self.func.0 as i32)
     }
 
-    fn branch_if_spent(&mut self, cond: Cond, site: u32, place: Place) {
+    fn branch_if_spent(&mut self, spent: Test, site: u32, place: Place) {
         let mut from = Label::default();
-        self.asm.jcc(cond, &mut from);
+        self.asm.branch(spent, &mut from);
         let kind = DetourKind::BudgetSpent(Spent { site, place, cost: 0, back: self.asm.offset() });
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
     }
@@ -284,7 +282,7 @@ impl Emit<'_> {
         let bytes = self.pc - start;
         let cost = cost_of(bytes - inner);
         if let Some(field) = field {
-            self.asm.set_field(field, cost as u32);
+            self.asm.set_amount(field, cost as u32);
         }
         if let DetourKind::BudgetSpent(spent) = &mut self.detours[detour].kind {
             spent.cost = cost;
@@ -299,7 +297,7 @@ impl Emit<'_> {
         self.asm.reserve(128);
         let work = match (place, self.frame.chunk().zip(self.chunk())) {
             (Place::Calls(cell), _) => {
-                self.asm.alu_imm(Alu::Add, Width::W32, Rm::Mem(Mem::base(SCRATCH, cell)), CALLS);
+                self.asm.count(Mem::base(SCRATCH, cell), CALLS);
                 Some(cost.saturating_mul(CALLS))
             }
             (Place::Chunk, Some((rest, chunk))) => {
@@ -311,17 +309,16 @@ impl Emit<'_> {
         if let Some(work) = work {
             self.poll_here();
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-            self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), work);
-            self.asm.jcc_back(Cond::NotSign, back);
+            let spent = self.asm.decrement(Width::W32, self.budget(), work);
+            self.asm.branch_back(spent.not(), back);
         }
-        self.asm.push_imm(site as i32);
-        self.asm.push_imm(self.func.0 as i32);
+        self.asm.push_two(site as i32, self.func.0 as i32);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUILTINS));
         self.asm.call_mem(Mem::base(SCRATCH, Builtin::budget_spent_keeping.offset()));
         self.call_site();
-        self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RSP), 16);
+        self.asm.raise_stack(16);
         if site == NO_LOOP || self.options.osr == Osr::Off {
-            return self.asm.jmp_back(back);
+            return self.asm.jump_back(back);
         }
         self.leave_for_osr(back);
     }
