@@ -25,6 +25,10 @@
 //!   they are wanted, `trap_site` right in front of what may fault, free, push.
 //!
 //! A move never changes what a `Test` looks at, unless it says so.
+//!
+//! Not here: what the runtime has for machine code of one architecture, its own shims first (`runtime/enter.rs`). One
+//! is for this tier alone: `Builtin::budget_spent_keeping` finds the vmctx in `VMCTX` and what `push_two` pushed, and
+//! leaves its answer in `SCRATCH`.
 
 pub(crate) use super::x64::{
     Asm, CALLEE, CLASS, Cpu, FRAME, Label, MEMORY, Mem, PARAM_VREGS, PARAMS, REQUIRED, RESULTS, SAVED_PINS, SCRATCH,
