@@ -4,7 +4,9 @@
 
 use std::ops::Range;
 
+use super::data::Plain;
 use super::fixed::TableWrites;
+use super::kept::{Section, outline};
 use super::validate::Validated;
 use super::{Features, Module};
 use crate::bytes::{Reader, put};
@@ -17,6 +19,8 @@ pub struct Facts {
     indirect: Vec<(DefinedFunc, u32)>,
     /// Where the bodies are.
     bodies: Vec<Range<u32>>,
+    /// Where the sections are.
+    sections: Vec<Section>,
 }
 
 impl Module {
@@ -32,6 +36,11 @@ impl Facts {
     /// Where the bodies are.
     pub(super) fn bodies(&self) -> &[Range<u32>] {
         &self.bodies
+    }
+
+    /// The sections, in order.
+    pub(super) fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
     /// Appends what is known of a module all of whose bodies are valid.
@@ -52,6 +61,7 @@ impl Facts {
             out.extend_from_slice(&(body.start as u32).to_le_bytes());
             out.extend_from_slice(&(body.end as u32).to_le_bytes());
         }
+        write_sections(module, out);
     }
 
     /// Reads it, for a module that defines so many functions.
@@ -81,9 +91,58 @@ impl Facts {
         if !bodies.iter().zip(before).all(|(body, before)| before <= body.start && body.start <= body.end) {
             return None;
         }
+        let sections = read_sections(&mut reader)?;
         let validated = Validated { features, table_writes };
-        reader.is_empty().then_some(Facts { validated, indirect: functions, bodies })
+        reader.is_empty().then_some(Facts { validated, indirect: functions, bodies, sections })
     }
+}
+
+/// In place of a section's number: a data section that is read later. (Modules have at most 13 kinds.)
+const PLAIN_DATA: u8 = 0x80;
+
+fn write_sections(module: &Module, out: &mut Vec<u8>) {
+    // Of a module whose bytes are lost, nothing fits.
+    let sections = outline(module).unwrap_or_default();
+    put(out, sections.len() as u64);
+    for section in sections {
+        let (id, range) = match &section {
+            Section::Custom(_, range) => (0, range.clone()),
+            Section::Code => (10, 0..0),
+            Section::Data(plain) => (PLAIN_DATA, plain.section.clone()),
+            Section::Other(id, range) => (*id, range.clone()),
+        };
+        out.push(id);
+        put(out, range.start.into());
+        put(out, (range.end - range.start).into());
+        match section {
+            Section::Custom(name, _) => {
+                put(out, name.len() as u64);
+                out.extend_from_slice(name.as_bytes());
+            }
+            Section::Data(plain) => put(out, plain.count.into()),
+            Section::Code | Section::Other(..) => {}
+        }
+    }
+}
+
+fn read_sections(reader: &mut Reader<'_>) -> Option<Vec<Section>> {
+    let count = reader.count()?;
+    let mut sections = Vec::with_capacity(count);
+    for _ in 0..count {
+        let id = reader.byte()?;
+        let start = reader.u32()?;
+        let range = start..start.checked_add(reader.u32()?)?;
+        sections.push(match id {
+            0 => {
+                let len = reader.count()?;
+                Section::Custom(std::str::from_utf8(reader.take(len)?).ok()?.into(), range)
+            }
+            10 => Section::Code,
+            PLAIN_DATA => Section::Data(Plain { section: range, count: reader.u32()? }),
+            id => Section::Other(id, range),
+        });
+    }
+    Some(sections)
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use super::record::{self, Fit};
 use super::seal::{Key, Piece, Sealer, TAG, Tag};
 use super::write::sealer;
 use super::{
-    ENTRY, FIXED, Identity, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store, VERSION, WASM_PAGE,
+    ENTRY, FIXED, Identity, KeptImage, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store, VERSION,
+    WASM_PAGE, image,
 };
 use crate::bytes::Reader;
 use crate::error::{Error, Result};
@@ -45,9 +46,12 @@ pub struct Part {
     wasm_tags: Vec<u8>,
     facts: Sealed,
     profile: Sealed,
+    images: Sealed,
     index: Vec<Sealed>,
     /// Where the records are.
     code: Range<u64>,
+    /// Where the units of images are.
+    units: Range<u64>,
     fit: Fit,
     pages: Box<[OnceLock<Option<Box<Page>>>]>,
     damaged: Arc<AtomicU64>,
@@ -62,6 +66,8 @@ struct Sealed {
 /// A page of the index.
 struct Page {
     progress: [Progress; PAGE_FUNCTIONS],
+    /// By function: how much more work it may do before it asks for the top tier; 0: nobody knows.
+    budgets: [u32; PAGE_FUNCTIONS],
     /// By position among those with code: where the record is.
     records: Vec<Sealed>,
     /// For each function its position there, if it has code.
@@ -181,10 +187,10 @@ fn part(
         let range = range(reader.number()?)?;
         Some(Sealed { range, tag: reader.array()? })
     };
-    let (facts, profile) = (sealed(reader)?, sealed(reader)?);
+    let (facts, profile, images) = (sealed(reader)?, sealed(reader)?, sealed(reader)?);
     let pages = (fit.defined as usize).div_ceil(PAGE_FUNCTIONS);
     let index: Vec<Sealed> = (0..pages).map(|_| sealed(reader)).collect::<Option<_>>()?;
-    let code = range(reader.number()?)?;
+    let (code, units) = (range(reader.number()?)?, range(reader.number()?)?);
     Some(Part {
         store: store.clone(),
         sealer: sealer(key, context, &hash),
@@ -193,8 +199,10 @@ fn part(
         wasm_tags,
         facts,
         profile,
+        images,
         index,
         code,
+        units,
         fit,
         pages: (0..pages).map(|_| OnceLock::new()).collect(),
         damaged: Arc::default(),
@@ -257,6 +265,28 @@ impl Part {
         self.piece(Piece::Profile, 0, &self.profile)
     }
 
+    /// What memories have in them at first, if it is kept.
+    pub fn images(&self) -> Vec<KeptImage> {
+        let list = self.piece(Piece::Images, 0, &self.images);
+        let images = list.and_then(|list| {
+            let images = image::read(&list, self.units.clone());
+            if images.is_none() {
+                self.note_damage();
+            }
+            images
+        });
+        images.unwrap_or_default()
+    }
+
+    /// Reads a unit of an image to its place, which holds zeros. False: it is not what was written.
+    pub fn fetch_unit(&self, image: &KeptImage, unit: usize, place: &mut [u8]) -> bool {
+        let is_there = image.fetch(&self.store, &self.sealer, unit, place).is_some();
+        if !is_there {
+            self.note_damage();
+        }
+        is_there
+    }
+
     /// A copy of a piece that is what was written.
     fn piece(&self, piece: Piece, number: u32, sealed: &Sealed) -> Option<Vec<u8>> {
         let len = (sealed.range.end - sealed.range.start) as usize;
@@ -302,6 +332,7 @@ impl Part {
         let mut at = reader.number()?.checked_add(self.code.start)?;
         let mut page = Page {
             progress: [Progress::Lazy; PAGE_FUNCTIONS],
+            budgets: [0; PAGE_FUNCTIONS],
             records: Vec::new(),
             positions: [NO_RECORD; PAGE_FUNCTIONS],
             useless: [const { AtomicU64::new(0) }; PAGE_FUNCTIONS / 64],
@@ -316,12 +347,21 @@ impl Part {
                 page.records.push(Sealed { range: start..at, tag: reader.array()? });
             }
         }
+        for func in (0..count).filter(|func| page.progress[*func] == Progress::Executed) {
+            page.budgets[func] = reader.u32()?;
+        }
         reader.is_empty().then_some(page)
     }
 
     /// What became of a function.
     pub fn progress(&self, func: DefinedFunc) -> Progress {
         self.page(func).map_or(Progress::Lazy, |(page, position)| page.progress[position])
+    }
+
+    /// How much more work a function without code of the top tier may do before it asks for that, if it is known.
+    pub fn budget(&self, func: DefinedFunc) -> Option<u32> {
+        let (page, position) = self.page(func)?;
+        Some(page.budgets[position]).filter(|budget| *budget != 0)
     }
 
     /// Whether there is code of a function, as far as is known.

@@ -57,6 +57,8 @@ pub(super) enum Piece {
     Index = 3,
     Code = 4,
     Profile = 5,
+    Images = 6,
+    Unit = 7,
 }
 
 /// Authenticates pieces in one context.
