@@ -286,11 +286,12 @@ impl CompiledModuleInner {
 /// A module whose bytes are authenticated when they are needed, with the code that is kept of it. `None`: what must be
 /// there to make it, is not what was written.
 fn with_part(engine: &Engine, part: Part, options: &ModuleOptions) -> Option<Result<Restored>> {
+    let part = Arc::new(part);
     let (facts, wasm) = (part.facts()?, part.wasm()?);
     // Nothing is compiled before it is needed, unless the host wants it so.
     let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
     let options = ModuleOptions { strategy, ..options.clone() };
-    let kept = Kept { facts, part: Arc::new(part) };
+    let kept = Kept { facts, part };
     match CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept)) {
         Err(Error::Artifact { .. }) => None,
         made => Some(made.map(|module| Restored { module, rejected: None })),

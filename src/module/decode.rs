@@ -20,7 +20,7 @@ use crate::module::fixed::TableWrites;
 use crate::module::hints::{HintKind, HostHints};
 use crate::module::names::Names;
 use crate::module::stream::{Bytes, Decoder, Read};
-use crate::module::tables::BodyTable;
+use crate::module::tables::{BodyTable, FetchBodies};
 use crate::module::validate::{self, Bodies, Validated};
 use crate::module::validity::{Deferred, Validity};
 use crate::module::{
@@ -201,6 +201,15 @@ impl Builder {
             module.defer(bodies);
         }
         self.module = Some(Arc::new(module));
+    }
+
+    /// As [`Builder::begin`], of bodies that are known to be valid, and of which somebody knows where they are.
+    pub(super) fn begin_kept(&mut self, bodies: std::ops::Range<u64>, allowed: Features, fetch: FetchBodies) {
+        self.begin(bodies, allowed, None);
+        // Nobody else has it yet.
+        if let Some(module) = self.module.as_mut().and_then(Arc::get_mut) {
+            module.bodies.set_fetch(fetch);
+        }
     }
 
     /// All has been read, and the bodies validated with this outcome, or are going to be.

@@ -6,6 +6,7 @@
 //! Not here: what the sections say (`decode`), who knows the facts (`warm`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use wasmparser::{
     BinaryReader, DataSectionReader, ElementSectionReader, ExportSectionReader, FunctionSectionReader,
@@ -16,8 +17,12 @@ use wasmparser::{
 use super::data::{Plain, segments_in};
 use super::decode::Builder;
 use super::facts::Facts;
+use super::tables::BODY_PAGE;
 use super::{CustomSection, Features, Module, WireBytes};
 use crate::bytes::Reader;
+
+/// Bytes of a number of 32 bits, at most.
+const NUMBER: usize = 5;
 
 /// Bytes before the first section.
 const PREAMBLE: usize = 8;
@@ -26,8 +31,8 @@ const PREAMBLE: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Custom(CustomName, Range<u32>),
-    /// With the bodies.
-    Code,
+    /// With the bodies, the first of which begins here.
+    Code(Range<u32>, u32),
     /// One that is read when its segments are needed.
     Data(Plain),
     /// Another one: its number, and its contents.
@@ -51,7 +56,7 @@ pub(super) fn outline(module: &Module) -> Option<Vec<Section>> {
                 let CustomSection { name, bytes } = custom.next()?;
                 Section::Custom(name.clone(), bytes.clone())
             }
-            10 => Section::Code,
+            10 => Section::Code(start as u32..at as u32, module.code_start() as u32),
             11 => {
                 let count = padded(&mut reader)?;
                 let plain = Plain { section: (wire.len() - reader.0.len()) as u32..at as u32, count };
@@ -74,12 +79,20 @@ pub(super) fn read(
     features: Features,
     flags: WasmFeatures,
 ) -> Option<()> {
+    let mut has_code = false;
     for section in facts.sections() {
         match section {
             Section::Custom(name, bytes) => {
                 builder.add_custom(CustomSection { name: name.clone(), bytes: bytes.clone() });
             }
-            Section::Code => code(builder, facts, features)?,
+            Section::Code(section, first) if facts.count() > 0 => {
+                let (wire, section, known) = (wire.clone(), section.clone(), facts.bodies().clone());
+                let bodies = u64::from(*first)..u64::from(section.end);
+                let fetch = move |page| known(page).or_else(|| bodies_in(&wire, section.clone(), page));
+                builder.begin_kept(bodies, features, Arc::new(fetch));
+                has_code = true;
+            }
+            Section::Code(..) => {}
             Section::Data(plain) => builder.set_plain_data(plain.clone()),
             Section::Other(id, bytes) => {
                 let bytes = bytes.start as usize..bytes.end as usize;
@@ -91,8 +104,8 @@ pub(super) fn read(
     if builder.module().is_none() {
         builder.begin(0..0, features, None);
     }
-    let module = builder.module()?;
-    (module.bodies.len() == facts.bodies().len()).then_some(())
+    let count = builder.module()?.bodies.len();
+    (count == facts.count() && has_code == (count > 0)).then_some(())
 }
 
 /// A number of 32 bits in LEB128, as modules have them: zeros may follow.
@@ -126,16 +139,29 @@ fn payload<'a>(id: u8, mut section: BinaryReader<'a>, range: Range<usize>) -> Op
     })
 }
 
-fn code(builder: &mut Builder, facts: &Facts, features: Features) -> Option<()> {
-    let bodies = facts.bodies();
-    let (Some(first), Some(last)) = (bodies.first(), bodies.last()) else { return Some(()) };
-    builder.begin(u64::from(first.start)..u64::from(last.end), features, None);
-    let module = builder.module()?;
-    if module.bodies.len() != bodies.len() {
-        return None;
+/// Where the bodies of a page of functions are, from the bytes of the code section: for whom nobody else knows.
+fn bodies_in(wire: &WireBytes, section: Range<u32>, page: usize) -> Option<Vec<u8>> {
+    let end = section.end as usize;
+    let number = |at: &mut usize| {
+        let mut reader = Reader(wire.slice(*at..end.min(*at + NUMBER))?);
+        let before = reader.0.len();
+        let number = padded(&mut reader)?;
+        *at += before - reader.0.len();
+        Some(number as usize)
+    };
+    let mut at = section.start as usize;
+    let count = number(&mut at)?;
+    let mut bytes = Vec::new();
+    for index in 0..count.min((page + 1) * BODY_PAGE) {
+        let len = number(&mut at)?;
+        let start = at;
+        at = start.checked_add(len).filter(|at| *at <= end)?;
+        if index >= page * BODY_PAGE {
+            bytes.extend_from_slice(&(start as u32).to_le_bytes());
+            bytes.extend_from_slice(&(at as u32).to_le_bytes());
+        }
     }
-    (0..).zip(bodies).for_each(|(index, body)| module.bodies.set(index, body.clone()));
-    Some(())
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -143,7 +169,6 @@ mod tests {
     use super::super::decode::load;
     use super::super::stream::Decoder;
     use super::*;
-    use std::sync::Arc;
 
     /// Everything that is read comes out as it does when everything is looked at.
     #[test]
@@ -155,11 +180,17 @@ mod tests {
                 (elem (i32.const 1) $f $g) (start $f) (data \"passive\") (data (i64.const 3) \"x\")
                 (func (data.drop 0)) (@custom \"c\" \"contents\"))",
         ];
-        for text in texts {
+        // Also with several pages of bodies, some of which nobody knows but the bytes.
+        let many = format!("(module {})", "(func) (func (nop) (nop))".repeat(BODY_PAGE));
+        for (text, known) in texts.into_iter().chain([&*many]).flat_map(|text| [(text, 0), (text, 1), (text, 2)]) {
             let whole = load(text.as_bytes(), Features::ALL, 1).unwrap();
             let mut facts = Vec::new();
             Facts::write(&whole, &mut facts);
-            let facts = Facts::read(&facts, whole.defined_func_count()).unwrap();
+            let bodies = Facts::write_bodies(&whole);
+            let fetch = Arc::new(move |page: usize| {
+                bodies.chunks(8 * BODY_PAGE).nth(page).filter(|_| page < known).map(<[u8]>::to_vec)
+            });
+            let facts = Facts::read(&facts, whole.defined_func_count(), fetch).unwrap();
             let wire: WireBytes = whole.bytes().to_vec().into();
             let mut decoder = Decoder::new(wire, Features::ALL).unwrap();
             decoder.read_kept(&facts).unwrap();

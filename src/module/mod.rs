@@ -16,7 +16,7 @@ mod kept;
 pub mod names;
 pub mod registry;
 pub mod stream;
-mod tables;
+pub(crate) mod tables;
 pub mod text;
 mod unsupported;
 pub mod validate;

@@ -10,13 +10,14 @@ use super::record::{self, Fit};
 use super::seal::{Key, Piece, Sealer, TAG, Tag};
 use super::write::sealer;
 use super::{
-    ENTRY, FIXED, Identity, KeptImage, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store, VERSION,
-    WASM_PAGE, image,
+    BODY_BYTES, ENTRY, FIXED, Identity, KeptImage, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store,
+    VERSION, WASM_PAGE, image,
 };
 use crate::bytes::Reader;
 use crate::error::{Error, Result};
 use crate::module::WireBytes;
 use crate::module::facts::Facts;
+use crate::module::tables::BODY_PAGE;
 use crate::sync::get_or_make;
 use crate::sys::lazy::LazyBytes;
 use crate::tier::compiled::CompiledCode;
@@ -52,6 +53,9 @@ pub struct Part {
     code: Range<u64>,
     /// Where the units of images are.
     units: Range<u64>,
+    /// Where it says where the bodies are, a page of functions at a time.
+    bodies: Range<u64>,
+    body_tags: Vec<u8>,
     fit: Fit,
     pages: Box<[OnceLock<Option<Box<Page>>>]>,
     damaged: Arc<AtomicU64>,
@@ -191,6 +195,8 @@ fn part(
     let pages = (fit.defined as usize).div_ceil(PAGE_FUNCTIONS);
     let index: Vec<Sealed> = (0..pages).map(|_| sealed(reader)).collect::<Option<_>>()?;
     let (code, units) = (range(reader.number()?)?, range(reader.number()?)?);
+    let bodies = range(8 * u64::from(fit.defined))?;
+    let body_tags = reader.take((fit.defined as usize).div_ceil(BODY_PAGE) * TAG)?.to_vec();
     Some(Part {
         store: store.clone(),
         sealer: sealer(key, context, &hash),
@@ -203,6 +209,8 @@ fn part(
         index,
         code,
         units,
+        bodies,
+        body_tags,
         fit,
         pages: (0..pages).map(|_| OnceLock::new()).collect(),
         damaged: Arc::default(),
@@ -256,8 +264,21 @@ impl Part {
     }
 
     /// What validation found out.
-    pub fn facts(&self) -> Option<Facts> {
-        Facts::read(&self.piece(Piece::Facts, 0, &self.facts)?, self.defined())
+    pub fn facts(self: &Arc<Part>) -> Option<Facts> {
+        let part = self.clone();
+        Facts::read(&self.facts_bytes()?, self.defined(), Arc::new(move |page| part.bodies_page(page)))
+    }
+
+    fn facts_bytes(&self) -> Option<Vec<u8>> {
+        self.piece(Piece::Facts, 0, &self.facts)
+    }
+
+    /// Where the bodies of a page of functions are.
+    pub(super) fn bodies_page(&self, page: usize) -> Option<Vec<u8>> {
+        let tag = self.body_tags.as_chunks::<TAG>().0.get(page)?;
+        let start = self.bodies.start + (page * BODY_BYTES) as u64;
+        let range = start..(start + BODY_BYTES as u64).min(self.bodies.end);
+        self.piece(Piece::Bodies, page as u32, &Sealed { range, tag: *tag })
     }
 
     /// The profile, as bytes.

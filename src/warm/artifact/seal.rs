@@ -59,6 +59,7 @@ pub(super) enum Piece {
     Profile = 5,
     Images = 6,
     Unit = 7,
+    Bodies = 8,
 }
 
 /// Authenticates pieces in one context.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::record::{self, Fit};
 use super::seal::{Piece, TAG};
 use super::*;
+use crate::module::facts::Facts;
 use crate::module::{Features, Module, decode};
 use crate::tier::compiled::{
     CallKind, CallSite, CompiledCode, Edition, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
@@ -153,7 +154,7 @@ fn what_is_written_is_read() {
     let parts = opened.parts.unwrap();
     assert_eq!(parts[0].wasm().as_deref(), Some(module.bytes()));
     assert!(parts[1].wasm().is_none());
-    for part in &parts {
+    for part in parts.into_iter().map(Arc::new) {
         assert_eq!(part.hash, hash(module.bytes()));
         assert_eq!(part.profile().as_deref(), Some(&b"a profile"[..]));
         assert!(part.facts().is_some() && part.fits(FUNCTIONS + 1, FUNCTIONS, module.bytes().len()));
@@ -171,6 +172,8 @@ fn what_is_written_is_read() {
             assert_eq!(part.progress(func), progress);
             assert_eq!(part.budget(func), (progress == Progress::Executed).then_some(func.0 * 1000));
         }
+        let pages = (0..FUNCTIONS.div_ceil(BODY_PAGE)).flat_map(|page| part.bodies_page(page).unwrap());
+        assert!(pages.eq(Facts::write_bodies(&module)) && part.bodies_page(FUNCTIONS).is_none());
         let kept = part.images();
         assert_eq!(kept.len(), 2);
         for (kept, image) in kept.iter().zip(images()) {
@@ -289,11 +292,12 @@ fn authentic_nonsense_does_no_harm() {
         match opened(&bytes, &identity(), &key()).map(|opened| opened.parts) {
             Ok(Ok(parts)) => {
                 accepted += 1;
-                for part in &parts {
+                for part in parts.into_iter().map(Arc::new) {
                     assert!(part.wasm().is_none_or(|wasm| wasm.len() < bytes.len()));
                     part.facts();
                     part.profile();
                     part.images();
+                    part.bodies_page(0);
                     for func in (0..FUNCTIONS as u32 + 200).map(DefinedFunc) {
                         part.progress(func);
                         part.load(func);

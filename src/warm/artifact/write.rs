@@ -3,7 +3,7 @@
 //! Not here: the format (`mod`).
 
 use super::seal::{Key, Piece, Sealer, Tag};
-use super::{Identity, Image, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, image, record};
+use super::{BODY_BYTES, Identity, Image, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, image, record};
 use crate::bytes::put;
 use crate::module::Module;
 use crate::module::facts::Facts;
@@ -121,6 +121,10 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
     pieces.extend_from_slice(&code);
     put(&mut directory, units.len() as u64);
     pieces.append(&mut units);
+    for (number, page) in Facts::write_bodies(module).chunks(BODY_BYTES).enumerate() {
+        directory.extend_from_slice(&sealer.tag(Piece::Bodies, number as u32, page));
+        pieces.extend_from_slice(page);
+    }
     Written { directory, wasm: (start, kept.len() as u64) }
 }
 
