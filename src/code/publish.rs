@@ -158,8 +158,9 @@ impl ModuleCode {
             Lazy::NoStubs => None,
         };
         let slots = space.allocate_slots(&pass, count)?;
-        for (index, stubs) in (0..count).zip(std::iter::repeat(&stubs)) {
-            slot::init(slots.get(index), stubs.as_ref().map_or(0, |stubs| stubs.get(index)));
+        // Without stubs they stay 0.
+        if let Some(stubs) = &stubs {
+            slots.all().iter().zip(stubs.all()).for_each(|(slot, stub)| slot::init(slot, stub));
         }
         drop(pass);
         let state = State {
@@ -373,9 +374,7 @@ impl ModuleCode {
         let pass = fork::enter();
         let stubs = self.space.stubs(&pass, self.slots.count())?;
         let mut state = self.state.lock();
-        for index in 0..self.slots.count() {
-            slot::init(self.slots.get(index), stubs.get(index));
-        }
+        self.slots.all().iter().zip(stubs.all()).for_each(|(slot, stub)| slot::init(slot, stub));
         state.versions.fill(None);
         state.provisional.fill(false);
         state.counts = TierCounts::default();
