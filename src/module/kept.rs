@@ -60,7 +60,7 @@ pub(super) fn outline(module: &Module) -> Option<Vec<Section>> {
             11 => {
                 let count = padded(&mut reader)?;
                 let plain = Plain { section: (wire.len() - reader.0.len()) as u32..at as u32, count };
-                match segments_in(wire, plain.section.start as usize..at, count, module.memories()) {
+                match segments_in(wire, &plain, module.memories()) {
                     Some(_) => Section::Data(plain),
                     None => Section::Other(id, start as u32..at as u32),
                 }
