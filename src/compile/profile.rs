@@ -28,7 +28,7 @@ use crate::code::counters::{Counters, Shard};
 use crate::error::Result;
 use crate::module::Module;
 use crate::tier::Counts;
-use crate::tier::counters::CounterLayout;
+use crate::tier::counters::{CounterLayout, ends_stretch};
 use crate::tier::profile::{Absent, CallCount, FunctionProfile, IndirectCalls, LoopTrips};
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -192,8 +192,8 @@ impl ModuleProfile {
         let sum = |cell| counters.shards().map(|shard| shard.count(cell)).sum::<u64>();
         let mut indirect_index = 0;
         each_site(&self.module, func, |wasm_offset, site| match site {
-            Site::Call(_) => {
-                let count = sum(layout.cell(wasm_offset));
+            Site::Call(first) => {
+                let count = sum(layout.cell(wasm_offset)).max(sum(layout.cell(first)));
                 if count != 0 {
                     record.calls.push(CallCount { wasm_offset, count });
                 }
@@ -254,8 +254,8 @@ fn add_site(calls: &mut IndirectCalls, code: &ModuleCode, shard: Shard<'_>, site
 /// Something that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Site {
-    /// A direct call of a function of the module.
-    Call(DefinedFunc),
+    /// A direct call of a function of the module; where the first one of its stretch is (`tier/counters.rs`).
+    Call(u32),
     /// An indirect call of functions of this type.
     Indirect(TypeIndex),
     Loop,
@@ -265,22 +265,27 @@ enum Site {
 /// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
     let range = module.body_range(func);
-    let body = FunctionBody::new(BinaryReader::new(module.wire().known(range.clone()), range.start as u64));
+    let bytes = module.wire().known(range.clone());
+    let body = FunctionBody::new(BinaryReader::new(bytes, range.start as u64));
     let Ok(mut operators) = body.get_operators_reader() else { return };
+    let mut first = None;
     while !operators.eof() {
         let offset = operators.original_position() as u32;
         let Ok(operator) = operators.read() else { return };
         match operator {
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                if let Some(callee) = defined(module, function_index) {
-                    each(offset, Site::Call(callee));
-                }
+            Operator::Call { function_index } | Operator::ReturnCall { function_index }
+                if defined(module, function_index).is_some() =>
+            {
+                each(offset, Site::Call(*first.get_or_insert(offset)));
             }
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
                 each(offset, Site::Indirect(TypeIndex(type_index)));
             }
             Operator::Loop { .. } => each(offset, Site::Loop),
             _ => {}
+        }
+        if ends_stretch(bytes[offset as usize - range.start]) {
+            first = None;
         }
     }
 }

@@ -25,8 +25,9 @@ pub(crate) struct Data {
 /// Where the active segments of a plain section go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
-    /// From the first to the last byte.
-    pub(crate) range: Range<usize>,
+    /// The first byte, and what is behind the last one: before it if there is none.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     /// How many of them they write.
     pub(crate) bytes: usize,
 }
@@ -37,6 +38,15 @@ pub(super) struct Plain {
     /// Its bytes, behind the count.
     pub(super) section: Range<u32>,
     pub(super) count: u32,
+}
+
+impl Extent {
+    const NONE: Extent = Extent { start: usize::MAX, end: 0, bytes: 0 };
+
+    fn add(&mut self, start: usize, len: usize) {
+        (self.start, self.end) = (self.start.min(start), self.end.max(start + len));
+        self.bytes += len;
+    }
 }
 
 impl Data {
@@ -92,7 +102,7 @@ pub(super) fn check_plain(
     }
     let mut reader = Reader { bytes: &bytes[..section.end], at: section.start };
     let mut used = Features::default();
-    let mut extent = Extent { range: usize::MAX..0, bytes: 0 };
+    let mut extent = Extent::NONE;
     for _ in 0..count {
         let offset = match reader.byte()? {
             ACTIVE => Some(reader.i32_const()?),
@@ -105,9 +115,7 @@ pub(super) fn check_plain(
         let len = reader.u32()? as usize;
         reader.at = reader.at.checked_add(len).filter(|end| *end <= section.end)?;
         if let Some(offset) = offset {
-            let start = offset as u32 as usize;
-            extent.range = extent.range.start.min(start)..extent.range.end.max(start + len);
-            extent.bytes += len;
+            extent.add(offset as u32 as usize, len);
         }
     }
     (reader.at == section.end).then_some((extent, used))
@@ -308,15 +316,19 @@ mod tests {
             };
             let plain = Plain { section: section.start as u32..section.end as u32, count };
             let plain = segments_in(&bytes.clone().into(), &plain, &[I32_MEMORY]).expect("what was accepted");
-            let active = plain.iter().filter_map(|segment| match segment.active.as_ref()?.1.ops() {
-                [ConstOp::I32(offset)] => Some(*offset as u32 as usize..*offset as u32 as usize + segment.bytes.len()),
-                other => panic!("{other:?}"),
-            });
-            let expected =
-                active.fold(Extent { range: usize::MAX..0, bytes: 0 }, |Extent { range, bytes }, segment| {
-                    let range = range.start.min(segment.start)..range.end.max(segment.end);
-                    Extent { range, bytes: bytes + segment.len() }
-                });
+            let active: Vec<Range<usize>> = plain
+                .iter()
+                .filter_map(|segment| match segment.active.as_ref()?.1.ops() {
+                    [ConstOp::I32(offset)] => Some((*offset as u32 as usize, segment.bytes.len())),
+                    other => panic!("{other:?}"),
+                })
+                .map(|(start, len)| start..start + len)
+                .collect();
+            let expected = Extent {
+                start: active.iter().map(|range| range.start).min().unwrap_or(usize::MAX),
+                end: active.iter().map(|range| range.end).max().unwrap_or(0),
+                bytes: active.iter().map(Range::len).sum(),
+            };
             assert_eq!(extent, expected, "{contents:02x?}");
             accepted += 1;
             let read = |segment: DataSegment| {

@@ -27,11 +27,11 @@ impl StoreInner {
         let instance = self.instances.at(index);
         let (compiled, memory) = (instance.module.clone(), instance.memories[0]);
         let object = self.memories.at(memory);
-        if let Some(Extent { range, bytes }) = extent
-            && !range.is_empty()
-            && range.len() / 2 <= *bytes
+        if let Some(&Extent { start, end, bytes }) = extent
+            && start < end
+            && (end - start) / 2 <= bytes
         {
-            object.expect_writes(range.clone());
+            object.expect_writes(start..end);
         }
         let (wire, base, size) = (compiled.module().wire(), object.base(), object.len() as u64);
         let run = || -> Result<(), (u32, TrapCode)> {
