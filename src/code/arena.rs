@@ -172,12 +172,6 @@ impl SlotRange {
         unsafe { &*self.slots.add(index) }
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> &[CodeSlot] {
-        // SAFETY: the range, which holds initialised slots; without any the pointer dangles, as it may.
-        unsafe { std::slice::from_raw_parts(self.slots, self.count) }
-    }
-
     pub(super) fn count(&self) -> usize {
         self.count
     }

@@ -160,7 +160,7 @@ impl ModuleCode {
         let slots = space.allocate_slots(&pass, count)?;
         // Without stubs they stay 0.
         if let Some(stubs) = &stubs {
-            slots.all().iter().zip(stubs.all()).for_each(|(slot, stub)| slot::init(slot, stub));
+            (0..count).zip(stubs.all()).for_each(|(index, stub)| slot::init(slots.get(index), stub));
         }
         drop(pass);
         let state = State {
@@ -374,7 +374,8 @@ impl ModuleCode {
         let pass = fork::enter();
         let stubs = self.space.stubs(&pass, self.slots.count())?;
         let mut state = self.state.lock();
-        self.slots.all().iter().zip(stubs.all()).for_each(|(slot, stub)| slot::init(slot, stub));
+        let all = (0..self.slots.count()).zip(stubs.all());
+        all.for_each(|(index, stub)| slot::init(self.slots.get(index), stub));
         state.versions.fill(None);
         state.provisional.fill(false);
         state.counts = TierCounts::default();
