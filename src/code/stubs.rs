@@ -24,9 +24,9 @@ const GROUP_SIZE: usize = STUB_GROUP * STUB_SIZE;
 pub(super) struct Stubs(Box<[usize]>);
 
 impl Stubs {
-    /// The stub of the function with this number.
-    pub(super) fn get(&self, index: usize) -> usize {
-        self.0[index / STUB_GROUP] + index % STUB_GROUP * STUB_SIZE
+    /// The stubs, in the order of the functions: of those that were asked for, and some more.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().flat_map(|group| (0..STUB_GROUP).map(move |index| group + index * STUB_SIZE))
     }
 }
 

@@ -474,6 +474,16 @@ impl Builder {
         Some(())
     }
 
+    /// How many types were read.
+    pub(super) fn types(&self) -> usize {
+        self.draft.types.len()
+    }
+
+    /// Functions that the module defines, by their types, which exist.
+    pub(super) fn add_functions(&mut self, types: Vec<TypeIndex>) {
+        self.draft.functions.extend(types);
+    }
+
     /// The data section is to be read when somebody asks for its segments.
     pub(super) fn set_plain_data(&mut self, plain: Plain) {
         self.plain = Some((plain, None));

@@ -393,7 +393,10 @@ fn a_host_function_whose_bridge_has_no_room_traps_until_there_is_some() {
         let ty = FuncType::new(wide.into_iter().chain([ValType::I64; 7]), [ValType::I32]);
         let host: HostCallback = Arc::new(move |_, args, results| {
             let expected = [5, 6, 7, 8, 9, 10, 11].map(Val::I64);
-            assert_eq!((args[0], args[2], &args[3..]), (Val::I64(1), Val::V128((3u128 | 4 << 64).to_le_bytes()), &expected[..]));
+            assert_eq!(
+                (args[0], args[2], &args[3..]),
+                (Val::I64(1), Val::V128((3u128 | 4 << 64).to_le_bytes()), &expected[..])
+            );
             counted.fetch_add(1, Ordering::Relaxed);
             results[0] = Val::I32(42);
             Ok(())
