@@ -1,9 +1,9 @@
 //! What opening an artifact costs: from its file to a module, to an instance, and to a function of the top tier.
 //!
-//!     cargo run --profile fast --example artifact -- FILE.wasm [functions]
+//!     cargo run --profile fast --example artifact -- FILE.wasm [functions [rounds]]
 //!
 //! So many functions have code of the top tier in it (200). Wall time and processor time of the thread; the best of several
-//! rounds counts. Imports are functions that trap, so nothing of the module is run but what one function needs.
+//! rounds (15) counts. Imports are functions that trap, so nothing of the module is run but what one function needs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +15,6 @@ use updraft::runtime::linker::Linker;
 use updraft::runtime::store::Store;
 use updraft::tier::Tier;
 use updraft::types::FuncIndex;
-
-const ROUNDS: usize = 15;
 
 /// Milliseconds of processor time of this thread.
 fn thread_ms() -> f64 {
@@ -47,6 +45,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let bytes = std::fs::read(arguments.next().expect("a file")).expect("a readable file");
     let count: usize = arguments.next().map_or(200, |text| text.parse().expect("a number"));
+    let rounds: usize = arguments.next().map_or(15, |text| text.parse().expect("a number"));
     let path: PathBuf = std::env::temp_dir().join(format!("updraft-bench-{}.artifact", std::process::id()));
 
     let engine = Engine::new(config()).expect("an engine");
@@ -60,7 +59,7 @@ fn main() {
     println!("made from wasm {:9.3} ms, {} bytes serialised {:9.3} ms", made[0], artifact.len(), written[0]);
 
     let mut best = [[f64::MAX; 2]; 3];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let engine = Engine::new(config()).expect("an engine");
         let (module, open) = step(|| {
             let restored = CompiledModule::deserialize_file(&engine, &path, &ModuleOptions::default());

@@ -191,9 +191,78 @@ static void kept(void) {
     updraft_engine_delete(engine);
 }
 
+/* Functions move up by themselves, on the thread that calls them, after a fixed amount of work. */
+static updraft_engine_t *tiering(void) {
+    updraft_config_t *config = test_config();
+    updraft_engine_t *engine = NULL;
+    OK(updraft_config_set_tiers(config, UPDRAFT_TIERS_BOTH, E));
+    OK(updraft_config_set_strategy(config, UPDRAFT_STRATEGY_LAZY, E));
+    OK(updraft_config_set_workers(config, 0, E));
+    OK(updraft_config_set_osr(config, 0, E));
+    OK(updraft_config_set_tiering(config, UPDRAFT_TIERING_CUSTOM, 20000, E));
+    OK(updraft_config_set_synchronous_tiering(config, 1, E));
+    OK(updraft_engine_new(config, &engine, E));
+    updraft_config_delete(config);
+    return engine;
+}
+
+/* How often "run" is called, at most `most` times, until it is in the optimising tier. */
+static uint32_t calls_until_top(const updraft_engine_t *engine, const updraft_module_t *module, uint32_t most) {
+    updraft_store_t *store = test_store(engine);
+    updraft_instance_t instance;
+    updraft_func_state_t state;
+    updraft_val_t arg = {UPDRAFT_VAL_I32, 0, {0}}, result;
+    uint32_t calls = 0;
+    size_t count = 0;
+    arg.of.i32 = 5;
+    OK(updraft_instance_new(store, module, NULL, 0, &instance, E));
+    do {
+        OK(updraft_module_func_states(module, 1, &state, 1, sizeof state, &count, E));
+        if (state.tier == UPDRAFT_TIER_TOP || calls == most) break;
+        OK(updraft_func_call(store, test_export(store, instance, "run"), &arg, 1, &result, 1, E));
+        calls++;
+    } while (1);
+    OK(updraft_store_delete(store, E));
+    return calls;
+}
+
+/* Work that a function did before the module was kept counts afterwards, also if it was kept twice in between. */
+static void budgets(void) {
+    updraft_engine_t *engine = tiering();
+    updraft_module_t *module = test_module(engine, text), *back = NULL;
+    uint32_t all = calls_until_top(engine, module, UINT32_MAX), most, rest;
+    int keeps, i;
+    CHECK(all > 100 && all < 100000);
+    updraft_module_delete(module);
+    for (keeps = 1; keeps <= 2; keeps++) {
+        module = test_module(engine, text);
+        most = all / 10 * 9;
+        CHECK_EQ(calls_until_top(engine, module, most), most);
+        for (i = 0; i < keeps; i++) {
+            updraft_engine_t *next = tiering();
+            const uint8_t *bytes;
+            size_t len;
+            updraft_artifact_t *artifact = serialized(module, &bytes, &len);
+            OK(updraft_module_deserialize(next, bytes, len, NULL, NULL, NULL, &back, E));
+            CHECK_EQ(status_of(back).verdict, UPDRAFT_ARTIFACT_ACCEPTED);
+            updraft_artifact_delete(artifact);
+            updraft_module_delete(module);
+            updraft_engine_delete(engine);
+            module = back;
+            engine = next;
+        }
+        rest = calls_until_top(engine, module, UINT32_MAX);
+        /* The first call of a module asks for its budget, and is not counted. */
+        CHECK(rest + most >= all && rest + most <= all + 2 + (uint32_t)keeps);
+        updraft_module_delete(module);
+    }
+    updraft_engine_delete(engine);
+}
+
 int main(void) {
     loaded();
     rejected();
     kept();
+    budgets();
     return test_end();
 }

@@ -4671,7 +4671,8 @@ updraft_status_t updraft_memory_grow(struct updraft_store_t *store,
  * Writes to `data` where a memory's first byte is, and to `len` its size in bytes. Valid until the memory grows (by
  * WebAssembly too) or is reclaimed. An empty memory may have any pointer.
  *
- * Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+ * Fails with MISUSE, BUSY, BUG and TRAP (its initial contents are in an artifact that was changed meanwhile). The store's
+ * thread. Since 0.1.
  */
 updraft_status_t updraft_memory_data(struct updraft_store_t *store,
                                      updraft_memory_t memory,

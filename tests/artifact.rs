@@ -3,6 +3,8 @@
 mod common;
 #[path = "artifact/damage.rs"]
 mod damage;
+#[path = "artifact/paging.rs"]
+mod paging;
 
 use std::sync::Arc;
 
@@ -54,9 +56,12 @@ const TEXT: &str = r#"(module
         (f64.add (f64.sqrt (local.get 0)) (f64.const 0.25)))
     (func (export "lost") (param i32) (result i32) (drop (i32.load (i32.const 0x7ffffff0))) (local.get 0)))"#;
 
+fn i32s(values: &[i32]) -> Vec<Val> {
+    values.iter().map(|value| Val::I32(*value)).collect()
+}
+
 /// What all calls give: values, or the trap with its backtrace.
 fn transcript(fixture: &mut Fixture) -> Vec<String> {
-    let i32s = |values: &[i32]| values.iter().map(|value| Val::I32(*value)).collect::<Vec<_>>();
     let calls: [(&str, Vec<Val>); 14] = [
         ("many", i32s(&[50])),
         ("pick", i32s(&[21, 0])),

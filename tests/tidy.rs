@@ -171,6 +171,62 @@ fn folders_import_only_what_they_may() {
     none(findings);
 }
 
+/// The folder of the baseline tier's backend.
+const MACHINE: &str = "src/tier/baseline/x64/";
+
+/// What only a backend of the baseline tier may name, comments included: registers, instructions, parts of their
+/// encoding.
+const MACHINE_WORDS: &[&str] = &[
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "rip", "eax", "ecx", "edx", "mov", "movzx", "movsx", "lea",
+    "cmov", "setcc", "jcc", "jmp", "jz", "js", "jne", "cqo", "imul", "idiv", "sbb", "adc", "xchg", "cmpxchg", "ud2",
+    "lzcnt", "tzcnt", "bsr", "bsf", "rorx", "movaps", "ucomiss", "cvt", "rex", "modrm", "vex", "sse", "avx", "x64",
+    "x86", "x86_64",
+];
+
+/// Whether a word names something of one machine: of the list, or a numbered register.
+fn of_a_machine(word: &str) -> bool {
+    let numbered = |stem: &str| {
+        word.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()))
+    };
+    MACHINE_WORDS.contains(&word) || numbered("r") || numbered("xmm") || numbered("ymm")
+}
+
+/// A second architecture is one more folder: nothing else in the baseline tier names the first one.
+#[test]
+fn the_baseline_tier_names_its_machine_in_one_folder() {
+    // Which folder it is, in code and in the map of the tier.
+    let choices = [
+        ("src/tier/baseline/mod.rs", "mod x64;"),
+        ("src/tier/baseline/mod.rs", "x64 = the machine"),
+        ("src/tier/baseline/backend.rs", "use super::x64::{"),
+        ("src/tier/baseline/backend.rs", "architecture, `x64`."),
+    ];
+    let (mut findings, mut inside, mut files_outside) = (Vec::new(), BTreeSet::new(), 0);
+    for file in files("src/tier/baseline", &[".rs"]) {
+        if file.is_test() {
+            continue;
+        }
+        let own = file.path.starts_with(MACHINE);
+        files_outside += usize::from(!own);
+        for (i, line) in file.text.lines().enumerate() {
+            if choices.iter().any(|(path, text)| file.path == *path && line.contains(text)) {
+                continue;
+            }
+            let line = line.to_lowercase();
+            for word in line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| of_a_machine(word)) {
+                if own {
+                    inside.insert(word.to_owned());
+                } else {
+                    findings.push(format!("{}:{}: {word}", file.path, i + 1));
+                }
+            }
+        }
+    }
+    assert!(files_outside > 15, "{files_outside} files");
+    assert!(inside.len() > 40, "the backend itself names {inside:?} only");
+    none(findings);
+}
+
 /// Paths after `crate::`, in imports and in the middle of code.
 fn imports(file: &File) -> Vec<(usize, String)> {
     let mut found = Vec::new();

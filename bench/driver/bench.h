@@ -4,12 +4,16 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 // Ends the process: prints {"error": ...} on standard output.
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
 
 // Finds a function of the engine's library, or fails.
 void *symbol(void *library, const char *name);
+
+// Where a module came from.
+typedef enum { FROM_CACHE, FROM_ARTIFACT } Source;
 
 // Whether the interface checks the types of arguments and results.
 typedef enum { CHECKED, UNCHECKED } Checking;
@@ -40,7 +44,18 @@ typedef struct {
 typedef struct {
   const char *mode;  // which compiler, and when; the names are the backend's
   int threads;       // threads that compile; 0: all
+  const char *cache; // the directory of the engine's cache; NULL: it has none
 } Options;
+
+// What an engine keeps beyond a process.
+typedef struct {
+  void (*keep)(void *module, const char *artifact);  // has all of a module in the best tier, in the cache, and in this file
+  void *(*open)(const char *artifact);               // the module in a file
+  void (*watch)(void);                               // a module follows; NULL: nothing can be watched
+  void (*check)(void *module, const char *name, Source source);  // fails unless it began with what was kept, its export `name` with the best tier
+  void *(*with_profile)(const uint8_t *bytes, size_t len, const char *path);  // NULL: there are no profiles
+  void (*write_profile)(void *module, const char *path);
+} Warm;
 
 // Every function ends the process when the engine reports an error.
 typedef struct {
@@ -60,10 +75,51 @@ typedef struct {
   void *(*stream_new)(void);
   void (*stream_write)(void *stream, const uint8_t *bytes, size_t len);
   void *(*stream_finish)(void *stream);
+  const Warm *warm;  // NULL: the interface has nothing of this kind
 } Backend;
 
-// Carries out a script on an instance; `text` is changed. Gives the value of its last line.
-uint64_t script_run(const Backend *backend, Instance *instance, char *text, int64_t n);
+// Carries out a script on an instance; `text` is changed. Calls `round` at the end of each round of a loop, unless it is
+// NULL. Gives the value of its last line.
+uint64_t script_run(const Backend *backend, Instance *instance, char *text, int64_t n, void (*round)(void));
+
+// --- Measuring (driver.c) ------------------------------------------------------------------------------
+
+enum { MAX_SAMPLES = 1000 };
+
+// Nanoseconds: wall time, and processor time of all threads.
+typedef struct {
+  double wall, cpu;
+} Times;
+
+typedef struct {
+  const char *name;
+  size_t count;
+  Times samples[MAX_SAMPLES];
+} Series;
+
+typedef struct {
+  uint8_t *bytes;
+  size_t len;
+} File;
+
+extern const Backend *backend;
+extern FILE *out;  // what is printed if nothing fails
+
+Times now(void);
+void add_sample(Series *series, Times sample);
+void record(Series *series, Times begin, double count);  // the time since `begin`, divided among `count` pieces of work
+void print_series(const Series *series);
+File read_file(const char *path);
+char *read_text(const char *path);  // with a NUL behind it
+size_t number(const char *text);
+Argument argument(const char *text);
+
+// Jobs of warm.c.
+void job_keep(int count, char **args);
+void job_second(int count, char **args);
+void job_open(int count, char **args);
+void job_learn(int count, char **args);
+void job_peak(int count, char **args);
 
 extern const Backend updraft_backend, wasmtime_backend, wasm_h_backend;
 

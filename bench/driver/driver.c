@@ -17,6 +17,14 @@
 //     tiny FILE REPEAT COUNT                     bytes -> module -> instance -> call of run(1) -> everything freed
 //     alive FILE COUNT                           memory and mappings of COUNT modules that live at once
 //
+// and, of what a process leaves to later ones (warm.c):
+//
+//     keep FILE DIRECTORY EXPORT RESULTS ARG...  what `second` and `open` find
+//     second FILE DIRECTORY EXPORT RESULTS ARG...  as `first`, once, with the cache in DIRECTORY
+//     open FILE DIRECTORY EXPORT RESULTS ARG...  the same from the artifact in DIRECTORY
+//     learn FILE SCRIPT N PROFILE                the profile of a run
+//     peak FILE SCRIPT N [PROFILE]               the script's rounds: how long until they are as fast as they become
+//
 // Times are nanoseconds: `wall`, and `cpu`, the processor time of all threads. COUNT of a timed job is how often
 // it does its work in one measurement; times are of one time.
 #define _GNU_SOURCE
@@ -32,10 +40,8 @@
 #include "bench.h"
 #include "wasm_h.h"
 
-enum { MAX_SAMPLES = 1000 };
-
-static const Backend *backend;
-static FILE *out;  // what is printed if nothing fails
+const Backend *backend;
+FILE *out;
 
 void fail(const char *format, ...) {
   char message[512];
@@ -58,31 +64,24 @@ void *symbol(void *library, const char *name) {
 
 // --- Measuring -----------------------------------------------------------------------------------------
 
-typedef struct {
-  double wall, cpu;
-} Times;
-
-typedef struct {
-  const char *name;
-  size_t count;
-  Times samples[MAX_SAMPLES];
-} Series;
-
-static Times now(void) {
+Times now(void) {
   struct timespec wall, cpu;
   clock_gettime(CLOCK_MONOTONIC, &wall);
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
   return (Times){(double)wall.tv_sec * 1e9 + (double)wall.tv_nsec, (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec};
 }
 
-// Adds the time since `begin`, divided among `count` pieces of work.
-static void record(Series *series, Times begin, double count) {
-  const Times end = now();
+void add_sample(Series *series, Times sample) {
   if (series->count == MAX_SAMPLES) fail("too many samples");
-  series->samples[series->count++] = (Times){(end.wall - begin.wall) / count, (end.cpu - begin.cpu) / count};
+  series->samples[series->count++] = sample;
 }
 
-static void print_series(const Series *series) {
+void record(Series *series, Times begin, double count) {
+  const Times end = now();
+  add_sample(series, (Times){(end.wall - begin.wall) / count, (end.cpu - begin.cpu) / count});
+}
+
+void print_series(const Series *series) {
   fprintf(out, ", \"%s\": {\"wall\": [", series->name);
   for (size_t i = 0; i < series->count; i++) fprintf(out, "%s%.1f", i ? ", " : "", series->samples[i].wall);
   fprintf(out, "], \"cpu\": [");
@@ -120,12 +119,7 @@ static void print_memory(const char *name, Memory before, Memory after) {
 
 // --- Jobs ----------------------------------------------------------------------------------------------
 
-typedef struct {
-  uint8_t *bytes;
-  size_t len;
-} File;
-
-static File read_file(const char *path) {
+File read_file(const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file) fail("cannot open %s", path);
   fseek(file, 0, SEEK_END);
@@ -137,17 +131,16 @@ static File read_file(const char *path) {
   return result;
 }
 
-// With a NUL behind it.
-static char *read_text(const char *path) {
+char *read_text(const char *path) {
   const File file = read_file(path);
   char *text = realloc(file.bytes, file.len + 1);
   text[file.len] = 0;
   return text;
 }
 
-static size_t number(const char *text) { return strtoull(text, NULL, 10); }
+size_t number(const char *text) { return strtoull(text, NULL, 10); }
 
-static Argument argument(const char *text) {
+Argument argument(const char *text) {
   if (strncmp(text, "i32:", 4) == 0) return (Argument){strtoll(text + 4, NULL, 10), WASM_I32};
   if (strncmp(text, "i64:", 4) == 0) return (Argument){strtoll(text + 4, NULL, 10), WASM_I64};
   fail("argument %s: neither i32: nor i64:", text);
@@ -264,7 +257,7 @@ static void job_script(int count, char **args) {
   void *module = backend->module_new(file.bytes, file.len);
   record(&compile, begin, 1);
   backend->instance_new(module, STUBS, &instance);
-  const uint64_t result = script_run(backend, &instance, text, (int64_t)number(args[2]));
+  const uint64_t result = script_run(backend, &instance, text, (int64_t)number(args[2]), NULL);
   record(&whole, begin, 1);
   fprintf(out, ", \"result\": \"%" PRIu64 "\", \"pss_kib\": %ld", result, memory().pss_kib);
   print_series(&compile), print_series(&whole);
@@ -414,30 +407,38 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(int count, char **args);
-  } jobs[] = {{"compile", job_compile}, {"stream", job_stream}, {"first", job_first},         {"run", job_run},   {"script", job_script}, {"calls", job_calls}, {"in", job_in}, {"out", job_out}, {"instantiate", job_instantiate},
-              {"instances", job_instances}, {"tiny", job_tiny}, {"alive", job_alive}};
+    int cache;  // which argument is the directory in which the engine has its cache
+  } jobs[] = {{"compile", job_compile, 0}, {"stream", job_stream, 0}, {"first", job_first, 0}, {"run", job_run, 0}, {"script", job_script, 0},
+              {"calls", job_calls, 0}, {"in", job_in, 0}, {"out", job_out, 0}, {"instantiate", job_instantiate, 0}, {"instances", job_instances, 0},
+              {"tiny", job_tiny, 0}, {"alive", job_alive, 0}, {"keep", job_keep, 1}, {"second", job_second, 1}, {"open", job_open, 1},
+              {"learn", job_learn, 0}, {"peak", job_peak, 0}};
+  size_t job = 0;
   if (argc < 6) fail("usage: driver LIBRARY BACKEND MODE THREADS JOB ARGUMENT...");
   for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
     if (strcmp(argv[2], backends[i].name) == 0) backend = backends[i].backend;
   if (!backend) fail("no backend %s", argv[2]);
-  const Options options = {argv[3], (int)number(argv[4])};
+  while (job < sizeof jobs / sizeof *jobs && strcmp(argv[5], jobs[job].name) != 0) job++;
+  if (job == sizeof jobs / sizeof *jobs) fail("no job %s", argv[5]);
+  const int cache = jobs[job].cache;
+  char directory[4096];
+  Options options = {argv[3], (int)number(argv[4]), NULL};
+  if (cache && argc > 6 + cache) {
+    snprintf(directory, sizeof directory, "%s/cache", argv[6 + cache]);
+    options.cache = directory;
+  }
   if (options.threads == 1) use_one_processor();
   void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   if (!library) fail("dlopen: %s", dlerror());
   const Times begin = now();
   backend->load(library, options);
   const Times end = now();
-  for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
-    if (strcmp(argv[5], jobs[i].name) == 0) {
-      char *text;
-      size_t len;
-      out = open_memstream(&text, &len);
-      fprintf(out, "{\"engine_ns\": %.0f", end.wall - begin.wall);
-      jobs[i].run(argc - 6, argv + 6);
-      fprintf(out, "}\n");
-      fclose(out);
-      fputs(text, stdout);
-      return 0;
-    }
-  fail("no job %s", argv[5]);
+  char *text;
+  size_t len;
+  out = open_memstream(&text, &len);
+  fprintf(out, "{\"engine_ns\": %.0f", end.wall - begin.wall);
+  jobs[job].run(argc - 6, argv + 6);
+  fprintf(out, "}\n");
+  fclose(out);
+  fputs(text, stdout);
+  return 0;
 }

@@ -173,7 +173,7 @@ static void step(Script *script, const char *line) {
   free(copy);
 }
 
-uint64_t script_run(const Backend *backend, Instance *instance, char *source, int64_t n) {
+uint64_t script_run(const Backend *backend, Instance *instance, char *source, int64_t n, void (*round)(void)) {
   static Script script;
   script = (Script){.backend = backend, .instance = instance, .memory = "memory"};
   *variable(&script, "N") = n;
@@ -189,6 +189,7 @@ uint64_t script_run(const Backend *backend, Instance *instance, char *source, in
       rounds = value(&script, lines[at] + 7), loop = at;
       *variable(&script, "i") = 0;
     } else if (strcmp(lines[at], "end") == 0) {
+      if (round) round();
       if (++*variable(&script, "i") < rounds) at = loop;
     } else {
       step(&script, lines[at]);

@@ -1,4 +1,5 @@
 // Drives Updraft through its own interface.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,11 @@
   X(engine_new) X(module_new) X(module_delete) X(module_code_size) X(module_import_count) X(module_import)           \
   X(module_import_functype) X(module_import_tabletype) X(module_import_memorytype) X(module_import_globaltype)       \
   X(functype_delete) X(store_new) X(store_delete) X(store_release) X(instance_new) X(instance_export) X(func_new)    \
-  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(memory_data) X(table_new) X(global_new) X(capability_supported)
+  X(func_new_raw) X(func_call) X(func_call_raw) X(memory_new) X(memory_data) X(table_new) X(global_new) X(capability_supported)    \
+  X(config_set_cache_directory) X(config_set_cache_writes) X(module_cache_write) X(module_wait_tier) X(module_serialize) X(artifact_bytes)      \
+  X(artifact_delete) X(module_deserialize_file) X(subscription_new) X(subscription_drain) X(engine_cache_stats)      \
+  X(module_export_count) X(module_export) X(module_options_new) X(module_options_delete)                             \
+  X(module_options_set_profile_file) X(module_new_with_options) X(module_given_profile) X(module_export_profile_file)
 
 #define DECLARE(name) static __typeof__(updraft_##name) *name;
 FUNCTIONS(DECLARE)
@@ -48,6 +53,11 @@ static void load(void *library, Options options) {
   }
   if (has(options.mode, "deferred")) check(config_set_validation(config, UPDRAFT_VALIDATION_DEFERRED, &error), "deferred");
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
+  if (options.cache) {
+    check(config_set_cache_directory(config, options.cache, strlen(options.cache), (uint64_t)1 << 30, &error), "cache");
+    // Only when it is asked to: no job is to write while another measures.
+    check(config_set_cache_writes(config, 0, UINT64_MAX, UINT64_MAX, &error), "cache_writes");
+  }
   if (options.threads) check(config_set_compile_threads(config, (size_t)options.threads, &error), "threads");
   check(engine_new(config, &engine, &error), "engine_new");
 }
@@ -203,5 +213,87 @@ static void *finish_stream(void *stream) {
   return module;
 }
 
+// What the top tier refuses stays in the baseline tier.
+static void keep(void *module, const char *artifact) {
+  updraft_artifact_t *made;
+  const uint8_t *bytes;
+  size_t len;
+  uint64_t written;
+  const updraft_status_t waited = module_wait_tier(module, NULL, 0, UPDRAFT_TIER_TOP, UINT64_MAX, &error);
+  if (waited != UPDRAFT_STATUS_FAILED) check(waited, "wait_tier");
+  check(module_cache_write(module, &written, &error), "cache_write");
+  check(module_serialize(module, &made, &error), "serialize");
+  check(artifact_bytes(made, &bytes, &len, &error), "artifact_bytes");
+  FILE *file = fopen(artifact, "w");
+  if (!file || fwrite(bytes, 1, len, file) != len || fclose(file) != 0) fail("cannot write %s", artifact);
+  artifact_delete(made);
+}
+
+static void *open_artifact(const char *artifact) {
+  updraft_module_t *module;
+  check(module_deserialize_file(engine, artifact, strlen(artifact), NULL, &module, &error), "deserialize_file");
+  return module;
+}
+
+enum { MAX_EVENTS = 1 << 18 };
+
+static updraft_subscription_t *events;
+
+static void watch(void) {
+  check(subscription_new(engine, 0, 1u << UPDRAFT_EVENT_FUNCTION_TIERED, MAX_EVENTS, &events, &error), "subscription_new");
+}
+
+static uint32_t exported_func(const updraft_module_t *module, const char *name) {
+  size_t count;
+  check(module_export_count(module, &count, &error), "export_count");
+  for (size_t i = 0; i < count; i++) {
+    updraft_export_t item = {.struct_size = sizeof item};
+    check(module_export(module, i, &item, &error), "export");
+    if (item.kind == UPDRAFT_KIND_FUNC && item.name_len == strlen(name) && memcmp(item.name, name, item.name_len) == 0) return item.item_index;
+  }
+  fail("no export %s", name);
+}
+
+// What was called has had loaded code of the top tier from the first call on: nothing else was made by a caller, and the
+// first code of the function `name` is that.
+static void check_loaded(void *module, const char *name, Source source) {
+  const uint32_t func = exported_func(module, name);
+  static updraft_event_t all[MAX_EVENTS];
+  updraft_cache_stats_t stats = {.struct_size = sizeof stats};
+  size_t count, met = 0;
+  check(engine_cache_stats(engine, &stats, &error), "cache_stats");
+  if (source == FROM_CACHE && stats.hits != 1) fail("the module was not in the cache");
+  check(subscription_drain(events, all, MAX_EVENTS, sizeof *all, &count, &error), "drain");
+  for (size_t i = 0; i < count; i++) {
+    const updraft_event_t *event = &all[i];
+    const int loaded = event->origin == UPDRAFT_ORIGIN_LOADED && event->to_tier == UPDRAFT_TIER_TOP;
+    if (event->kind != UPDRAFT_EVENT_FUNCTION_TIERED) fail("events were dropped");
+    if (event->worker == UPDRAFT_NO_WORKER && !loaded) fail("function %u was compiled when it was called", event->func);
+    if (event->func != func) continue;
+    if (!loaded) fail("%s was not loaded, but compiled for tier %u", name, event->to_tier);
+    met++;
+  }
+  if (met != 1) fail("%s was loaded %zu times", name, met);
+}
+
+static void *with_profile(const uint8_t *bytes, size_t len, const char *path) {
+  updraft_module_options_t *options;
+  updraft_module_t *module;
+  size_t functions;
+  check(module_options_new(&options, &error), "options_new");
+  check(module_options_set_profile_file(options, path, strlen(path), &error), "set_profile_file");
+  check(module_new_with_options(engine, bytes, len, options, &module, &error), "module_new_with_options");
+  check(module_given_profile(module, &functions, &error), "given_profile");
+  if (functions == 0) fail("the profile knows no function");
+  module_options_delete(options);
+  return module;
+}
+
+static void write_profile(void *module, const char *path) {
+  check(module_export_profile_file(module, path, strlen(path), &error), "export_profile_file");
+}
+
+static const Warm warm = {keep, open_artifact, watch, check_loaded, with_profile, write_profile};
+
 const Backend updraft_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1,
-                                 begin_stream, write_stream, finish_stream};
+                                 begin_stream, write_stream, finish_stream, &warm};

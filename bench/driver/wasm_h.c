@@ -218,4 +218,4 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend wasm_h_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 0, NULL, NULL, NULL};
+const Backend wasm_h_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 0, NULL, NULL, NULL, NULL};

@@ -47,6 +47,8 @@ static void *(*module_new)(void *, const uint8_t *, size_t, void **);
 static void (*module_delete)(void *);
 static void (*module_imports)(const void *, PointerVec *);
 static void *(*module_serialize)(const void *, ByteVec *);
+static void *(*module_deserialize_file)(void *, const char *, void **);
+static void *(*config_cache_config_load)(void *, const char *);
 static void *(*store_new)(void *, void *, void (*)(void *));
 static void (*store_delete)(void *);
 static void *(*store_context)(void *);
@@ -79,6 +81,16 @@ static void check(void *error, const char *what) {
   fail("%s: %.*s", what, (int)message.size, message.data);
 }
 
+// The cache's settings come from a file.
+static void use_cache(void *config, const char *directory) {
+  char path[4096], text[4200];
+  snprintf(path, sizeof path, "%s.toml", directory);
+  FILE *file = fopen(path, "w");
+  snprintf(text, sizeof text, "[cache]\ndirectory = \"%s\"\n", directory);
+  if (!file || fputs(text, file) < 0 || fclose(file) != 0) fail("cannot write %s", path);
+  check(config_cache_config_load(config, path), "cache");
+}
+
 // Modes: "cranelift", "winch"; "cranelift-epoch" can be interrupted in loops, as Updraft can by default.
 static void load(void *library, Options options) {
   wasm_h_load(library);
@@ -87,11 +99,12 @@ static void load(void *library, Options options) {
   FIND(module_delete), FIND(module_imports), FIND(module_serialize), FIND(store_new), FIND(store_delete), FIND(store_context);
   FIND(context_set_epoch_deadline), FIND(instance_new), FIND(instance_export_get), FIND(func_new), FIND(func_new_unchecked);
   FIND(func_call), FIND(func_call_unchecked), FIND(memory_new), FIND(table_new), FIND(global_new), FIND(error_message), FIND(memory_data);
-  FIND(memory_data_size);
+  FIND(memory_data_size), FIND(module_deserialize_file), FIND(config_cache_config_load);
   void *config = wasm_h.config_new();
   config_strategy_set(config, strstr(options.mode, "winch") ? STRATEGY_WINCH : STRATEGY_CRANELIFT);
   with_epochs = strstr(options.mode, "epoch") != NULL;
   if (with_epochs) config_epoch_interruption_set(config, true);
+  if (options.cache) use_cache(config, options.cache);
   if (options.threads == 1) config_parallel_compilation_set(config, false);
   engine = wasm_h.engine_new_with_config(config);
   if (!engine) fail("no engine");
@@ -243,4 +256,21 @@ static uint32_t call_many(Instance *instance, Function *function, uint32_t count
   return last;
 }
 
-const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1, NULL, NULL, NULL};
+// The cache writes by itself, on a thread of its own, while this one goes on.
+static void keep(void *module, const char *artifact) {
+  ByteVec bytes;
+  check(module_serialize(module, &bytes), "serialize");
+  FILE *file = fopen(artifact, "w");
+  if (!file || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file) != 0) fail("cannot write %s", artifact);
+  wasm_h.byte_vec_delete(&bytes);
+}
+
+static void *open_artifact(const char *artifact) {
+  void *module;
+  check(module_deserialize_file(engine, artifact, &module), "deserialize_file");
+  return module;
+}
+
+static const Warm warm = {.keep = keep, .open = open_artifact};
+
+const Backend wasmtime_backend = {load, compile, discard, code_size, instantiate, instance_free, find, memory, call, call_many, 1, NULL, NULL, NULL, &warm};

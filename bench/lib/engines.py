@@ -17,6 +17,7 @@ ENGINES = {
     "updraft-lazy": ("updraft", "updraft", "lazy", "the same, functions compiled when first called"),
     "updraft-tiered": ("updraft", "updraft", "tiered-eager", "Updraft, default settings: baseline at once, what is hot optimised in the background"),
     "updraft-tiered-lazy": ("updraft", "updraft", "tiered-lazy", "the same, functions compiled when first called"),
+    "updraft-profile": ("updraft", "updraft", "tiered-eager", "default settings, with the profile of an earlier run"),
     "updraft-deferred": ("updraft", "updraft", "tiered-lazy-deferred", "the same, bodies validated when first called, too"),
     "updraft-baseline": ("updraft", "updraft", "baseline-eager", "Updraft's baseline tier alone"),
     "updraft-baseline-lazy": ("updraft", "updraft", "baseline-lazy", "the same, functions compiled when first called"),

@@ -1,6 +1,7 @@
 """What is measured: each set makes jobs; a job runs one process and yields samples by metric."""
 
 import dataclasses
+import shutil
 
 from .common import BENCH, CACHE, Missing, fetch, load, say
 from .wasmfile import WasmFile, module_with_chain, module_with_data
@@ -17,6 +18,8 @@ FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-la
 STREAM_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "v8", "v8-liftoff"]
 SMALL_ENGINES = ["updraft", "updraft-tiered", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
 CHAIN_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "wasmtime", "winch", "wasmi-lazy", "v8", "v8-liftoff"]
+KEPT_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "wasmtime"]
+PEAK_ENGINES = ["updraft-tiered", "updraft-profile", "wasmtime", "v8"]
 MEMORY_ENGINES = ["updraft", "updraft-tiered", "wasmtime", "wasmer", "wasmi", "v8"]
 
 # Those that are tried first where a program runs for half a minute.
@@ -44,6 +47,8 @@ class Job:
     imports: list | None = None
     rounds: int | None = None  # fewer than asked for, where a run is long
     slow: bool = False  # the first to be left out where time is short
+    together: str = ""  # what it is measured together with, where that is of several sets
+    before: list | None = None  # a job that is run once, before the first of these: it leaves something behind for them
 
     @property
     def key(self):
@@ -123,6 +128,31 @@ def first_jobs(modules, quick):
                       expected=module.expected, imports=module.outline.imports)
 
 
+def warm_jobs(modules, programs, quick):
+    """What a process leaves to later ones: the first process, a second one with a cache, artifacts, profiles."""
+    folder = CACHE / "warm"
+    shutil.rmtree(folder, ignore_errors=True)  # what other versions left
+    for module in modules[-2:] if quick else modules[-5:]:
+        for engine in KEPT_ENGINES + ["v8"]:
+            call = [module.path, 1, *module.call]
+            yield Job("fresh", module.name, engine, ALL, ["first", *call], {"first": "first"}, expected=module.expected, imports=module.outline.imports,
+                      together="warm")
+        for engine in KEPT_ENGINES:
+            place = folder / engine / module.name
+            place.mkdir(parents=True)
+            call = [module.path, place, *module.call]
+            for name, job in [("cached", "second"), ("opened", "open")]:
+                yield Job(name, module.name, engine, ALL, [job, *call], {"first": "first"}, expected=module.expected, together="warm",
+                          before=["keep", *call])
+    for program in programs:
+        script = [program.path, program.script, *program.slices[:1]]
+        profile = folder / f"{program.name}.profile"
+        for engine in PEAK_ENGINES:
+            given = engine == "updraft-profile"
+            yield Job("peak", program.name, engine, ALL, ["peak", *script, *([profile] if given else [])], {"until": "until", "slice": "slice", "compile": "compile"},
+                      expected=program.slices[1], imports=program.imports, before=["learn", *script, profile] if given else None)
+
+
 def kernel_jobs(only, quick):
     for name, kernel in load("kernels/manifest.json").items():
         if (quick and name not in QUICK_KERNELS) or (only and name not in only):
@@ -151,24 +181,43 @@ def whole_jobs(only, quick):
                           rounds=1 if slow else None, slow=slow)
 
 
-def program_jobs(only, quick, log):
-    engines = [engine for engine in KERNEL_ENGINES if engine != "updraft-nopoll"] + ["updraft-tiered-lazy"]
-    for name, program in load("programs/manifest.json").items():
+@dataclasses.dataclass
+class Program:
+    """A real program, fetched, and the script that says what is done with it."""
+
+    name: str
+    path: str
+    script: str
+    imports: list
+    sizes: dict  # name -> rounds, result
+    slices: list  # rounds, result: as many as tell how it comes to full speed
+
+
+def programs(only, log):
+    found = []
+    for name, entry in load("programs/manifest.json").items():
         if only and name not in only:
             continue
         try:
-            path = fetch(program["package"], program["sha256"]) / program["file"]
-            imports = WasmFile(path.read_bytes()).imports
+            path = fetch(entry["package"], entry["sha256"]) / entry["file"]
         except Missing as reason:
             log(f"LEFT OUT {name}: {reason}")
             continue
-        for size, (n, expected) in program["sizes"].items():
+        script = BENCH / "programs" / f"{name}.txt"
+        found.append(Program(name, str(path), str(script), WasmFile(path.read_bytes()).imports, entry["sizes"], entry["slices"]))
+    return found
+
+
+def program_jobs(all_programs, quick):
+    engines = [engine for engine in KERNEL_ENGINES if engine != "updraft-nopoll"] + ["updraft-tiered-lazy"]
+    for program in all_programs:
+        for size, (n, expected) in program.sizes.items():
             if quick and size == "long":
                 continue
             for engine in engines:
                 slow = size == "long" and engine not in LONG_ENGINES
-                yield Job("programs", f"{name} {size}", engine, ALL, ["script", path, BENCH / "programs" / f"{name}.txt", n],
-                          {"whole": "whole", "compile": "compile"}, {"pss_kib": "pss_kib"}, expected=expected, imports=imports,
+                yield Job("programs", f"{program.name} {size}", engine, ALL, ["script", program.path, program.script, n],
+                          {"whole": "whole", "compile": "compile"}, {"pss_kib": "pss_kib"}, expected=expected, imports=program.imports,
                           rounds=1 if size == "long" else None, slow=slow)
 
 
@@ -210,20 +259,22 @@ def memory_numbers():
     return {f"memory.{key}": key for key in ("pss_kib", "virtual_kib", "mappings")}
 
 
-SETS = ["kernels", "whole", "programs", "compile", "stream", "first", "edges", "background"]
+SETS = ["kernels", "whole", "programs", "compile", "stream", "first", "warm", "edges", "background"]
 
 
 def make_jobs(bench, sets, only, quick, log):
-    modules = corpus(only, quick, log) if {"compile", "stream", "first", "background"} & set(sets) else []
+    modules = corpus(only, quick, log) if {"compile", "stream", "first", "warm", "background"} & set(sets) else []
+    real = programs(only, log) if {"programs", "warm"} & set(sets) else []
     jobs = []
     for name in sets:
         match name:
             case "kernels": jobs += kernel_jobs(only, quick)
             case "whole": jobs += whole_jobs(only, quick)
-            case "programs": jobs += program_jobs(only, quick, log)
+            case "programs": jobs += program_jobs(real, quick)
             case "compile": jobs += compile_jobs(modules, quick)
             case "stream": jobs += stream_jobs(modules, quick)
             case "first": jobs += first_jobs(modules, quick)
+            case "warm": jobs += warm_jobs(modules, real, quick)
             case "edges": jobs += edge_jobs(quick) if not only else []
             case "background": jobs += background_jobs(modules, quick)
     say(f"{len(modules)} modules of the corpus")

@@ -103,7 +103,8 @@ pub unsafe extern "C" fn updraft_memory_grow(
 /// Writes to `data` where a memory's first byte is, and to `len` its size in bytes. Valid until the memory grows (by
 /// WebAssembly too) or is reclaimed. An empty memory may have any pointer.
 ///
-/// Fails with MISUSE, BUSY and BUG. The store's thread. Since 0.1.
+/// Fails with MISUSE, BUSY, BUG and TRAP (its initial contents are in an artifact that was changed meanwhile). The store's
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn updraft_memory_data(
     store: *mut updraft_store_t,
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn updraft_memory_read(
         let buffer = array_mut(buffer, len, "buffer")?;
         with_store(store, |store| {
             let memory = Memory(Handle(memory));
-            check_bounds(offset, len, memory.data(store)?.1)?;
+            check_bounds(offset, len, memory.len(store)?)?;
             Ok(memory.read(store, offset, buffer)?)
         })
     })
@@ -167,7 +168,7 @@ pub unsafe extern "C" fn updraft_memory_write(
         let bytes = array(bytes, len, "bytes")?;
         with_store(store, |store| {
             let memory = Memory(Handle(memory));
-            check_bounds(offset, len, memory.data(store)?.1)?;
+            check_bounds(offset, len, memory.len(store)?)?;
             Ok(memory.write(store, offset, bytes)?)
         })
     })

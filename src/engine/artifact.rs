@@ -20,12 +20,13 @@ use crate::error::{Error, Result};
 use crate::limits::LOADED_BATCH;
 use crate::module::facts::Facts;
 use crate::module::{SharedBytes, copied};
+use crate::runtime::image::{self, Offered};
 use crate::sync::get_or_make;
 use crate::sys::random::process_secret;
 use crate::tier::Tier;
 use crate::tier::compiled::CompiledCode;
 use crate::types::{DefinedFunc, FuncIndex};
-use crate::warm::artifact::{self, Contents, Identity, Key, Opened, Part, Progress, Rejected};
+use crate::warm::artifact::{self, Contents, Identity, Image, KeptImage, Key, Opened, Part, Progress, Rejected};
 
 pub use crate::warm::artifact::{Store, Wasm};
 
@@ -69,6 +70,16 @@ impl Source for Loader {
 /// Where a compilation finds code that it need not make.
 pub(super) fn source(part: Arc<Part>) -> Arc<dyn Source> {
     Arc::new(Loader(part))
+}
+
+/// What memories have in them at first, as far as an artifact has it.
+pub(super) fn images(part: &Arc<Part>) -> Vec<Offered> {
+    let offer = |image: KeptImage| {
+        let (memory, offset, len, part) = (image.memory, image.offset, image.len, part.clone());
+        let fetch = move |unit: usize, place: &mut [u8]| part.fetch_unit(&image, unit, place);
+        Offered { memory, offset, len, unit: KeptImage::UNIT, fetch: Box::new(fetch) }
+    };
+    part.images().into_iter().map(offer).collect()
 }
 
 impl Engine {
@@ -211,6 +222,11 @@ impl CompiledModule {
         }
     }
 
+    /// What was left of a function's budget where the module was kept.
+    pub(crate) fn kept_budget(&self, func: DefinedFunc) -> Option<u32> {
+        self.part()?.budget(func)
+    }
+
     /// What the artifact that the module was made from was good for so far; `None`: it was not made from one.
     pub fn artifact_status(&self) -> Option<Status> {
         let part = self.part()?;
@@ -243,8 +259,18 @@ impl CompiledModuleInner {
             parts.map(|part| part.progress(func)).find(|progress| *progress != Progress::Lazy)
         };
         let progress = all.clone().map(|func| self.progress_of(func, before(func))).collect();
+        // What was counted here began with what was kept; and what is kept stays, if nothing was counted.
+        let budget = |func| {
+            let left = self.budgets.as_ref().and_then(|budgets| budgets.left(func));
+            let parts = self.part.as_deref().into_iter().chain(replaced);
+            left.or_else(|| parts.filter_map(|part| part.budget(func)).min()).unwrap_or(0)
+        };
+        let budgets = all.clone().map(budget).collect();
         let profile = format::write(self.hash(), Some(&self.module), &self.profile());
-        Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, code, profile }
+        let images = if wasm == Wasm::Kept { image::contents(&self.module) } else { Vec::new() };
+        let to_image = |(memory, offset, bytes)| Image { memory, offset: offset as u64, bytes };
+        let images = images.into_iter().map(to_image).collect();
+        Contents { module: &self.module, hash: Some(*self.hash()), wasm, progress, budgets, code, profile, images }
     }
 
     /// `before`: what became of it elsewhere, if anything.
@@ -260,11 +286,12 @@ impl CompiledModuleInner {
 /// A module whose bytes are authenticated when they are needed, with the code that is kept of it. `None`: what must be
 /// there to make it, is not what was written.
 fn with_part(engine: &Engine, part: Part, options: &ModuleOptions) -> Option<Result<Restored>> {
+    let part = Arc::new(part);
     let (facts, wasm) = (part.facts()?, part.wasm()?);
     // Nothing is compiled before it is needed, unless the host wants it so.
     let strategy = Some(options.strategy.unwrap_or(Strategy::Lazy));
     let options = ModuleOptions { strategy, ..options.clone() };
-    let kept = Kept { facts, part: Arc::new(part) };
+    let kept = Kept { facts, part };
     match CompiledModule::loaded(engine, &options, |wanted| stream::Loader::of_kept(engine, wasm, wanted, kept)) {
         Err(Error::Artifact { .. }) => None,
         made => Some(made.map(|module| Restored { module, rejected: None })),

@@ -96,9 +96,9 @@ pub(super) fn seek(engine: &Engine, bytes: &[u8]) -> Found {
 fn find(engine: &Engine, cache: &Cache, hash: &[u8; 32]) -> Result<Kept, Miss> {
     let key = engine.shared_key().ok_or(Miss::NoKey)?;
     let identity = engine.identity();
-    let part = open(cache.get(&identity.entry(hash))?, &identity, &key, hash)?;
+    let part = Arc::new(open(cache.get(&identity.entry(hash))?, &identity, &key, hash)?);
     let facts = part.facts().ok_or(Miss::NotAuthentic)?;
-    Ok(Kept { facts, part: Arc::new(part) })
+    Ok(Kept { facts, part })
 }
 
 /// What an entry has of the module with this hash.

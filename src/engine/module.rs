@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-use super::Engine;
 use super::cache::Writer;
 use super::stream::{Loader, Wanted};
+use super::{Engine, artifact};
 use crate::abi::vmctx::{CodeSlot, VmLayout};
 use crate::code::publish::ModuleCode;
 use crate::compile::advice;
@@ -25,7 +25,7 @@ use crate::config::{Strategy, Validation};
 use crate::error::{Error, Result};
 use crate::module::hints::HostHints;
 use crate::module::{ExportItem, Module, SharedBytes};
-use crate::runtime::image::{Images, MemoryImage};
+use crate::runtime::image::Images;
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::tiering::Budgets;
 use crate::sync::get_or_make;
@@ -416,9 +416,13 @@ impl CompiledModule {
         self.0.code.slot(func)
     }
 
-    /// Initial contents of a memory that can be mapped, if they can.
-    pub(crate) fn memory_image(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        get_or_make(&self.0.images, || Images::new(self.engine(), &self.0.module)).of(memory)
+    /// Initial contents of its memories.
+    pub(crate) fn images(&self) -> &Images {
+        get_or_make(&self.0.images, || {
+            let (engine, module) = (self.engine(), &self.0.module);
+            let kept = self.part().and_then(|part| Images::kept(engine, module, artifact::images(part)));
+            kept.unwrap_or_else(|| Images::new(engine, module))
+        })
     }
 
     /// Compiles and publishes a function of a lazy module, once; its entry. On a compile stack.

@@ -2,14 +2,53 @@
 //! some write by the hundred thousand.
 //!
 //! In: the bytes of a section, behind its count. Out: its segments, if there is nothing else in it and all of it is
-//! valid. Anything else is read by wasmparser, whose verdict is final.
+//! valid. Anything else is read by wasmparser, whose verdict is final. A section that is known to be plain is read when
+//! somebody asks for its segments ([`Data`]).
 //!
 //! Not here: what becomes of the segments (`runtime::instantiate`, `runtime::image`).
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::{ConstExpr, ConstOp, DataSegment, Features, WireBytes};
+use crate::sync::get_or_make;
 use crate::types::{IndexType, MemoryIndex, MemoryType};
+
+/// The data segments of a module.
+#[derive(Default)]
+pub(crate) struct Data {
+    segments: OnceLock<Option<Vec<DataSegment>>>,
+    plain: Option<Plain>,
+}
+
+/// A valid section that [`segments_in`] can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plain {
+    /// Its bytes, behind the count.
+    pub(super) section: Range<u32>,
+    pub(super) count: u32,
+}
+
+impl Data {
+    /// Segments that were read.
+    pub(super) fn of(segments: Vec<DataSegment>) -> Data {
+        Data { segments: OnceLock::from(Some(segments)), plain: None }
+    }
+
+    /// Segments that are read when somebody asks.
+    pub(super) fn later(plain: Plain) -> Data {
+        Data { segments: OnceLock::new(), plain: Some(plain) }
+    }
+
+    /// The segments. `None`: their bytes were changed after the module was made.
+    pub(super) fn get(&self, wire: &WireBytes, memories: &[MemoryType]) -> Option<&[DataSegment]> {
+        let segments = get_or_make(&self.segments, || {
+            let Some(Plain { section, count }) = &self.plain else { return Some(Vec::new()) };
+            segments_in(wire, section.start as usize..section.end as usize, *count, memories)
+        });
+        segments.as_deref()
+    }
+}
 
 /// Segments of a module, at most. (wasmparser's limit, too.)
 const MAX_SEGMENTS: u32 = 100_000;
@@ -67,17 +106,20 @@ pub(super) fn segments_in(
     if memories.first()?.index != IndexType::I32 {
         return None;
     }
-    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 5) as usize);
+    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 2) as usize);
     let mut at = section.start;
     for _ in 0..count {
         let header = wire.slice(at..section.end.min(at + HEADER))?;
         let mut reader = Reader { bytes: header, at: 0 };
-        reader.expect(ACTIVE)?;
-        let active = reader.active()?;
+        let active = match reader.byte()? {
+            ACTIVE => Some(reader.active()?),
+            PASSIVE => None,
+            _ => return None,
+        };
         let len = reader.u32()? as usize;
         let start = at + reader.at;
         at = start.checked_add(len).filter(|end| *end <= section.end)?;
-        segments.push(DataSegment { active: Some(active), bytes: start as u32..at as u32 });
+        segments.push(DataSegment { active, bytes: start as u32..at as u32 });
     }
     (at == section.end).then_some(segments)
 }

@@ -15,12 +15,12 @@ use wasmparser::{
 
 use crate::error::Result;
 use crate::module::body::{Environment, Kept};
-use crate::module::data::plain_segments;
+use crate::module::data::{Data, Plain, plain_segments};
 use crate::module::fixed::TableWrites;
 use crate::module::hints::{HintKind, HostHints};
 use crate::module::names::Names;
 use crate::module::stream::{Bytes, Decoder, Read};
-use crate::module::tables::BodyTable;
+use crate::module::tables::{BodyTable, FetchBodies};
 use crate::module::validate::{self, Bodies, Validated};
 use crate::module::validity::{Deferred, Validity};
 use crate::module::{
@@ -123,6 +123,8 @@ pub(super) struct Builder {
     used: Features,
     data_count: Option<u32>,
     data: Vec<DataSegment>,
+    /// A data section that is read later, in place of `data`.
+    plain: Option<Plain>,
     custom_sections: Vec<CustomSection>,
 }
 
@@ -161,6 +163,7 @@ impl Builder {
             used: Features::default(),
             data_count: None,
             data: Vec::new(),
+            plain: None,
             custom_sections: Vec::new(),
         }
     }
@@ -200,9 +203,18 @@ impl Builder {
         self.module = Some(Arc::new(module));
     }
 
+    /// As [`Builder::begin`], of bodies that are known to be valid, and of which somebody knows where they are.
+    pub(super) fn begin_kept(&mut self, bodies: std::ops::Range<u64>, allowed: Features, fetch: FetchBodies) {
+        self.begin(bodies, allowed, None);
+        // Nobody else has it yet.
+        if let Some(module) = self.module.as_mut().and_then(Arc::get_mut) {
+            module.bodies.set_fetch(fetch);
+        }
+    }
+
     /// All has been read, and the bodies validated with this outcome, or are going to be.
     pub(super) fn finish(self, validated: Option<Validated>) -> Arc<Module> {
-        let Builder { module, mut used, data, custom_sections, .. } = self;
+        let Builder { module, mut used, data, plain, custom_sections, .. } = self;
         let module = module.expect("a module that was read to its end has begun");
         let mut table_writes = TableWrites::Possible;
         if let Some(validated) = validated {
@@ -210,6 +222,7 @@ impl Builder {
         }
         let names = custom_sections.iter().find(|section| &*section.name == "name");
         let names = Names::new(module.bytes.clone(), names.map(|section| section.bytes.clone()));
+        let data = plain.map_or_else(|| Data::of(data), Data::later);
         let late = Late { data, custom_sections, names, features: used, table_writes };
         // Nobody else sets it.
         let _ = module.late.set(late);
@@ -444,14 +457,14 @@ impl Builder {
         Some(())
     }
 
-    /// The memories that were read.
-    pub(super) fn memories(&self) -> &[MemoryType] {
-        &self.module.as_deref().unwrap_or(&self.draft).memories
+    /// The data section is to be read when somebody asks for its segments.
+    pub(super) fn set_plain_data(&mut self, plain: Plain) {
+        self.plain = Some(plain);
     }
 
-    /// The segments of the data section.
-    pub(super) fn set_data(&mut self, segments: Vec<DataSegment>) {
-        self.data = segments;
+    /// A custom section, whose contents are there.
+    pub(super) fn add_custom(&mut self, section: CustomSection) {
+        self.custom_sections.push(section);
     }
 
     fn data(&mut self, segment: wasmparser::Data<'_>) -> Parsed {

@@ -2,9 +2,10 @@
 //!
 //! Not here: who knows that (`warm`).
 
-use std::ops::Range;
-
+use super::data::Plain;
 use super::fixed::TableWrites;
+use super::kept::{Section, outline};
+use super::tables::FetchBodies;
 use super::validate::Validated;
 use super::{Features, Module};
 use crate::bytes::{Reader, put};
@@ -15,8 +16,11 @@ pub struct Facts {
     validated: Validated,
     /// Functions with indirect calls, and how many. Sorted.
     indirect: Vec<(DefinedFunc, u32)>,
-    /// Where the bodies are.
-    bodies: Vec<Range<u32>>,
+    /// How many bodies there are, and who knows where.
+    count: usize,
+    bodies: FetchBodies,
+    /// Where the sections are.
+    sections: Vec<Section>,
 }
 
 impl Module {
@@ -29,9 +33,19 @@ impl Module {
 }
 
 impl Facts {
-    /// Where the bodies are.
-    pub(super) fn bodies(&self) -> &[Range<u32>] {
+    /// How many bodies there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Who knows where they are.
+    pub(super) fn bodies(&self) -> &FetchBodies {
         &self.bodies
+    }
+
+    /// The sections, in order.
+    pub(super) fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
     /// Appends what is known of a module all of whose bodies are valid.
@@ -47,15 +61,17 @@ impl Facts {
             put(out, calls as u64);
             next = func.0 + 1;
         }
-        // By the ten thousand, and wanted at once: words, not numbers to be decoded.
-        for body in (0..module.defined_func_count() as u32).map(|func| module.body_range(DefinedFunc(func))) {
-            out.extend_from_slice(&(body.start as u32).to_le_bytes());
-            out.extend_from_slice(&(body.end as u32).to_le_bytes());
-        }
+        write_sections(module, out);
     }
 
-    /// Reads it, for a module that defines so many functions.
-    pub(crate) fn read(bytes: &[u8], defined: usize) -> Option<Facts> {
+    /// Where the bodies of a module are, as [`FetchBodies`] gives it, of all pages.
+    pub(crate) fn write_bodies(module: &Module) -> Vec<u8> {
+        let bodies = (0..module.defined_func_count() as u32).map(|func| module.body_range(DefinedFunc(func)));
+        bodies.flat_map(|body| [body.start as u32, body.end as u32]).flat_map(u32::to_le_bytes).collect()
+    }
+
+    /// Reads it, for a module that defines so many functions, of whose bodies somebody knows where they are.
+    pub(crate) fn read(bytes: &[u8], defined: usize, bodies: FetchBodies) -> Option<Facts> {
         let mut reader = Reader(bytes);
         let features = Features(reader.number()?);
         let table_writes = match reader.byte()? {
@@ -73,21 +89,65 @@ impl Facts {
             functions.push((DefinedFunc(func), calls));
             next = func + 1;
         }
-        let words = reader.take(defined.checked_mul(8)?)?.as_chunks::<4>().0;
-        let words = words.iter().map(|word| u32::from_le_bytes(*word));
-        let bodies: Vec<Range<u32>> =
-            words.clone().step_by(2).zip(words.skip(1).step_by(2)).map(|(a, b)| a..b).collect();
-        let before = std::iter::once(0).chain(bodies.iter().map(|body| body.end));
-        if !bodies.iter().zip(before).all(|(body, before)| before <= body.start && body.start <= body.end) {
-            return None;
-        }
+        let sections = read_sections(&mut reader)?;
         let validated = Validated { features, table_writes };
-        reader.is_empty().then_some(Facts { validated, indirect: functions, bodies })
+        reader.is_empty().then_some(Facts { validated, indirect: functions, count: defined, bodies, sections })
     }
+}
+
+/// In place of a section's number: a data section that is read later. (Modules have at most 13 kinds.)
+const PLAIN_DATA: u8 = 0x80;
+
+fn write_sections(module: &Module, out: &mut Vec<u8>) {
+    // Of a module whose bytes are lost, nothing fits.
+    let sections = outline(module).unwrap_or_default();
+    put(out, sections.len() as u64);
+    for section in sections {
+        let (id, range) = match &section {
+            Section::Custom(_, range) => (0, range.clone()),
+            Section::Code(range, _) => (10, range.clone()),
+            Section::Data(plain) => (PLAIN_DATA, plain.section.clone()),
+            Section::Other(id, range) => (*id, range.clone()),
+        };
+        out.push(id);
+        put(out, range.start.into());
+        put(out, (range.end - range.start).into());
+        match section {
+            Section::Custom(name, _) => {
+                put(out, name.len() as u64);
+                out.extend_from_slice(name.as_bytes());
+            }
+            Section::Data(plain) => put(out, plain.count.into()),
+            Section::Code(_, first) => put(out, first.into()),
+            Section::Other(..) => {}
+        }
+    }
+}
+
+fn read_sections(reader: &mut Reader<'_>) -> Option<Vec<Section>> {
+    let count = reader.count()?;
+    let mut sections = Vec::with_capacity(count);
+    for _ in 0..count {
+        let id = reader.byte()?;
+        let start = reader.u32()?;
+        let range = start..start.checked_add(reader.u32()?)?;
+        sections.push(match id {
+            0 => {
+                let len = reader.count()?;
+                Section::Custom(std::str::from_utf8(reader.take(len)?).ok()?.into(), range)
+            }
+            10 => Section::Code(range, reader.u32()?),
+            PLAIN_DATA => Section::Data(Plain { section: range, count: reader.u32()? }),
+            id => Section::Other(id, range),
+        });
+    }
+    Some(sections)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::module::decode::load;
 
@@ -103,7 +163,8 @@ mod tests {
         for module in [&one, &other] {
             let mut bytes = Vec::new();
             Facts::write(module, &mut bytes);
-            let read = Facts::read(&bytes, module.defined_func_count()).unwrap();
+            let nobody: FetchBodies = Arc::new(|_| None);
+            let read = Facts::read(&bytes, module.defined_func_count(), nobody.clone()).unwrap();
             assert_eq!(read.validated.features, module.features());
             assert_eq!(read.validated.table_writes, module.table_writes());
             let before: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
@@ -111,10 +172,10 @@ mod tests {
             module.note_facts(read);
             let after: Vec<_> = (0..4).map(|func| module.indirect_sites.of(DefinedFunc(func))).collect();
             assert_eq!(before, after);
-            assert!((0..bytes.len()).all(|len| Facts::read(&bytes[..len], 4).is_none()));
+            assert!((0..bytes.len()).all(|len| Facts::read(&bytes[..len], 4, nobody.clone()).is_none()));
         }
         let mut bytes = Vec::new();
         Facts::write(&one, &mut bytes);
-        assert!(Facts::read(&bytes, 3).is_none(), "a function that is not there");
+        assert!(Facts::read(&bytes, 3, Arc::new(|_| None)).is_none(), "a function that is not there");
     }
 }

@@ -1,29 +1,75 @@
 //! Modules that are known to be valid are read without looking at their bodies, or at anything else that nobody needs yet.
 //!
-//! In: bytes that may be fetched as they are read, and what is known of them ([`Facts`]). Out: the sections, and where
-//! the bodies are. Whoever knows the facts had validated the very same bytes; what does not fit all the same is `None`.
+//! In: bytes that may be fetched as they are read, and what is known of them ([`Facts`]): where the sections and the
+//! bodies are. Out: the sections before the bodies; data segments are read when somebody asks for them. Whoever knows the facts had validated the very same bytes; what does not fit all the same is `None`.
 //!
 //! Not here: what the sections say (`decode`), who knows the facts (`warm`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use wasmparser::{
-    BinaryReader, CustomSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader,
-    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, MemorySectionReader, Payload, TableSectionReader,
-    TypeSectionReader, WasmFeatures,
+    BinaryReader, DataSectionReader, ElementSectionReader, ExportSectionReader, FunctionSectionReader,
+    GlobalSectionReader, ImportSectionReader, MemorySectionReader, Payload, TableSectionReader, TypeSectionReader,
+    WasmFeatures,
 };
 
-use super::data::segments_in;
+use super::data::{Plain, segments_in};
 use super::decode::Builder;
 use super::facts::Facts;
-use super::{Features, WireBytes};
+use super::tables::BODY_PAGE;
+use super::{CustomSection, Features, Module, WireBytes};
 use crate::bytes::Reader;
 
-/// Bytes of a section's header, at most, and then some.
-const HEADER: usize = 16;
+/// Bytes of a number of 32 bits, at most.
+const NUMBER: usize = 5;
 
 /// Bytes before the first section.
 const PREAMBLE: usize = 8;
+
+/// A section of a module that is known to be valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    Custom(CustomName, Range<u32>),
+    /// With the bodies, the first of which begins here.
+    Code(Range<u32>, u32),
+    /// One that is read when its segments are needed.
+    Data(Plain),
+    /// Another one: its number, and its contents.
+    Other(u8, Range<u32>),
+}
+
+/// What a custom section is called.
+pub(super) type CustomName = Box<str>;
+
+/// The sections of a valid module. `None`: some of its bytes are lost.
+pub(super) fn outline(module: &Module) -> Option<Vec<Section>> {
+    let (wire, mut at, mut sections) = (module.wire(), PREAMBLE, Vec::new());
+    let mut custom = module.custom_sections().iter();
+    while at < wire.len() {
+        let mut reader = Reader(wire.slice(at..wire.len())?);
+        let (id, size) = (reader.byte()?, padded(&mut reader)? as usize);
+        let start = wire.len() - reader.0.len();
+        at = start.checked_add(size).filter(|end| *end <= wire.len())?;
+        sections.push(match id {
+            0 => {
+                let CustomSection { name, bytes } = custom.next()?;
+                Section::Custom(name.clone(), bytes.clone())
+            }
+            10 => Section::Code(start as u32..at as u32, module.code_start() as u32),
+            11 => {
+                let count = padded(&mut reader)?;
+                let plain = Plain { section: (wire.len() - reader.0.len()) as u32..at as u32, count };
+                match segments_in(wire, plain.section.start as usize..at, count, module.memories()) {
+                    Some(_) => Section::Data(plain),
+                    None => Section::Other(id, start as u32..at as u32),
+                }
+            }
+            _ => Section::Other(id, start as u32..at as u32),
+        });
+    }
+    Some(sections)
+}
 
 /// Reads the sections of a module into a builder.
 pub(super) fn read(
@@ -33,28 +79,33 @@ pub(super) fn read(
     features: Features,
     flags: WasmFeatures,
 ) -> Option<()> {
-    let mut at = PREAMBLE;
-    while at < wire.len() {
-        let header = wire.slice(at..wire.len().min(at + HEADER))?;
-        let mut reader = Reader(header);
-        let (id, size) = (reader.byte()?, padded(&mut reader)? as usize);
-        let start = at + header.len() - reader.0.len();
-        let end = start.checked_add(size).filter(|end| *end <= wire.len())?;
-        at = end;
-        match id {
-            10 => code(builder, facts, start..end, features)?,
-            11 => data(builder, wire, start..end, flags)?,
-            _ => {
-                let section = BinaryReader::new_features(wire.slice(start..end)?, start as u64, flags);
-                builder.section(payload(id, section, start..end)?).ok()?;
+    let mut has_code = false;
+    for section in facts.sections() {
+        match section {
+            Section::Custom(name, bytes) => {
+                builder.add_custom(CustomSection { name: name.clone(), bytes: bytes.clone() });
+            }
+            Section::Code(section, first) if facts.count() > 0 => {
+                let (wire, section, known) = (wire.clone(), section.clone(), facts.bodies().clone());
+                let bodies = u64::from(*first)..u64::from(section.end);
+                let fetch = move |page| known(page).or_else(|| bodies_in(&wire, section.clone(), page));
+                builder.begin_kept(bodies, features, Arc::new(fetch));
+                has_code = true;
+            }
+            Section::Code(..) => {}
+            Section::Data(plain) => builder.set_plain_data(plain.clone()),
+            Section::Other(id, bytes) => {
+                let bytes = bytes.start as usize..bytes.end as usize;
+                let section = BinaryReader::new_features(wire.slice(bytes.clone())?, bytes.start as u64, flags);
+                builder.section(payload(*id, section, bytes)?).ok()?;
             }
         }
     }
     if builder.module().is_none() {
         builder.begin(0..0, features, None);
     }
-    let module = builder.module()?;
-    (at == wire.len() && module.bodies.len() == facts.bodies().len()).then_some(())
+    let count = builder.module()?.bodies.len();
+    (count == facts.count() && has_code == (count > 0)).then_some(())
 }
 
 /// A number of 32 bits in LEB128, as modules have them: zeros may follow.
@@ -73,7 +124,6 @@ fn padded(reader: &mut Reader<'_>) -> Option<u32> {
 fn payload<'a>(id: u8, mut section: BinaryReader<'a>, range: Range<usize>) -> Option<Payload<'a>> {
     let range = range.start as u64..range.end as u64;
     Some(match id {
-        0 => Payload::CustomSection(CustomSectionReader::new(section).ok()?),
         1 => Payload::TypeSection(TypeSectionReader::new(section).ok()?),
         2 => Payload::ImportSection(ImportSectionReader::new(section).ok()?),
         3 => Payload::FunctionSection(FunctionSectionReader::new(section).ok()?),
@@ -83,39 +133,35 @@ fn payload<'a>(id: u8, mut section: BinaryReader<'a>, range: Range<usize>) -> Op
         7 => Payload::ExportSection(ExportSectionReader::new(section).ok()?),
         8 => Payload::StartSection { func: section.read_var_u32().ok()?, range },
         9 => Payload::ElementSection(ElementSectionReader::new(section).ok()?),
+        11 => Payload::DataSection(DataSectionReader::new(section).ok()?),
         12 => Payload::DataCountSection { count: section.read_var_u32().ok()?, range },
         _ => return None,
     })
 }
 
-fn code(builder: &mut Builder, facts: &Facts, section: Range<usize>, features: Features) -> Option<()> {
-    let bodies = facts.bodies();
-    let Some(first) = bodies.first() else { return Some(()) };
-    if (first.start as usize) < section.start || bodies.last()?.end as usize != section.end {
-        return None;
-    }
-    builder.begin(u64::from(first.start)..section.end as u64, features, None);
-    let module = builder.module()?;
-    if module.bodies.len() != bodies.len() {
-        return None;
-    }
-    (0..).zip(bodies).for_each(|(index, body)| module.bodies.set(index, body.clone()));
-    Some(())
-}
-
-fn data(builder: &mut Builder, wire: &WireBytes, section: Range<usize>, flags: WasmFeatures) -> Option<()> {
-    let mut reader = Reader(wire.slice(section.start..section.end.min(section.start + HEADER))?);
-    let before = reader.0.len();
-    let count = padded(&mut reader)?;
-    let first = section.start + before - reader.0.len();
-    match segments_in(wire, first..section.end, count, builder.memories()) {
-        Some(segments) => builder.set_data(segments),
-        None => {
-            let bytes = BinaryReader::new_features(wire.slice(section.clone())?, section.start as u64, flags);
-            builder.section(Payload::DataSection(DataSectionReader::new(bytes).ok()?)).ok()?;
+/// Where the bodies of a page of functions are, from the bytes of the code section: for whom nobody else knows.
+fn bodies_in(wire: &WireBytes, section: Range<u32>, page: usize) -> Option<Vec<u8>> {
+    let end = section.end as usize;
+    let number = |at: &mut usize| {
+        let mut reader = Reader(wire.slice(*at..end.min(*at + NUMBER))?);
+        let before = reader.0.len();
+        let number = padded(&mut reader)?;
+        *at += before - reader.0.len();
+        Some(number as usize)
+    };
+    let mut at = section.start as usize;
+    let count = number(&mut at)?;
+    let mut bytes = Vec::new();
+    for index in 0..count.min((page + 1) * BODY_PAGE) {
+        let len = number(&mut at)?;
+        let start = at;
+        at = start.checked_add(len).filter(|at| *at <= end)?;
+        if index >= page * BODY_PAGE {
+            bytes.extend_from_slice(&(start as u32).to_le_bytes());
+            bytes.extend_from_slice(&(at as u32).to_le_bytes());
         }
     }
-    Some(())
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -123,7 +169,6 @@ mod tests {
     use super::super::decode::load;
     use super::super::stream::Decoder;
     use super::*;
-    use std::sync::Arc;
 
     /// Everything that is read comes out as it does when everything is looked at.
     #[test]
@@ -135,16 +180,22 @@ mod tests {
                 (elem (i32.const 1) $f $g) (start $f) (data \"passive\") (data (i64.const 3) \"x\")
                 (func (data.drop 0)) (@custom \"c\" \"contents\"))",
         ];
-        for text in texts {
+        // Also with several pages of bodies, some of which nobody knows but the bytes.
+        let many = format!("(module {})", "(func) (func (nop) (nop))".repeat(BODY_PAGE));
+        for (text, known) in texts.into_iter().chain([&*many]).flat_map(|text| [(text, 0), (text, 1), (text, 2)]) {
             let whole = load(text.as_bytes(), Features::ALL, 1).unwrap();
             let mut facts = Vec::new();
             Facts::write(&whole, &mut facts);
-            let facts = Facts::read(&facts, whole.defined_func_count()).unwrap();
+            let bodies = Facts::write_bodies(&whole);
+            let fetch = Arc::new(move |page: usize| {
+                bodies.chunks(8 * BODY_PAGE).nth(page).filter(|_| page < known).map(<[u8]>::to_vec)
+            });
+            let facts = Facts::read(&facts, whole.defined_func_count(), fetch).unwrap();
             let wire: WireBytes = whole.bytes().to_vec().into();
             let mut decoder = Decoder::new(wire, Features::ALL).unwrap();
             decoder.read_kept(&facts).unwrap();
             let validated = decoder.module().unwrap().note_facts(facts);
-            let kept: Arc<super::super::Module> = decoder.finish(Some(validated));
+            let kept: Arc<Module> = decoder.finish(Some(validated));
             assert_eq!(kept.features(), whole.features(), "{text}");
             assert_eq!(kept.table_writes(), whole.table_writes());
             assert_eq!(format!("{:?}", kept.imports()), format!("{:?}", whole.imports()));

@@ -16,7 +16,7 @@ mod kept;
 pub mod names;
 pub mod registry;
 pub mod stream;
-mod tables;
+pub(crate) mod tables;
 pub mod text;
 mod unsupported;
 pub mod validate;
@@ -83,7 +83,7 @@ pub struct Module {
 /// What comes behind the bodies of a module, or follows from all of them.
 #[derive(Default)]
 pub(crate) struct Late {
-    pub(crate) data: Vec<DataSegment>,
+    pub(crate) data: data::Data,
     pub(crate) custom_sections: Vec<CustomSection>,
     pub(crate) names: names::Names,
     /// Those that the sections use, and the bodies that were validated before the module was whole.
@@ -420,9 +420,9 @@ impl Module {
         self.late.get().expect("nobody asks a module that is not whole")
     }
 
-    /// Data segments.
-    pub fn data(&self) -> &[DataSegment] {
-        &self.late().data
+    /// Data segments. `None`: the bytes that they are in were changed after the module was made from an artifact.
+    pub fn data(&self) -> Option<&[DataSegment]> {
+        self.late().data.get(&self.bytes, &self.memories)
     }
 
     /// What bodies do to tables.

@@ -137,7 +137,7 @@ impl Decoder {
         let wire = self.wire.clone();
         kept::read(&mut self.builder, &wire, facts, self.features, self.flags)?;
         self.at = wire.len();
-        self.count = facts.bodies().len();
+        self.count = facts.count();
         self.code_size = self.builder.module()?.code_bytes();
         Some(())
     }

@@ -1,21 +1,35 @@
 //! What is known function by function while a module is read: where its bodies are, how many indirect calls they have.
 //!
 //! Both tables have their full size from the start and fill up in the order of the functions. An entry is written once,
-//! before anybody else hears of it.
+//! before anybody else hears of it. Where the bodies of a module are that was kept is fetched a page of functions at a time,
+//! by whoever asks first; two who do write the same.
 //!
 //! # Orderings
 //!
 //! All accesses are Relaxed: whoever reads an entry got its function from somebody who knew of it, under a lock
-//! (`Progress`, the queues of the pool), and what is behind those it has no business with.
+//! (`Progress`, the queues of the pool), and what is behind those it has no business with. An entry that is fetched is a
+//! single word, which is there or not.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::types::DefinedFunc;
 
+/// Functions whose bodies are fetched together.
+pub(crate) const BODY_PAGE: usize = 1024;
+
+/// Fetches where the bodies of a page of functions are: for each two words, start and end, little-endian. `None`: it is lost.
+pub(crate) type FetchBodies = Arc<dyn Fn(usize) -> Option<Vec<u8>> + Send + Sync>;
+
+/// In place of a body that is lost: it is empty.
+const LOST: u64 = 1 | 1 << 32;
+
 /// Where the bodies are in the bytes of a module.
 #[derive(Default)]
 pub(crate) struct BodyTable {
+    /// Where entries come from that are 0, which no body is.
+    fetch: Option<FetchBodies>,
     /// Start in the low half, end in the high one.
     ranges: Box<[AtomicU64]>,
     /// From the first body to the end of the last one.
@@ -25,7 +39,12 @@ pub(crate) struct BodyTable {
 impl BodyTable {
     /// A table for so many bodies. The first begins and the last ends here, and the parser sees to that.
     pub(super) fn new(count: usize, bytes: Range<u32>) -> BodyTable {
-        BodyTable { ranges: (0..count).map(|_| AtomicU64::new(0)).collect(), bytes }
+        BodyTable { ranges: (0..count).map(|_| AtomicU64::new(0)).collect(), bytes, fetch: None }
+    }
+
+    /// A table that is filled in as it is needed.
+    pub(super) fn set_fetch(&mut self, fetch: FetchBodies) {
+        self.fetch = Some(fetch);
     }
 
     /// Number of bodies, those included that were not read yet.
@@ -43,13 +62,37 @@ impl BodyTable {
 
     /// The body at this offset, or the last one before it.
     pub(super) fn at(&self, offset: u32) -> Range<usize> {
-        let starts_before = |range: &AtomicU64| range.load(Ordering::Relaxed) as u32 <= offset;
-        self.get(self.ranges.partition_point(starts_before).saturating_sub(1))
+        let (mut first, mut behind) = (0, self.len());
+        while first < behind {
+            let middle = first.midpoint(behind);
+            if self.get(middle).start <= offset as usize { first = middle + 1 } else { behind = middle }
+        }
+        self.get(first.saturating_sub(1))
     }
 
     pub(crate) fn get(&self, index: usize) -> Range<usize> {
-        let range = self.ranges[index].load(Ordering::Relaxed);
+        let range = match self.ranges[index].load(Ordering::Relaxed) {
+            0 => self.fetched(index),
+            range => range,
+        };
         range as u32 as usize..(range >> 32) as usize
+    }
+
+    #[cold]
+    fn fetched(&self, index: usize) -> u64 {
+        let Some(fetch) = &self.fetch else { return 0 };
+        let page = index / BODY_PAGE;
+        let ranges = self.ranges.iter().skip(page * BODY_PAGE).take(BODY_PAGE);
+        let bytes = fetch(page).unwrap_or_default();
+        let mut words = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        for range in ranges {
+            let body = words.next().zip(words.next()).filter(|(start, end)| {
+                (self.bytes.start..=*end).contains(start) && *start != 0 && *end <= self.bytes.end
+            });
+            let body = body.map_or(LOST, |(start, end)| u64::from(start) | u64::from(end) << 32);
+            range.store(body, Ordering::Relaxed);
+        }
+        self.ranges[index].load(Ordering::Relaxed)
     }
 }
 

@@ -88,13 +88,13 @@ fn a_module_of_every_section() {
     assert!(matches!(&module.elements[2].mode, ElementMode::Declared));
     assert!(matches!(&module.elements[3].items, ElementItems::Expressions(items) if items.len() == 2));
     let data = |index: usize| {
-        let range = &module.data()[index].bytes;
+        let range = &module.data().unwrap()[index].bytes;
         &module.bytes()[range.start as usize..range.end as usize]
     };
     assert_eq!(data(0), b"active");
     assert_eq!(data(1), b"passive");
-    assert!(matches!(&module.data()[0].active, Some((MemoryIndex(1), at)) if *at.ops() == [ConstOp::I64(5)]));
-    assert!(module.data()[1].active.is_none());
+    assert!(matches!(&module.data().unwrap()[0].active, Some((MemoryIndex(1), at)) if *at.ops() == [ConstOp::I64(5)]));
+    assert!(module.data().unwrap()[1].active.is_none());
     // A body is its locals and operators: none, `i64.const 0`, `end`.
     assert_eq!(module.bytes()[module.body(DefinedFunc(0))], [0, 0x42, 0, 0x0b]);
     assert_eq!(module.names().module().as_deref(), Some("all"));

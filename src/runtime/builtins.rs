@@ -18,6 +18,7 @@ use crate::abi::vmctx::{Place, VmHeader, VmInstance, VmMemory, VmTable};
 use crate::code::map;
 use crate::error::{Error, Result};
 use crate::for_each_builtin;
+use crate::sys::regions;
 use crate::trap::TrapCode;
 use crate::types::{DefinedFunc, MemoryIndex, TableIndex};
 
@@ -106,6 +107,25 @@ unsafe fn trap(vmctx: *mut VmHeader, code: TrapCode) -> BuiltinResult {
     unsafe { run(vmctx, |_, _| Err(code.into())) }
 }
 
+/// Whether a memory of the process may have bytes that are not in their place yet.
+#[inline(always)]
+fn is_anything_paged() -> bool {
+    // Relaxed: what this store has, its own thread entered.
+    regions::PAGED.load(Relaxed) != 0
+}
+
+/// Has bytes of memories in their places.
+///
+/// # Safety
+/// As for [`run`].
+#[cold]
+unsafe fn ensure(vmctx: *mut VmHeader, ranges: &[(*mut u8, usize)]) -> Result<(), TrapCode> {
+    // SAFETY: the caller's contract.
+    let store = unsafe { Store::from_vmctx(vmctx) };
+    let ensure = || ranges.iter().try_for_each(|(at, len)| store.ensure_addresses(at.addr()..at.addr() + len));
+    catch_unwind(AssertUnwindSafe(ensure)).unwrap_or(Err(TrapCode::InvalidModule))
+}
+
 fn memory_object(store: &StoreInner, instance: u32, memory: u32) -> u32 {
     store.instances.at(instance).memories[memory as usize]
 }
@@ -152,7 +172,13 @@ pub(super) mod body {
             let Some(target) = in_bounds(dst, len, size as u64) else {
                 return trap(vmctx, TrapCode::MemoryOutOfBounds);
             };
-            std::ptr::write_bytes(base.add(target.start), value as u8, target.len());
+            let place = base.add(target.start);
+            if is_anything_paged()
+                && let Err(code) = ensure(vmctx, &[(place, target.len())])
+            {
+                return trap(vmctx, code);
+            }
+            std::ptr::write_bytes(place, value as u8, target.len());
         }
         DONE
     }
@@ -178,7 +204,13 @@ pub(super) mod body {
             else {
                 return trap(vmctx, TrapCode::MemoryOutOfBounds);
             };
-            std::ptr::copy(src_base.add(source.start), dst_base.add(target.start), source.len());
+            let (source, place, len) = (src_base.add(source.start), dst_base.add(target.start), source.len());
+            if is_anything_paged()
+                && let Err(code) = ensure(vmctx, &[(source, len), (place, len)])
+            {
+                return trap(vmctx, code);
+            }
+            std::ptr::copy(source, place, len);
         }
         DONE
     }
@@ -312,7 +344,7 @@ fn atomic_address(
     width: u64,
 ) -> Result<(u32, usize), TrapCode> {
     let object = memory_object(store, instance, memory);
-    let (_, size) = store.memories.at(object).data();
+    let size = store.memories.at(object).len();
     let range = in_bounds(addr, width, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
     if !addr.is_multiple_of(width) {
         return Err(TrapCode::UnalignedAtomic);
@@ -397,7 +429,9 @@ macro_rules! shims_and_table {
         }
         /// The addresses that machine code loads, in the order of `Builtin` and then of `Plain`.
         pub(super) static TABLE: Table = Table({
-            let mut table = [$( shims::$name as *const (), )* libc::memmove as *const (), libc::memset as *const ()];
+            const PLAIN_MOVE: *const () = super::paging::plain_move as *const ();
+            const PLAIN_FILL: *const () = super::paging::plain_fill as *const ();
+            let mut table = [$( shims::$name as *const (), )* PLAIN_MOVE, PLAIN_FILL];
             // These preserve all registers: their shims are written out.
             table[crate::abi::builtin::Builtin::interrupt as usize] = super::enter::interrupt as *const ();
             table[crate::abi::builtin::Builtin::budget_spent_keeping as usize] =

@@ -5,10 +5,12 @@
 //! unwinds to the entry frame.
 //!
 //! A fault is ours if the instruction is a trap site and, for a bad address, if the address lies in one of
-//! our memories or next to null, where masked accesses go.
+//! our memories or next to null, where masked accesses go. Before that, if what belongs at the address is still to be
+//! fetched (`paging`), and then the instruction may be any of machine code.
 
 use super::backtrace::{self, Start};
 use super::enter::{ENTRY_ACTIVATION, preserving_all, unwind_to};
+use super::paging;
 use super::store::StoreInner;
 use crate::abi::poll;
 use crate::abi::vmctx::Activation;
@@ -26,7 +28,11 @@ const RED_ZONE: usize = 128;
 /// Decides about a fault. Runs in the signal handler.
 pub(crate) fn on_fault(fault: &Fault) -> Option<Redirect> {
     // SAFETY: the code at `pc` is running.
-    let site = unsafe { map::find(fault.pc) }?.trap_site_at(fault.pc)?;
+    let found = unsafe { map::find(fault.pc) }?;
+    if let Some(redirect) = paging::on_fault(fault) {
+        return Some(redirect);
+    }
+    let site = found.trap_site_at(fault.pc)?;
     let by_address = fault.signal == libc::SIGSEGV || fault.signal == libc::SIGBUS;
     if by_address && fault.address >= NULL_PAGE && !regions::contains(fault.address) {
         return None;
@@ -110,7 +116,7 @@ unsafe extern "C" fn land(pc: usize, fp: usize, code: usize) -> ! {
 ///
 /// # Safety
 /// `fp` is the frame pointer of a running function of WebAssembly; the store is used by nobody else meanwhile.
-unsafe fn running<'a>(fp: usize) -> (usize, &'a mut StoreInner) {
+pub(super) unsafe fn running<'a>(fp: usize) -> (usize, &'a mut StoreInner) {
     // SAFETY: the caller's contract; the entry routine keeps its activation at a fixed place.
     unsafe {
         let entry_fp = backtrace::entry_frame(fp);

@@ -1,12 +1,20 @@
-//! Initial contents of memories as files, mapped copy-on-write at instantiation.
+//! Initial contents of memories: as files, mapped copy-on-write at instantiation, or in pieces of an artifact.
 //!
 //! Images replace the active data segments of a module where that cannot be told apart from running them:
 //! all of them lie, by constants, within the initial size of memories that the module defines.
+//!
+//! Not here: where artifacts keep them (`engine/artifact.rs`), how a memory gets them piece by piece (`paging`).
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::module::{ConstOp, Module};
+use crate::sync::get_or_make;
 use crate::sys::mmap::{MemFile, page_size};
+use crate::trap::TrapCode;
 use crate::types::{MemoryIndex, PAGE_SIZE};
 
 /// Contents that are shorter are copied: a mapping costs as much as copying some pages.
@@ -23,12 +31,54 @@ pub(crate) struct MemoryImage {
     pub(super) len: usize,
 }
 
+/// What a new memory has in it.
+pub(super) enum Initial<'a> {
+    Zeros,
+    Mapped(&'a MemoryImage),
+    /// To be fetched as it is needed.
+    Kept(&'a Arc<KeptImage>),
+}
+
 /// The images of a module, by memory; empty if its segments have to be run.
 #[derive(Default)]
-pub(crate) struct Images(Vec<Option<MemoryImage>>);
+pub(crate) struct Images(Vec<Option<Image>>);
+
+enum Image {
+    Made(MemoryImage),
+    Kept {
+        image: Arc<KeptImage>,
+        /// Whether an instance had it already.
+        taken: AtomicBool,
+        /// For all others. `None`: it cannot be made.
+        whole: OnceLock<Option<MemoryImage>>,
+    },
+}
+
+/// Whoever keeps an image fetches a unit of it to its place, which holds zeros. False: it is not what was written.
+pub(crate) type FetchUnit = Box<dyn Fn(usize, &mut [u8]) -> bool + Send + Sync>;
+
+/// What an artifact says of an image that it has.
+pub(crate) struct Offered {
+    pub(crate) memory: MemoryIndex,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    /// Bytes of a unit; the last one may be shorter.
+    pub(crate) unit: usize,
+    pub(crate) fetch: FetchUnit,
+}
+
+/// The image of a memory in an artifact.
+pub(crate) struct KeptImage {
+    module: Arc<Module>,
+    memory: MemoryIndex,
+    pub(super) offset: usize,
+    pub(super) len: usize,
+    unit: usize,
+    fetch: FetchUnit,
+}
 
 /// Bytes of the module, as a range, and where they go in a memory.
-type Piece = (usize, std::ops::Range<usize>);
+type Piece = (usize, Range<usize>);
 
 impl Images {
     /// Makes the images of a module; none if the system has no files for them.
@@ -38,7 +88,7 @@ impl Images {
             return Images::default();
         }
         let Some(placed) = place_all(module) else { return Images::default() };
-        let mut images: Vec<Option<MemoryImage>> = Vec::new();
+        let mut images = Vec::new();
         for pieces in placed {
             let is_empty = pieces.is_empty();
             let image = make(module, pieces).unwrap_or_default();
@@ -46,24 +96,145 @@ impl Images {
                 // All or none: a segment that runs could trap after one that was mapped.
                 return Images::default();
             }
-            images.push(image);
+            images.push(image.map(Image::Made));
         }
         Images(images)
     }
 
-    /// The image of a memory.
-    pub(crate) fn of(&self, memory: MemoryIndex) -> Option<&MemoryImage> {
-        self.0.get(memory.index())?.as_ref()
+    /// The images that an artifact has, if they are right for the module: they have all of its active segments then.
+    pub(crate) fn kept(engine: &Engine, module: &Arc<Module>, offered: Vec<Offered>) -> Option<Images> {
+        let config = engine.config();
+        if !config.memory_images || config.memory_creator.is_some() || offered.is_empty() {
+            return None;
+        }
+        let mut images: Vec<Option<Image>> = module.memories().iter().map(|_| None).collect();
+        for offered in offered {
+            let memory = offered.memory;
+            let ty = module.memories().get(memory.index()).filter(|ty| !ty.shared)?;
+            let end = offered.offset.checked_add(offered.len)?;
+            let is_ours = memory.index() >= module.import_counts().memories;
+            let is_whole = [offered.offset, offered.len, offered.unit as u64]
+                .iter()
+                .all(|number| number.is_multiple_of(page_size() as u64));
+            if !is_ours || !is_whole || offered.len == 0 || offered.unit == 0 {
+                return None;
+            }
+            if end > ty.min.saturating_mul(PAGE_SIZE) || images[memory.index()].is_some() {
+                return None;
+            }
+            let (offset, len) = (usize::try_from(offered.offset).ok()?, usize::try_from(offered.len).ok()?);
+            let Offered { unit, fetch, .. } = offered;
+            let image = Arc::new(KeptImage { module: module.clone(), memory, offset, len, unit, fetch });
+            images[memory.index()] = Some(Image::Kept { image, taken: AtomicBool::new(false), whole: OnceLock::new() });
+        }
+        Some(Images(images))
+    }
+
+    /// Whether they take the place of all active segments.
+    pub(crate) fn replace_segments(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// What a memory of a new instance has in it.
+    pub(super) fn initial(&self, engine: &Engine, memory: MemoryIndex) -> Result<Initial<'_>> {
+        Ok(match self.0.get(memory.index()) {
+            None | Some(None) => Initial::Zeros,
+            Some(Some(Image::Made(image))) => Initial::Mapped(image),
+            Some(Some(Image::Kept { image, taken, whole })) => {
+                // Relaxed: whoever comes first; nothing is handed over.
+                if engine.config().signals && !taken.swap(true, Ordering::Relaxed) {
+                    return Ok(Initial::Kept(image));
+                }
+                match get_or_make(whole, || image.make()) {
+                    Some(image) => Initial::Mapped(image),
+                    None => return Err(TrapCode::InvalidModule.into()),
+                }
+            }
+        })
+    }
+}
+
+/// The images of a module as bytes, each with its memory and offset: those that [`Images::new`] would make.
+pub(crate) fn contents(module: &Module) -> Vec<(MemoryIndex, usize, Vec<u8>)> {
+    let mut images = Vec::new();
+    for (memory, pieces) in (0..).map(MemoryIndex).zip(place_all(module).unwrap_or_default()) {
+        if pieces.is_empty() {
+            continue;
+        }
+        let Some((offset, len)) = extent(&pieces) else { return Vec::new() };
+        let mut bytes = vec![0; len];
+        for (at, piece) in pieces {
+            let Some(piece) = module.wire().slice(piece) else { return Vec::new() };
+            bytes[at - offset..][..piece.len()].copy_from_slice(piece);
+        }
+        images.push((memory, offset, bytes));
+    }
+    images
+}
+
+impl KeptImage {
+    /// How many units it has.
+    pub(super) fn units(&self) -> usize {
+        self.len.div_ceil(self.unit)
+    }
+
+    /// The unit that an offset in the image is in.
+    pub(super) fn unit_at(&self, offset: usize) -> usize {
+        offset / self.unit
+    }
+
+    /// Where a unit is in the image.
+    pub(super) fn range(&self, unit: usize) -> Range<usize> {
+        let start = unit * self.unit;
+        start..(start + self.unit).min(self.len)
+    }
+
+    /// Fetches a unit to its place, which holds zeros; if it is lost, from the data segments. False: these are lost, too.
+    pub(super) fn fetch(&self, unit: usize, place: &mut [u8]) -> bool {
+        (self.fetch)(unit, place) || self.run_segments(unit, place).is_some()
+    }
+
+    fn run_segments(&self, unit: usize, place: &mut [u8]) -> Option<()> {
+        place.fill(0);
+        let start = self.offset + unit * self.unit;
+        for (at, bytes) in place_all(&self.module)?.into_iter().nth(self.memory.index())? {
+            let (from, to) = (at.max(start), (at + bytes.len()).min(start + place.len()));
+            if from < to {
+                let piece = self.module.wire().slice(bytes.start + from - at..bytes.start + to - at)?;
+                place[from - start..to - start].copy_from_slice(piece);
+            }
+        }
+        Some(())
+    }
+
+    /// All of it as a file.
+    fn make(&self) -> Option<MemoryImage> {
+        let file = MemFile::new(c"updraft-image", self.len).ok()?;
+        let mut place = vec![0; self.unit.min(self.len)];
+        for unit in 0..self.units() {
+            let range = self.range(unit);
+            let place = &mut place[..range.len()];
+            place.fill(0);
+            if !self.fetch(unit, place) {
+                return None;
+            }
+            // What nobody writes stays a hole.
+            if place.iter().any(|byte| *byte != 0) {
+                file.write_at(range.start, place).ok()?;
+            }
+        }
+        Some(MemoryImage { file, offset: self.offset, len: self.len })
     }
 }
 
 /// Where all active segments lie, by memory, if they certainly fit. Empty ones are left out.
 fn place_all(module: &Module) -> Option<Vec<Vec<Piece>>> {
     let mut placed = vec![Vec::new(); module.memories().len()];
+    let data = module.data()?;
     if let [only] = &mut placed[..] {
-        only.reserve_exact(module.data().len());
+        only.reserve_exact(data.len());
     }
-    for segment in module.data() {
+    for segment in data {
         let Some((memory, offset)) = &segment.active else { continue };
         let start = match *offset.ops() {
             [ConstOp::I32(start)] => u64::from(start as u32),
@@ -83,19 +254,19 @@ fn place_all(module: &Module) -> Option<Vec<Vec<Piece>>> {
     Some(placed)
 }
 
-/// The image of one memory's segments, if it is worth it.
-fn make(module: &Module, mut pieces: Vec<Piece>) -> Result<Option<MemoryImage>> {
+/// Where the image of one memory's segments lies, and its length, if it is worth it.
+fn extent(pieces: &[Piece]) -> Option<(usize, usize)> {
     let total: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
-    let (Some(start), Some(end)) =
-        (pieces.iter().map(|(at, _)| *at).min(), pieces.iter().map(|(at, bytes)| at + bytes.len()).max())
-    else {
-        return Ok(None);
-    };
+    let start = pieces.iter().map(|(at, _)| *at).min()?;
+    let end = pieces.iter().map(|(at, bytes)| at + bytes.len()).max()?;
     let offset = start / page_size() * page_size();
     let len = (end - offset).next_multiple_of(page_size());
-    if total < WORTH_MAPPING || len / MOST_SPARSE > total {
-        return Ok(None);
-    }
+    (total >= WORTH_MAPPING && len / MOST_SPARSE <= total).then_some((offset, len))
+}
+
+/// The image of one memory's segments, if it is worth it.
+fn make(module: &Module, mut pieces: Vec<Piece>) -> Result<Option<MemoryImage>> {
+    let Some((offset, len)) = extent(&pieces) else { return Ok(None) };
     let file = MemFile::new(c"updraft-image", len)?;
     for (at, _) in &mut pieces {
         *at -= offset;

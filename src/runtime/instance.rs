@@ -36,7 +36,9 @@ pub(super) struct InstanceObject {
     pub(super) known_globals: HashMap<*mut VmGlobal, u32>,
     /// What imported functions belong to.
     pub(super) imported_funcs: Vec<(Kind, u32)>,
-    /// Segments that were dropped; empty = none was.
+    /// Active data segments before this one have run, and are dropped by that.
+    pub(super) spent_data: u32,
+    /// Segments that were dropped by code; those behind the end were not.
     pub(super) dropped_data: Vec<bool>,
     pub(super) dropped_elements: Vec<bool>,
 }

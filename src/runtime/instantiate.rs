@@ -17,7 +17,7 @@ use crate::abi::call::RawVal;
 use crate::abi::vmctx::{Place, VmFuncImport, VmFuncRef, VmGlobal, VmHeader, VmMemory, VmTable};
 use crate::engine::CompiledModule;
 use crate::error::{Error, Result};
-use crate::module::{ConstExpr, ConstOp, ElementItems, ElementMode, Import};
+use crate::module::{ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, Import};
 use crate::trap::TrapCode;
 use crate::types::{ExternType, FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, ValType};
 
@@ -111,6 +111,7 @@ impl StoreInner {
             imported_globals: Vec::new(),
             known_globals: HashMap::new(),
             imported_funcs: Vec::new(),
+            spent_data: 0,
             dropped_data: Vec::new(),
             dropped_elements: Vec::new(),
             module: module.instantiated(),
@@ -218,7 +219,8 @@ impl StoreInner {
                     // A shared memory keeps its definition itself; the instance owns it all the same.
                     Place::Imported(_) => Some((std::ptr::null_mut(), index)),
                 };
-                let object = MemoryObject::new(self, *ty, compiled.memory_image(memory), at)?;
+                let initial = compiled.images().initial(&self.engine, memory)?;
+                let object = MemoryObject::new(self, *ty, initial, at)?;
                 let object = self.memories.insert(object, 0)?;
                 self.instances.at_mut(index).memories.push(object);
             }
@@ -270,7 +272,7 @@ impl StoreInner {
                 let offset = self.evaluate_offset(index, offset, module.tables()[table.index()].index);
                 let done = self.init_table(index, *table, i as u32, offset, 0, segment.items.len() as u64);
                 if let Err(code) = done {
-                    self.unmap_images(index);
+                    self.clear_images(index)?;
                     return Err(code.into());
                 }
             }
@@ -278,27 +280,28 @@ impl StoreInner {
                 self.drop_elements(index, i as u32);
             }
         }
-        for (i, segment) in module.data().iter().enumerate() {
-            let Some((memory, offset)) = &segment.active else { continue };
-            if compiled.memory_image(*memory).is_none() {
+        if !compiled.images().replace_segments() {
+            // Bytes of an artifact that was changed after it was opened.
+            let data = module.data().ok_or(TrapCode::InvalidModule)?;
+            for (i, segment) in (0..).zip(data) {
+                let Some((memory, offset)) = &segment.active else { continue };
                 let offset = self.evaluate_offset(index, offset, module.memories()[memory.index()].index);
-                self.init_memory(index, *memory, i as u32, offset, 0, segment.bytes.len() as u64)?;
+                self.init_memory(index, *memory, i, offset, 0, segment.bytes.len() as u64)?;
+                self.instances.at_mut(index).spent_data = i + 1;
             }
-            self.drop_data(index, i as u32);
         }
+        self.instances.at_mut(index).spent_data = u32::MAX;
         Ok(())
     }
 
-    /// The element segments failed, so the data segments must not have run: takes mapped ones back.
-    fn unmap_images(&mut self, index: u32) {
+    /// The element segments failed, so the data segments must not have run: takes what was mapped back.
+    fn clear_images(&mut self, index: u32) -> Result<()> {
         let instance = self.instances.at(index);
-        for (i, object) in instance.memories.iter().enumerate() {
-            if let Some(image) = instance.module.memory_image(MemoryIndex(i as u32)) {
-                let (base, _) = self.memories.at(*object).data();
-                // SAFETY: the image was mapped into this memory, which is that long at least.
-                unsafe { std::ptr::write_bytes(base.add(image.offset), 0, image.len) };
-            }
+        let own = instance.module.module().import_counts().memories..;
+        for object in &instance.memories[own] {
+            self.memories.at_mut(*object).clear()?;
         }
+        Ok(())
     }
 
     fn evaluate_offset(&self, index: u32, offset: &ConstExpr, ty: IndexType) -> u64 {
@@ -378,25 +381,28 @@ impl StoreInner {
     ) -> Result<(), TrapCode> {
         let instance = self.instances.at(index);
         let module = instance.module.module();
-        let bytes = &module.data()[segment as usize].bytes;
-        let dropped = instance.dropped_data.get(segment as usize).copied().unwrap_or(false);
+        let segments = module.data().ok_or(TrapCode::InvalidModule)?;
+        let DataSegment { active, bytes } = &segments[segment as usize];
+        let dropped = instance.dropped_data.get(segment as usize).copied().unwrap_or(false)
+            || (active.is_some() && segment < instance.spent_data);
         let available = if dropped { 0 } else { bytes.len() as u64 };
         let source = in_bounds(src, len, available).ok_or(TrapCode::MemoryOutOfBounds)?;
-        let (base, size) = self.memories.at(instance.memories[memory.index()]).data();
-        let target = in_bounds(dst, len, size as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let object = self.memories.at(instance.memories[memory.index()]);
+        let target = in_bounds(dst, len, object.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        object.ensure(target.clone())?;
         let bytes = bytes.start as usize + source.start..bytes.start as usize + source.end;
         // Bytes of an artifact that was changed after it was opened.
         let source = module.wire().slice(bytes).ok_or(TrapCode::InvalidModule)?;
         // SAFETY: the target is in bounds, and a module's bytes are not part of a memory.
-        unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), base.add(target.start), source.len()) };
+        unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), object.base().add(target.start), source.len()) };
         Ok(())
     }
 
     /// `data.drop`.
     pub(super) fn drop_data(&mut self, index: u32, segment: u32) {
-        let instance = self.instances.at_mut(index);
-        instance.dropped_data.resize(instance.module.module().data().len(), false);
-        instance.dropped_data[segment as usize] = true;
+        let dropped = &mut self.instances.at_mut(index).dropped_data;
+        dropped.resize(dropped.len().max(segment as usize + 1), false);
+        dropped[segment as usize] = true;
     }
 
     /// `elem.drop`.

@@ -8,13 +8,17 @@
 //!
 //! Bytes beyond the length are never accessible: in the guarded mode that *is* the bounds check.
 
-use super::image::MemoryImage;
+use std::ops::Range;
+
+use super::image::{Initial, MemoryImage};
 use super::memory::{HostMemory, MemoryCreator};
+use super::paging::Paged;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_MEMORY64_PAGES, MEMORY_GUARD, MEMORY_RESERVATION};
 use crate::sys::mmap::{Mapping, Protection, Sharing, page_size};
 use crate::sys::regions::Region;
+use crate::trap::TrapCode;
 use crate::types::{IndexType, MemoryType, PAGE_SIZE};
 
 /// Address space that a movable memory takes at least.
@@ -31,6 +35,10 @@ pub(super) struct LinearMemory {
     moves: bool,
     /// Lets the signal handler tell the memory's faults from others. Dropped before the backing is unmapped.
     region: Option<Region>,
+    /// What is fetched as it is needed. Dropped before the region.
+    paged: Option<Paged>,
+    /// Where an image is mapped.
+    image: Range<usize>,
 }
 
 enum Backing {
@@ -53,8 +61,8 @@ pub(super) fn max_pages(ty: MemoryType) -> u64 {
 }
 
 impl LinearMemory {
-    /// A memory of `ty.min` zeroed pages, or with the contents of `image`.
-    pub(super) fn new(engine: &Engine, ty: MemoryType, image: Option<&MemoryImage>) -> Result<LinearMemory> {
+    /// A memory of `ty.min` pages.
+    pub(super) fn new(engine: &Engine, ty: MemoryType, initial: Initial<'_>) -> Result<LinearMemory> {
         let bytes = |pages: u64| pages.checked_mul(PAGE_SIZE).and_then(|bytes| usize::try_from(bytes).ok());
         let max = bytes(max_pages(ty)).unwrap_or(usize::MAX);
         let Some(len) = bytes(ty.min).filter(|len| *len <= max) else {
@@ -80,10 +88,14 @@ impl LinearMemory {
             room,
             max,
             moves,
+            paged: None,
+            image: 0..0,
         };
         memory.commit(len)?;
-        if let Some(image) = image {
-            memory.map_image(image)?;
+        match (initial, &memory.backing) {
+            (Initial::Mapped(image), _) => memory.map_image(image)?,
+            (Initial::Kept(image), Backing::Mapped(mapping)) => memory.paged = Some(Paged::new(mapping, image)?),
+            (Initial::Zeros | Initial::Kept(_), _) => {}
         }
         Ok(memory)
     }
@@ -108,7 +120,8 @@ impl LinearMemory {
             return Err(Error::misuse("memory creator: the base is null or not aligned to a page"));
         }
         let region = Some(Region::new(base as usize, room.saturating_add(guard)));
-        Ok(LinearMemory { backing: Backing::Host(host), base, len, room, max: max.min(room), moves: false, region })
+        let (backing, max) = (Backing::Host(host), max.min(room));
+        Ok(LinearMemory { backing, base, len, room, max, moves: false, region, paged: None, image: 0..0 })
     }
 
     pub(super) fn base(&self) -> *mut u8 {
@@ -117,6 +130,25 @@ impl LinearMemory {
 
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Has a range of the bytes in its place. Fails if it was kept in an artifact, and is lost.
+    pub(super) fn ensure(&self, range: Range<usize>) -> Result<(), TrapCode> {
+        match (&self.paged, &self.backing) {
+            (Some(paged), Backing::Mapped(mapping)) => paged.ensure(mapping, range),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes all bytes zeros again, which were not used yet.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        if let (Some(paged), Backing::Mapped(mapping)) = (self.paged.take(), &self.backing) {
+            paged.discard(mapping)?;
+        }
+        let image = std::mem::take(&mut self.image);
+        // SAFETY: the image was mapped into this memory, which is that long at least.
+        unsafe { std::ptr::write_bytes(self.base.add(image.start), 0, image.len()) };
+        Ok(())
     }
 
     /// Makes `new_len` bytes accessible; false if that cannot be. The base may move.
@@ -155,6 +187,8 @@ impl LinearMemory {
 
     /// Moves to a larger place.
     fn relocate(&mut self, new_len: usize) -> Result<()> {
+        self.ensure(0..self.len)?;
+        self.paged = None;
         let room = room_for(new_len, self.max);
         let mapping = Mapping::reserve(room.max(page_size()))?;
         if new_len > 0 {
@@ -175,6 +209,7 @@ impl LinearMemory {
     fn map_image(&mut self, image: &MemoryImage) -> Result<()> {
         let Backing::Mapped(mapping) = &self.backing else { return Ok(()) };
         assert!(image.offset + image.len <= self.len, "an image lies in its memory");
+        self.image = image.offset..image.offset + image.len;
         // SAFETY: the memory is new: nobody uses it yet.
         unsafe { mapping.map_file(image.offset, image.len, &image.file, 0, Protection::ReadWrite, Sharing::Private) }
     }
@@ -182,6 +217,7 @@ impl LinearMemory {
 
 impl Drop for LinearMemory {
     fn drop(&mut self) {
+        self.paged = None;
         self.region = None;
     }
 }

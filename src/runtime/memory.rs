@@ -1,11 +1,14 @@
 //! Linear memories as objects of a store.
 
-use super::image::MemoryImage;
+use std::ops::Range;
+
+use super::image::Initial;
 use super::linear::LinearMemory;
 pub use super::shared_memory::SharedMemory;
 use super::store::{Handle, Store, StoreInner};
 use crate::abi::vmctx::VmMemory;
 use crate::error::{Error, Result};
+use crate::trap::TrapCode;
 use crate::types::{MemoryType, PAGE_SIZE};
 
 /// A memory of a store.
@@ -50,7 +53,7 @@ impl MemoryObject {
     pub(super) fn new(
         store: &mut StoreInner,
         ty: MemoryType,
-        image: Option<&MemoryImage>,
+        initial: Initial<'_>,
         place: Option<(*mut VmMemory, u32)>,
     ) -> Result<MemoryObject> {
         store.check_memory(ty)?;
@@ -58,7 +61,7 @@ impl MemoryObject {
             let shared = SharedMemory::new(&store.engine, ty)?;
             return Ok(MemoryObject::of_shared(shared, place.map(|(_, owner)| owner)));
         }
-        let bytes = LinearMemory::new(&store.engine, ty, image)?;
+        let bytes = LinearMemory::new(&store.engine, ty, initial)?;
         let (definition, owner, own) = match place {
             Some((definition, owner)) => (definition, Some(owner), None),
             None => {
@@ -98,17 +101,35 @@ impl MemoryObject {
         if let Bytes::Shared(shared) = &self.bytes { Some(shared) } else { None }
     }
 
-    /// Base and length in bytes.
-    pub(super) fn data(&self) -> (*mut u8, usize) {
+    /// The first byte. What is used of the bytes has to be in its place: [`MemoryObject::ensure`].
+    pub(super) fn base(&self) -> *mut u8 {
         match &self.bytes {
-            Bytes::Own(bytes) => (bytes.base(), bytes.len()),
-            Bytes::Shared(shared) => shared.data(),
+            Bytes::Own(bytes) => bytes.base(),
+            Bytes::Shared(shared) => shared.data().0,
         }
+    }
+
+    /// Length in bytes.
+    pub(super) fn len(&self) -> usize {
+        match &self.bytes {
+            Bytes::Own(bytes) => bytes.len(),
+            Bytes::Shared(shared) => shared.data().1,
+        }
+    }
+
+    /// Has a range of its bytes in its place. Fails if it was kept in an artifact, and is lost.
+    pub(super) fn ensure(&self, range: Range<usize>) -> Result<(), TrapCode> {
+        if let Bytes::Own(bytes) = &self.bytes { bytes.ensure(range) } else { Ok(()) }
+    }
+
+    /// Makes the bytes of a new memory zeros again.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        if let Bytes::Own(bytes) = &mut self.bytes { bytes.clear() } else { Ok(()) }
     }
 
     /// The type, with the current size as its minimum.
     pub(super) fn current_type(&self) -> MemoryType {
-        MemoryType { min: self.data().1 as u64 / PAGE_SIZE, ..self.ty }
+        MemoryType { min: self.len() as u64 / PAGE_SIZE, ..self.ty }
     }
 
     /// The old size in pages, or None if the memory cannot grow so far.
@@ -141,7 +162,7 @@ impl Memory {
         check_type(ty)?;
         let inner = store.inner_mut();
         inner.make_room(1 + (ty.min / 16) as usize);
-        let memory = MemoryObject::new(inner, ty, None, None)?;
+        let memory = MemoryObject::new(inner, ty, Initial::Zeros, None)?;
         let index = inner.memories.insert(memory, 1)?;
         Ok(Memory(inner.memories.handle(index)))
     }
@@ -170,7 +191,7 @@ impl Memory {
 
     /// Size in pages.
     pub fn size(self, store: &Store) -> Result<u64> {
-        Ok(self.data(store)?.1 as u64 / PAGE_SIZE)
+        Ok(self.len(store)? as u64 / PAGE_SIZE)
     }
 
     /// The old size in pages, or None if the memory cannot grow so far.
@@ -180,26 +201,40 @@ impl Memory {
         Ok(inner.memories.get_mut(self.0)?.grow(delta, limit, &engine))
     }
 
-    /// Base and length. Valid until the memory grows or is reclaimed.
+    /// Length in bytes.
+    pub fn len(self, store: &Store) -> Result<usize> {
+        Ok(store.inner().memories.get(self.0)?.len())
+    }
+
+    /// Base and length. Valid until the memory grows or is reclaimed. Fails if the memory begins with contents of an
+    /// artifact, and these are lost.
     pub fn data(self, store: &Store) -> Result<(*mut u8, usize)> {
-        Ok(store.inner().memories.get(self.0)?.data())
+        let memory = store.inner().memories.get(self.0)?;
+        memory.ensure(0..memory.len())?;
+        Ok((memory.base(), memory.len()))
+    }
+
+    /// The address of a range of bytes, which are in their place.
+    fn place(self, store: &Store, offset: u64, count: usize) -> Result<*mut u8> {
+        let memory = store.inner().memories.get(self.0)?;
+        let start = checked_range(offset, count, memory.len())?;
+        memory.ensure(start..start + count)?;
+        Ok(memory.base().wrapping_add(start))
     }
 
     /// Copies out of the memory; an error, and nothing copied, if out of bounds.
     pub fn read(self, store: &Store, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let (base, len) = self.data(store)?;
-        let start = checked_range(offset, buffer.len(), len)?;
+        let place = self.place(store, offset, buffer.len())?;
         // SAFETY: the range is inside the memory. A buffer of C may lie there too, so the two may overlap.
-        unsafe { std::ptr::copy(base.add(start), buffer.as_mut_ptr(), buffer.len()) };
+        unsafe { std::ptr::copy(place, buffer.as_mut_ptr(), buffer.len()) };
         Ok(())
     }
 
     /// Copies into the memory; an error, and nothing copied, if out of bounds.
     pub fn write(self, store: &mut Store, offset: u64, bytes: &[u8]) -> Result<()> {
-        let (base, len) = self.data(store)?;
-        let start = checked_range(offset, bytes.len(), len)?;
+        let place = self.place(store, offset, bytes.len())?;
         // SAFETY: as above.
-        unsafe { std::ptr::copy(bytes.as_ptr(), base.add(start), bytes.len()) };
+        unsafe { std::ptr::copy(bytes.as_ptr(), place, bytes.len()) };
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ mod linear;
 pub mod linker;
 pub mod memory;
 mod osr;
+mod paging;
 mod reclaim;
 mod shared_memory;
 pub mod store;

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
+use super::image::Initial;
 use super::interrupt::{Parked, Shared};
 use super::linear::LinearMemory;
 use super::memory::{check_type, grown};
@@ -61,7 +62,7 @@ impl SharedMemory {
             return Err(Error::misuse("type: the memory is not shared"));
         }
         check_type(ty)?;
-        let bytes = LinearMemory::new(engine, ty, None)?;
+        let bytes = LinearMemory::new(engine, ty, Initial::Zeros)?;
         let definition = UnsafeCell::new(VmMemory { base: bytes.base(), length: bytes.len() });
         let waiters = ForkMutex::default();
         Ok(SharedMemory(Arc::new(Inner {

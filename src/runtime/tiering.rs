@@ -88,6 +88,18 @@ impl Budgets {
         self.mark(func).load(Relaxed) != 0
     }
 
+    /// How much more work a function may do before it asks for the top tier; 1 if it has asked. `None`: it was not run, or
+    /// nobody waits for it to ask.
+    pub(crate) fn left(&self, func: DefinedFunc) -> Option<u32> {
+        let mark = self.mark(func).load(Relaxed);
+        if (mark / TRIP) & MOST_TRIPS != 0 {
+            return Some(1);
+        }
+        let shards = (0..self.shards).filter(|shard| mark & 1 << shard != 0);
+        let least = shards.map(|shard| self.counter(shard, func).load(Relaxed)).min()?;
+        (least != tiering::UNBOUNDED).then_some(least.max(1) as u32)
+    }
+
     /// Forgets everything: the module's code was dropped, and no instance exists.
     pub(crate) fn reset(&self) {
         for func in (0..self.functions as u32).map(DefinedFunc) {
@@ -176,7 +188,10 @@ fn spend(store: &StoreInner, module: &CompiledModule, func: DefinedFunc, site: u
         };
     }
     let (budget, going) = if first_here {
-        (tiering::full_budget(tiering, speed, subject), Going::Here)
+        let full = tiering::full_budget(tiering, speed, subject);
+        // What it did in another process counts.
+        let kept = module.kept_budget(func).and_then(|kept| i32::try_from(kept).ok());
+        (kept.filter(|_| full != tiering::UNBOUNDED).map_or(full, |kept| kept.clamp(1, full)), Going::Here)
     } else {
         // Two threads at once may count one too many, which the bound leaves room for.
         if subject.trips < MOST_TRIPS / 2 {

@@ -38,8 +38,6 @@ impl LazyBytes {
     /// So many bytes, in pages of this size.
     pub fn new(len: usize, page: usize, fetch: Fetch) -> Result<LazyBytes> {
         let mapping = Mapping::anonymous(len.max(1).next_multiple_of(page_size()))?;
-        // Else most of the time of fetching goes to page faults.
-        mapping.prefer_huge_pages();
         let states = (0..len.div_ceil(page)).map(|_| AtomicU8::new(MISSING)).collect();
         Ok(LazyBytes { mapping, len, page, states, fetching: ForkMutex::new(()), fetch })
     }

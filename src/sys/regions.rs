@@ -1,4 +1,5 @@
-//! Which address ranges belong to linear memories: written by anyone, read by the signal handler.
+//! Which address ranges belong to linear memories, and which of these are fetched when they are needed: written by anyone,
+//! read by the signal handler.
 //!
 //! # Protocol
 //!
@@ -32,9 +33,16 @@ struct Cell {
     end: AtomicUsize,
 }
 
-static FIRST: Block = new_block();
 /// Free cells that were used before, and how many were handed out ever.
-static FREE: ForkMutex<(Vec<&'static Cell>, usize)> = ForkMutex::new((Vec::new(), 0));
+type Free = (Vec<&'static Cell>, usize);
+
+static FIRST: Block = new_block();
+static FREE: ForkMutex<Free> = ForkMutex::new((Vec::new(), 0));
+static FIRST_PAGED: Block = new_block();
+static FREE_PAGED: ForkMutex<Free> = ForkMutex::new((Vec::new(), 0));
+
+/// How many ranges are paged. (Machine code looks at it, too.)
+pub static PAGED: AtomicUsize = AtomicUsize::new(0);
 
 const fn new_block() -> Block {
     Block {
@@ -49,32 +57,60 @@ pub struct Region(&'static Cell);
 impl Region {
     /// Enters `[start, start + len)`.
     pub fn new(start: usize, len: usize) -> Region {
-        let mut free = FREE.lock();
-        let cell = free.0.pop().unwrap_or_else(|| {
-            free.1 += 1;
-            nth_cell(free.1 - 1)
-        });
-        cell.start.store(start, Relaxed);
-        cell.end.store(start.saturating_add(len), Release);
-        Region(cell)
+        Region(enter(&FIRST, &FREE, start, len))
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        self.0.end.store(0, Release);
-        FREE.lock().0.push(self.0);
+        leave(self.0, &FREE);
     }
 }
 
+/// A range, within a region, whose contents are fetched when they are needed, as long as this value lives.
+pub struct PagedRegion(&'static Cell);
+
+impl PagedRegion {
+    /// Enters `[start, start + len)`.
+    pub fn new(start: usize, len: usize) -> PagedRegion {
+        let region = PagedRegion(enter(&FIRST_PAGED, &FREE_PAGED, start, len));
+        // Relaxed: who uses the range has its store from whoever entered it.
+        PAGED.fetch_add(1, Relaxed);
+        region
+    }
+}
+
+impl Drop for PagedRegion {
+    fn drop(&mut self) {
+        PAGED.fetch_sub(1, Relaxed);
+        leave(self.0, &FREE_PAGED);
+    }
+}
+
+fn enter(first: &'static Block, free: &ForkMutex<Free>, start: usize, len: usize) -> &'static Cell {
+    let mut free = free.lock();
+    let cell = free.0.pop().unwrap_or_else(|| {
+        free.1 += 1;
+        nth_cell(first, free.1 - 1)
+    });
+    cell.start.store(start, Relaxed);
+    cell.end.store(start.saturating_add(len), Release);
+    cell
+}
+
+fn leave(cell: &'static Cell, free: &ForkMutex<Free>) {
+    cell.end.store(0, Release);
+    free.lock().0.push(cell);
+}
+
 /// The n-th cell; links a new block when the last one is full. Called under the lock.
-fn nth_cell(n: usize) -> &'static Cell {
-    let mut block: &'static Block = &FIRST;
+fn nth_cell(first: &'static Block, n: usize) -> &'static Cell {
+    let mut block = first;
     for _ in 0..n / CELLS {
         let mut next = block.next.load(Relaxed);
         if next.is_null() {
             next = Box::leak(Box::new(new_block()));
-            // Release: pairs with the Acquire in `contains`.
+            // Release: pairs with the Acquire in `find`.
             block.next.store(next, Release);
         }
         // SAFETY: blocks are leaked, hence live for ever.
@@ -85,7 +121,16 @@ fn nth_cell(n: usize) -> &'static Cell {
 
 /// Whether an address lies in a range of ours. Usable in a signal handler.
 pub fn contains(address: usize) -> bool {
-    let mut block: &Block = &FIRST;
+    find(&FIRST, address)
+}
+
+/// Whether what belongs at an address may have to be fetched first. Usable in a signal handler.
+pub fn is_paged(address: usize) -> bool {
+    PAGED.load(Relaxed) != 0 && find(&FIRST_PAGED, address)
+}
+
+fn find(first: &Block, address: usize) -> bool {
+    let mut block = first;
     loop {
         for cell in &block.cells {
             let end = cell.end.load(Acquire);
@@ -105,6 +150,18 @@ pub fn contains(address: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A paged range is one of its own, and is counted.
+    #[test]
+    fn paged_ranges_are_kept_apart() {
+        let base = 0x7100_0000_0000;
+        let whole = Region::new(base, 0x4000);
+        let part = PagedRegion::new(base + 0x1000, 0x1000);
+        assert_eq!([0, 0x1000, 0x1fff, 0x2000].map(|at| is_paged(base + at)), [false, true, true, false]);
+        drop(part);
+        assert!(!is_paged(base + 0x1000) && contains(base + 0x1000));
+        drop(whole);
+    }
 
     /// Ranges are found while they live, also beyond the first block, and cells are reused.
     #[test]

@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut by
 pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
     quiet(0, || {
         let (shared, memory) = self::memory(memory)?;
-        Ok(shared.enter(|store| Ok(memory.data(store)?))?.1)
+        shared.enter(|store| Ok(memory.len(store)?))
     })
 }
 

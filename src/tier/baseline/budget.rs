@@ -2,10 +2,9 @@
 //!
 //! At the entry:                                  At a loop header:
 //!
-//!     mov r11, [vmctx + VMCTX_BUDGETS]               sub dword [rbp - chunk], cost
-//!     sub dword [r11 + 4 * func], cost               js  detour
-//!     js  detour
-//!     mov dword [rbp - chunk], CHUNK   ; if there are loops
+//!     budgets[func] -= cost                          chunk -= cost
+//!     if it is negative: detour                      if it is negative: detour
+//!     chunk = CHUNK                  ; if there are loops
 //!
 //! Loops use up a chunk that each activation gets for nothing, and take the next one from the function's budget in
 //! their detour. So they touch their frame only, by one instruction, and threads do not meet; where a register is left,
@@ -17,14 +16,14 @@
 //! place for threads to agree: decrements that are lost do not matter.
 //!
 //! The detour asks the runtime, which fills the budget up, and goes on where it came from, or elsewhere (`osr.rs`).
-//! Every register but r11 is preserved, and at a loop header all operands are at home, or constants.
+//! Every register but the scratch register is preserved, and at a loop header all operands are at home, or constants.
 //!
 //! Not here: what the runtime decides (`compile/tiering.rs`).
 
 use super::Emit;
+use super::backend::{Assembler as _, Label, Mem, SCRATCH, Test, VMCTX, Width};
+use super::operand::Loc;
 use super::trap::{Detour, DetourKind};
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{VMCTX_BUDGETS, VMCTX_BUILTINS};
 use crate::config::{Config, Osr, TieringPolicy};
@@ -106,8 +105,8 @@ impl Emit<'_> {
         let entry_cost = bodies * cost_of(self.code.len());
         self.asm.reserve(64);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-        self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), entry_cost);
-        self.branch_if_spent(NO_LOOP, None);
+        let spent = self.asm.decrement(Width::W32, self.budget(), entry_cost);
+        self.branch_if_spent(spent, NO_LOOP, None);
         if let Some(rest) = self.frame.chunk() {
             self.set_chunk(rest, chunk);
         }
@@ -117,8 +116,8 @@ impl Emit<'_> {
     pub(crate) fn charge_loop(&mut self, site: u32) {
         if let Some(rest) = self.frame.chunk() {
             self.asm.reserve(32);
-            let field = self.asm.alu_field(Alu::Sub, Width::W32, rest);
-            self.branch_if_spent(site, Some(field));
+            let (field, spent) = self.asm.decrement_later(rest);
+            self.branch_if_spent(spent, site, Some(field));
             self.charges.push(Charge { field, start: self.pc, inner: 0 });
         }
     }
@@ -132,10 +131,10 @@ impl Emit<'_> {
         }
     }
 
-    fn set_chunk(&mut self, rest: Rm, chunk: i32) {
+    fn set_chunk(&mut self, rest: Loc, chunk: i32) {
         match rest {
-            Rm::Reg(reg) => self.asm.mov_imm32(reg, chunk as u32),
-            Rm::Mem(rest) => self.asm.store_imm(Width::W32, rest, chunk),
+            Loc::Reg(reg) => self.asm.set(reg, u64::from(chunk as u32)),
+            Loc::Mem(rest) => self.asm.store_const(Width::W32, rest, u64::from(chunk as u32)),
         }
     }
 
@@ -144,9 +143,9 @@ impl Emit<'_> {
         Mem::base(SCRATCH, 4 * self.func.0 as i32)
     }
 
-    fn branch_if_spent(&mut self, site: u32, field: Option<u32>) {
+    fn branch_if_spent(&mut self, spent: Test, site: u32, field: Option<u32>) {
         let mut from = Label::default();
-        self.asm.jcc(Cond::Sign, &mut from);
+        self.asm.branch(spent, &mut from);
         let kind = DetourKind::BudgetSpent(Spent { site, field, back: self.asm.offset() });
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
     }
@@ -155,7 +154,7 @@ impl Emit<'_> {
     pub(crate) fn close_charge(&mut self) {
         let Some(Charge { field, start, inner }) = self.charges.pop() else { return };
         let bytes = self.pc - start;
-        self.asm.set_field(field, cost_of(bytes - inner) as u32);
+        self.asm.set_amount(field, cost_of(bytes - inner) as u32);
         if let Some(outer) = self.charges.last_mut() {
             outer.inner += bytes;
         }
@@ -164,22 +163,21 @@ impl Emit<'_> {
     /// The detour: see the header, and `Builtin::budget_spent_keeping`.
     pub(crate) fn budget_spent(&mut self, Spent { site, field, back }: Spent) {
         if let (Some(field), Some(rest), Some(chunk)) = (field, self.frame.chunk(), self.chunk()) {
-            let cost = self.asm.field(field) as i32;
+            let cost = self.asm.amount(field) as i32;
             self.asm.reserve(128);
             self.set_chunk(rest, chunk);
             self.poll_here();
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUDGETS));
-            self.asm.alu_imm(Alu::Sub, Width::W32, Rm::Mem(self.budget()), chunk.max(cost));
-            self.asm.jcc_back(Cond::NotSign, back);
+            let spent = self.asm.decrement(Width::W32, self.budget(), chunk.max(cost));
+            self.asm.branch_back(spent.not(), back);
         }
-        self.asm.push_imm(site as i32);
-        self.asm.push_imm(self.func.0 as i32);
+        self.asm.push_two(site as i32, self.func.0 as i32);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUILTINS));
         self.asm.call_mem(Mem::base(SCRATCH, Builtin::budget_spent_keeping.offset()));
         self.call_site();
-        self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RSP), 16);
+        self.asm.raise_stack(16);
         if site == NO_LOOP || self.options.osr == Osr::Off {
-            return self.asm.jmp_back(back);
+            return self.asm.jump_back(back);
         }
         self.leave_for_osr(back);
     }

@@ -1,10 +1,10 @@
 //! Operators on whole memories, tables and segments: `memory.size` in line, the others through helpers.
 
 use super::Emit;
+use super::backend::Assembler as _;
 use super::call::Arg;
 use super::stack::Entry;
 use super::table::index_val_type;
-use super::x64::asm::{Shift, Width};
 use crate::abi::builtin::Builtin;
 use crate::tier::fuel::Size;
 use crate::types::PAGE_SIZE;
@@ -15,7 +15,7 @@ impl Emit<'_> {
         let reg = self.alloc();
         self.load_length(memory, reg);
         // In 64 bits: 4 GiB are 65536 pages.
-        self.asm.shift_imm(Shift::Shr, Width::W64, reg, PAGE_SIZE.trailing_zeros() as u8);
+        self.asm.shift_right(reg, PAGE_SIZE.trailing_zeros() as u8);
         self.push_gpr(index_val_type(self.index_type(memory)), reg);
     }
 

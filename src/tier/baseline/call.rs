@@ -2,30 +2,31 @@
 //!
 //! Functions are called in Cranelift's `tail` convention (`abi/call.rs` says with which arguments):
 //!
-//! - integers and references in rdi, rsi, rdx, rcx, r8, r9, floats and vectors in xmm0 to xmm7, in order; the others
-//!   on the stack, from [rsp] at the call instruction on, 8 bytes each, vectors 16 and aligned. Upper halves of
-//!   i32 are unspecified.
-//! - the callee removes the stack arguments, whose size is rounded up to 16; rsp is a multiple of 16 at the call.
-//! - results in `RESULTS` and xmm0 to xmm7.
-//! - rbx, rbp, r12 to r15 are preserved, tail calls included; nothing else is.
-//!
-//! As `compute_arg_locs` and `is_callee_save_systemv` in Cranelift's `isa/x64/abi.rs` have it (0.135).
+//! - integers and references in `PARAMS`, floats and vectors in the first `PARAM_VREGS`, in order; the others on the
+//!   stack, from `STACK` at the call instruction on, 8 bytes each, vectors 16 and aligned. Upper halves of i32 are
+//!   unspecified.
+//! - the callee removes the stack arguments, whose size is rounded up to 16; the stack is aligned to 16 at the call.
+//! - results in `RESULTS` and the first `PARAM_VREGS`.
+//! - which registers are preserved the backend says (`SAVED_PINS`).
 
 use super::Emit;
-use super::stack::{Entry, Kind, NO_PIN, Upper, in_xmm, width};
-use super::x64::asm::{Alu, Mem, Rm, Width};
-use super::x64::regs::{Gpr, PARAM_XMMS, PARAMS, RESULTS, SCRATCH, SCRATCH_XMM, VMCTX, Xmm};
+use super::backend::{
+    Assembler as _, CALLEE, CLASS, Frames as _, Mem, PARAM_VREGS, PARAMS, Profiles as _, RESULTS, SCRATCH,
+    SCRATCH_VREG, STACK, VMCTX, VectorMoves as _, Width,
+};
+use super::frame::home_at;
+use super::regs::{Gpr, Vreg};
+use super::stack::{Entry, Kind, NO_PIN, Upper, in_vreg, width};
 use crate::abi::builtin::{AbiType, Builtin};
 use crate::abi::call::{RAW_VAL_SIZE, Results};
 use crate::abi::vmctx::{FUNCREF_SLOT, FUNCREF_VMCTX, IMPORT_SLOT, IMPORT_VMCTX};
-use crate::tier::compiled::{Relocation, RelocationTarget};
 use crate::types::{DefinedFunc, FuncIndex, FuncType, ValType};
 
 /// Where an argument travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArgPlace {
     Gpr(Gpr),
-    Xmm(Xmm),
+    Vreg(Vreg),
     /// This far above the first stack argument.
     Stack(u32),
 }
@@ -34,7 +35,7 @@ pub(crate) enum ArgPlace {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ArgPlaces {
     gprs: usize,
-    xmms: u8,
+    vregs: u8,
     stack: u32,
     results: Results,
 }
@@ -42,7 +43,7 @@ pub(crate) struct ArgPlaces {
 impl ArgPlaces {
     pub(crate) fn new(ty: &FuncType) -> ArgPlaces {
         let results = Results::of(ty.results());
-        ArgPlaces { gprs: if results == Results::Memory { 3 } else { 2 }, xmms: 0, stack: 0, results }
+        ArgPlaces { gprs: if results == Results::Memory { 3 } else { 2 }, vregs: 0, stack: 0, results }
     }
 
     /// The register of the result pointer, if there is one.
@@ -52,10 +53,10 @@ impl ArgPlaces {
 
     #[inline(always)]
     pub(crate) fn next(&mut self, ty: ValType) -> ArgPlace {
-        if in_xmm(ty) {
-            if self.xmms < PARAM_XMMS {
-                self.xmms += 1;
-                return ArgPlace::Xmm(Xmm(self.xmms - 1));
+        if in_vreg(ty) {
+            if self.vregs < PARAM_VREGS {
+                self.vregs += 1;
+                return ArgPlace::Vreg(Vreg(self.vregs - 1));
             }
         } else if let Some(&reg) = PARAMS.get(self.gprs) {
             self.gprs += 1;
@@ -83,19 +84,22 @@ pub(crate) struct Move {
 /// Moves that are made at once, at most; 8 results of each class are the most that there are.
 const MAX_MOVES: usize = 32;
 
+/// Registers of both classes.
+const REGISTERS: usize = 2 * CLASS as usize;
+
 /// The moves between registers that are still to be made.
 struct Pending {
-    /// The source of each, by its place in the list; vector registers count from 16 on.
+    /// The source of each, by its place in the list; vector registers count from `CLASS` on.
     source: [u8; MAX_MOVES],
     /// How many moves each register is the source of.
-    uses: [u8; 32],
+    uses: [u8; REGISTERS],
     /// A bit for each move.
     left: u32,
 }
 
 /// The number of a register among those of both classes.
 fn number(entry: Entry, reg: u8) -> u8 {
-    if in_xmm(entry.ty) { 16 + reg } else { reg }
+    if in_vreg(entry.ty) { CLASS + reg } else { reg }
 }
 
 impl Emit<'_> {
@@ -116,11 +120,11 @@ impl Emit<'_> {
     }
 
     /// Makes all moves that were added, as if at once. Whatever was in the destinations is lost; nothing else is, nor
-    /// the flags. The registers of moved operands are not freed.
+    /// what a test looks at. The registers of moved operands are not freed.
     pub(crate) fn move_all(&mut self) {
         let mut moves = std::mem::take(&mut self.moves);
         self.asm.reserve(512);
-        let mut pending = Pending { source: [0; MAX_MOVES], uses: [0; 32], left: 0 };
+        let mut pending = Pending { source: [0; MAX_MOVES], uses: [0; REGISTERS], left: 0 };
         for (i, &Move { dst, entry }) in moves.iter().enumerate() {
             let Some(source) = self.register_of(entry).filter(|&source| source != dst) else { continue };
             let source = number(entry, source);
@@ -135,7 +139,7 @@ impl Emit<'_> {
             if self.register_of(entry).is_some() {
                 continue;
             }
-            if in_xmm(entry.ty) { self.load_xmm_entry(Xmm(dst), entry) } else { self.load_entry(Gpr(dst), entry) }
+            if in_vreg(entry.ty) { self.load_vreg_entry(Vreg(dst), entry) } else { self.load_entry(Gpr(dst), entry) }
         }
         moves.clear();
         self.moves = moves;
@@ -162,10 +166,10 @@ impl Emit<'_> {
     }
 
     fn move_register(&mut self, ty: ValType, dst: u8, source: u8) {
-        if in_xmm(ty) {
-            self.move_xmm(Xmm(dst), Xmm(source - 16));
+        if in_vreg(ty) {
+            self.move_vreg(Vreg(dst), Vreg(source - CLASS));
         } else {
-            self.asm.mov_rr(width(ty), Gpr(dst), Gpr(source));
+            self.asm.copy(width(ty), Gpr(dst), Gpr(source));
         }
     }
 
@@ -175,11 +179,11 @@ impl Emit<'_> {
         let first = pending.left.trailing_zeros() as usize;
         let Move { dst, entry } = moves[first];
         let (full, source) = (number(entry, dst), pending.source[first]);
-        let stand_in = if in_xmm(entry.ty) {
-            self.move_xmm(SCRATCH_XMM, Xmm(dst));
-            16 + SCRATCH_XMM.0
+        let stand_in = if in_vreg(entry.ty) {
+            self.move_vreg(SCRATCH_VREG, Vreg(dst));
+            CLASS + SCRATCH_VREG.0
         } else {
-            self.asm.xchg(Width::W64, Gpr(dst), Gpr(source));
+            self.asm.exchange(Gpr(dst), Gpr(source));
             pending.left &= !(1 << first);
             pending.uses[usize::from(source)] -= 1;
             source
@@ -206,7 +210,7 @@ pub(crate) enum Callee {
     Own(DefinedFunc),
     /// An import, whose record is at this offset in the vmctx.
     Import(i32),
-    /// The function whose reference is in rax, which the operator holds.
+    /// The function whose reference is in `CALLEE`, which the operator holds.
     Reference,
 }
 
@@ -233,7 +237,7 @@ impl Emit<'_> {
         }
     }
 
-    /// Stores the stack arguments from `[rsp]` on, and adds the moves of those in registers.
+    /// Stores the stack arguments from `STACK` on, and adds the moves of those in registers.
     fn place_arguments(&mut self, ty: &FuncType) {
         let base = self.entries.len() - ty.params().len();
         let mut places = ArgPlaces::new(ty);
@@ -241,10 +245,10 @@ impl Emit<'_> {
             let entry = self.entries[base + i];
             match places.next(ty) {
                 ArgPlace::Gpr(reg) => self.add_move(reg.0, entry),
-                ArgPlace::Xmm(reg) => self.add_move(reg.0, entry),
+                ArgPlace::Vreg(reg) => self.add_move(reg.0, entry),
                 ArgPlace::Stack(offset) => {
                     self.asm.reserve(64);
-                    self.store_entry(entry, Mem::base(Gpr::RSP, offset as i32));
+                    self.store_entry(entry, Mem::base(STACK, offset as i32));
                 }
             }
         }
@@ -256,31 +260,27 @@ impl Emit<'_> {
         self.entries.truncate(base);
         self.settled = self.settled.min(base);
         self.free_gprs = self.temp_gprs;
-        self.free_xmms = self.temp_xmms;
+        self.free_vregs = self.temp_vregs;
     }
 
-    /// The vmctx of both sides, which come last: rdi and rsi may have held arguments.
+    /// The vmctx of both sides, which come last: their registers may have held arguments.
     fn set_vmctx(&mut self, callee: Callee) {
         match callee {
             Callee::Own(_) => {
                 self.count_call();
-                self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX);
+                self.asm.copy(Width::W64, PARAMS[0], VMCTX);
             }
             Callee::Import(record) => {
-                self.asm.load(Width::W64, Gpr::RDI, Mem::base(VMCTX, record + IMPORT_VMCTX));
-                self.asm.load(Width::W64, Gpr::RAX, Mem::base(VMCTX, record + IMPORT_SLOT));
+                self.asm.load(Width::W64, PARAMS[0], Mem::base(VMCTX, record + IMPORT_VMCTX));
+                self.asm.load(Width::W64, CALLEE, Mem::base(VMCTX, record + IMPORT_SLOT));
             }
             Callee::Reference => {
-                self.asm.load(Width::W64, Gpr::RDI, Mem::base(Gpr::RAX, FUNCREF_VMCTX));
-                self.asm.load(Width::W64, Gpr::RAX, Mem::base(Gpr::RAX, FUNCREF_SLOT));
+                self.asm.load(Width::W64, PARAMS[0], Mem::base(CALLEE, FUNCREF_VMCTX));
+                self.asm.load(Width::W64, CALLEE, Mem::base(CALLEE, FUNCREF_SLOT));
                 self.note_target();
             }
         }
-        self.asm.mov_rr(Width::W64, Gpr::RSI, VMCTX);
-    }
-
-    fn slot_relocation(&mut self, offset: u32, func: DefinedFunc) {
-        self.relocations.push(Relocation { offset, target: RelocationTarget::Slot(func), addend: -4 });
+        self.asm.copy(Width::W64, PARAMS[1], VMCTX);
     }
 
     /// A call whose arguments are the topmost operands.
@@ -292,20 +292,17 @@ impl Emit<'_> {
         let cells = if in_memory { (ty.results().len() * RAW_VAL_SIZE) as u32 } else { 0 };
         self.frame.outgoing = self.frame.outgoing.max(stack + cells);
         if stack + cells != 0 {
-            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), (stack + cells) as i32);
+            self.asm.lower_stack(stack + cells);
         }
         self.place_arguments(ty);
         self.move_all();
         if in_memory {
-            self.asm.lea(Width::W64, PARAMS[2], Mem::base(Gpr::RSP, stack as i32));
+            self.asm.address(PARAMS[2], Mem::base(STACK, stack as i32));
         }
         self.set_vmctx(callee);
         match callee {
-            Callee::Own(func) => {
-                let field = self.asm.call_slot();
-                self.slot_relocation(field, func);
-            }
-            Callee::Import(_) | Callee::Reference => self.asm.call_mem(Mem::base(Gpr::RAX, 0)),
+            Callee::Own(func) => self.asm.call_slot(func, &mut self.relocations),
+            Callee::Import(_) | Callee::Reference => self.asm.call_mem(Mem::base(CALLEE, 0)),
         }
         self.call_site();
         self.drop_arguments(count);
@@ -319,12 +316,12 @@ impl Emit<'_> {
     }
 
     fn take_register_results(&mut self, ty: &FuncType) {
-        let (mut gprs, mut xmms) = (0, 0);
+        let (mut gprs, mut vregs) = (0, 0);
         for &ty in ty.results() {
-            if in_xmm(ty) {
-                self.free_xmms.remove(xmms);
-                self.push_xmm(ty, Xmm(xmms));
-                xmms += 1;
+            if in_vreg(ty) {
+                self.free_vregs.remove(vregs);
+                self.push_vreg(ty, Vreg(vregs));
+                vregs += 1;
             } else {
                 let reg = RESULTS[gprs];
                 self.free_gprs.remove(reg.0);
@@ -334,22 +331,22 @@ impl Emit<'_> {
         }
     }
 
-    /// Brings results home from the cells at `[rsp]`, and gives these back.
+    /// Brings results home from the cells at `STACK`, and gives these back.
     fn take_memory_results(&mut self, ty: &FuncType, cells: u32) {
         for (i, &ty) in ty.results().iter().enumerate() {
             self.asm.reserve(64);
-            let cell = Mem::base(Gpr::RSP, (i * RAW_VAL_SIZE) as i32);
+            let cell = Mem::base(STACK, (i * RAW_VAL_SIZE) as i32);
             self.push_home(ty);
             let disp = self.entries[self.entries.len() - 1].bits as i32;
-            if in_xmm(ty) {
-                self.load_xmm(ty, SCRATCH_XMM, cell);
-                self.store_xmm(ty, Mem::base(Gpr::RBP, disp), SCRATCH_XMM);
+            if in_vreg(ty) {
+                self.load_vreg(ty, SCRATCH_VREG, cell);
+                self.store_vreg(ty, home_at(disp), SCRATCH_VREG);
             } else {
                 self.asm.load(width(ty), SCRATCH, cell);
-                self.asm.store(width(ty), Mem::base(Gpr::RBP, disp), SCRATCH);
+                self.asm.store(width(ty), home_at(disp), SCRATCH);
             }
         }
-        self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RSP), cells as i32);
+        self.asm.raise_stack(cells);
     }
 
     /// A call that the function ends with. The callee's stack arguments take the place of our own, so that both end
@@ -357,7 +354,7 @@ impl Emit<'_> {
     pub(crate) fn tail_call(&mut self, callee: Callee, ty: &FuncType) {
         let stack = stack_bytes(ty);
         if stack != 0 {
-            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), stack as i32);
+            self.asm.lower_stack(stack);
         }
         let own = self.frame.stack_args;
         self.frame.outgoing = self.frame.outgoing.max(stack + stack.saturating_sub(own));
@@ -375,31 +372,10 @@ impl Emit<'_> {
             self.replace_arguments(stack, own);
         }
         match callee {
-            Callee::Own(func) => {
-                let field = self.asm.jmp_slot();
-                self.slot_relocation(field, func);
-            }
-            Callee::Import(_) | Callee::Reference => self.asm.jmp_mem(Mem::base(Gpr::RAX, 0)),
+            Callee::Own(func) => self.asm.jump_slot(func, &mut self.relocations),
+            Callee::Import(_) | Callee::Reference => self.asm.jump_mem(Mem::base(CALLEE, 0)),
         }
         self.end_of_reach();
-    }
-
-    /// Moves `stack` bytes of arguments at `[rsp]` to where they end with our own `own` bytes, the return address
-    /// below them, and leaves the frame. Uses r10, r11 and xmm15, which carry no arguments.
-    fn replace_arguments(&mut self, stack: u32, own: u32) {
-        self.asm.load(Width::W64, Gpr::R10, Mem::base(Gpr::RBP, 8));
-        self.asm.load(Width::W64, SCRATCH, Mem::base(Gpr::RBP, 0));
-        let target = 16 + own as i32 - stack as i32;
-        // Downwards: the target is above the source, and they may overlap.
-        for offset in (0..stack as i32).step_by(16).rev() {
-            self.asm.reserve(64);
-            self.load_xmm(ValType::V128, SCRATCH_XMM, Mem::base(Gpr::RSP, offset));
-            self.store_xmm(ValType::V128, Mem::base(Gpr::RBP, target + offset), SCRATCH_XMM);
-        }
-        self.asm.reserve(64);
-        self.asm.lea(Width::W64, Gpr::RSP, Mem::base(Gpr::RBP, target - 8));
-        self.asm.store(Width::W64, Mem::base(Gpr::RSP, 0), Gpr::R10);
-        self.asm.mov_rr(Width::W64, Gpr::RBP, SCRATCH);
     }
 }
 
@@ -414,7 +390,7 @@ pub(crate) enum Arg {
 
 impl Emit<'_> {
     /// Calls a helper, which may clobber everything but pinned locals. The operands among the arguments are popped
-    /// already. The result, if there is one, is in rax, which the caller pushes.
+    /// already. The result, if there is one, is in the first register for results, for the caller to push.
     pub(crate) fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) {
         debug_assert_eq!(args.len(), builtin.params().len());
         self.spill_registers_below(self.entries.len());
@@ -433,17 +409,17 @@ impl Emit<'_> {
         }
         self.move_all();
         for reg in widened.into_iter().flatten() {
-            self.asm.mov_rr(Width::W32, reg, reg);
+            self.asm.copy(Width::W32, reg, reg);
         }
         self.call_builtin_with(builtin);
         self.free_gprs = self.temp_gprs;
-        self.free_xmms = self.temp_xmms;
+        self.free_vregs = self.temp_vregs;
     }
 
     /// Pushes the result of a helper.
     pub(crate) fn push_builtin_result(&mut self, ty: ValType) {
-        self.free_gprs.remove(Gpr::RAX.0);
-        self.push_dirty(ty, Gpr::RAX);
+        self.free_gprs.remove(RESULTS[0].0);
+        self.push_dirty(ty, RESULTS[0]);
     }
 }
 

@@ -2,20 +2,31 @@
 //!
 //! Locals have fixed places, so that only operands must agree where ways meet. In front of a block, a loop and an
 //! `if`, all operands go home, so that those below a block are at rest while it runs. A single result of a block is
-//! in rax or xmm0 at its end; several results, and the parameters of a loop, are at home.
+//! in the first register for results at its end; several results, and the parameters of a loop, are at home.
 //!
-//! What brings operands there changes no flags (see `stack`), so that a branch may be prepared between the
-//! comparison and the jump.
+//! What brings operands there changes nothing that a test looks at (see `stack`), so that a branch may be prepared
+//! between the comparison and the jump.
 
 use super::Emit;
+use super::backend::{
+    Assembler as _, Conditions as _, Label, Mem, RESULTS, SCRATCH, SCRATCH_VREG, SLACK, Test, VectorMoves as _, Width,
+};
 use super::decode::BlockType;
-use super::select::Test;
-use super::stack::{Entry, Kind, Upper, in_xmm, width};
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, RESULTS, SCRATCH, SCRATCH_XMM, Xmm};
+use super::frame::home_at;
+use super::regs::{Gpr, Vreg};
+use super::stack::{Entry, Kind, Upper, in_vreg, width};
 use crate::abi::call::{RAW_VAL_SIZE, Results};
 use crate::trap::TrapCode;
 use crate::types::ValType;
+
+/// Carries the result of a block that is a float or a vector.
+const RESULT_VREG: Vreg = Vreg(0);
+
+/// The register that carries the single result of a block.
+#[inline(always)]
+fn result_register(ty: ValType) -> u8 {
+    if in_vreg(ty) { RESULT_VREG.0 } else { RESULTS[0].0 }
+}
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +59,7 @@ pub(crate) struct Control {
 enum Destination {
     /// Nothing goes along.
     None,
-    /// The single operand goes into rax or xmm0.
+    /// The single operand goes into the first register for results of its class.
     Register,
     /// So many operands go to the homes from this height on.
     Homes { count: usize, height: usize },
@@ -113,61 +124,22 @@ impl<'a> Emit<'a> {
         self.begin_run();
     }
 
-    /// Pops a condition and compares it with zero.
-    pub(crate) fn test_condition(&mut self) {
-        let condition = self.pop();
-        if let Some(value) = condition.as_const() {
-            // The way not taken is emitted all the same: it is rare.
-            self.asm.mov_imm32(SCRATCH, value as u32);
-            self.asm.test(Width::W32, SCRATCH, SCRATCH);
-        } else {
-            self.test_zero(condition);
-        }
-    }
-
     pub(crate) fn if_(&mut self) {
-        self.test_condition();
-        self.if_flags(Test::One(Cond::NotEqual));
+        let condition = self.pop();
+        self.condition(condition);
+        self.if_test(Test::NOT_ZERO);
     }
 
-    /// `if`, on flags.
-    pub(crate) fn if_flags(&mut self, test: Test) {
+    /// `if`, on a test.
+    pub(crate) fn if_test(&mut self, test: Test) {
         let ty = self.block_type();
         let params = self.block_params(ty).len();
         self.flush();
         self.materialise_from(self.entries.len() - params);
         let mut otherwise = Label::default();
-        self.jump_on(test.not(), &mut otherwise);
+        self.asm.branch(test.not(), &mut otherwise);
         self.open(ControlKind::If(otherwise), ty, params);
         self.begin_run();
-    }
-
-    /// Compares an integer with zero.
-    pub(crate) fn test_zero(&mut self, entry: Entry) {
-        let width = width(entry.ty);
-        match self.to_rm(entry) {
-            Rm::Reg(reg) => {
-                self.asm.test(width, reg, reg);
-                self.free(reg);
-            }
-            mem => self.asm.alu_imm(Alu::Cmp, width, mem, 0),
-        }
-    }
-
-    /// Jumps if the test holds.
-    fn jump_on(&mut self, test: Test, label: &mut Label) {
-        match test {
-            Test::One(cond) => self.asm.jcc(cond, label),
-            Test::Or(a, b) => {
-                self.asm.jcc(a, label);
-                self.asm.jcc(b, label);
-            }
-            Test::And(a, b) => {
-                let over = self.asm.jcc_short(a.not());
-                self.asm.jcc(b, label);
-                self.asm.land(over);
-            }
-        }
     }
 
     pub(crate) fn else_(&mut self) {
@@ -178,7 +150,7 @@ impl<'a> Emit<'a> {
         if self.reachable {
             self.pass_operands(self.destination(depth));
             let mut end = self.control[depth].end;
-            self.asm.jmp(&mut end);
+            self.asm.jump(&mut end);
             self.control[depth].end = end;
         }
         self.control[depth].kind = ControlKind::Else;
@@ -198,7 +170,7 @@ impl<'a> Emit<'a> {
         debug_assert!(self.entries.iter().rev().take(64).all(|entry| entry.kind != Kind::Reg));
         self.settled = height;
         self.free_gprs = self.temp_gprs;
-        self.free_xmms = self.temp_xmms;
+        self.free_vregs = self.temp_vregs;
     }
 
     pub(crate) fn end(&mut self) {
@@ -218,7 +190,7 @@ impl<'a> Emit<'a> {
                     self.pass_operands(self.destination(depth));
                     if !results.is_empty() {
                         let mut end = self.control[depth].end;
-                        self.asm.jmp(&mut end);
+                        self.asm.jump(&mut end);
                         self.control[depth].end = end;
                     }
                 }
@@ -258,12 +230,12 @@ impl<'a> Emit<'a> {
         self.reset_to(height);
         let results = self.block_results(ty);
         if let &[ty] = results {
-            if in_xmm(ty) {
-                self.free_xmms.remove(0);
-                self.push_xmm(ty, Xmm::XMM0);
+            if in_vreg(ty) {
+                self.free_vregs.remove(RESULT_VREG.0);
+                self.push_vreg(ty, RESULT_VREG);
             } else {
-                self.free_gprs.remove(0);
-                self.push_dirty(ty, Gpr::RAX);
+                self.free_gprs.remove(RESULTS[0].0);
+                self.push_dirty(ty, RESULTS[0]);
             }
             return;
         }
@@ -303,18 +275,18 @@ impl<'a> Emit<'a> {
         }
     }
 
-    /// Copies the topmost operands to where they go. Changes no flags, nor what is known of the operands: the code
-    /// that follows is not reached from here, or does not care.
+    /// Copies the topmost operands to where they go. Changes nothing that a test looks at, nor what is known of the
+    /// operands: the code that follows is not reached from here, or does not care.
     fn pass_operands(&mut self, destination: Destination) {
         let height = self.entries.len();
         match destination {
             Destination::None => {}
             Destination::Register => {
                 let entry = self.entries[height - 1];
-                if in_xmm(entry.ty) {
-                    self.load_xmm_entry(Xmm::XMM0, entry);
+                if in_vreg(entry.ty) {
+                    self.load_vreg_entry(RESULT_VREG, entry);
                 } else {
-                    self.load_entry(Gpr::RAX, entry);
+                    self.load_entry(RESULTS[0], entry);
                 }
             }
             Destination::Homes { count, height: target } => {
@@ -324,7 +296,7 @@ impl<'a> Emit<'a> {
                     let disp = self.frame.operand(target + i);
                     self.asm.reserve(64);
                     if entry.kind != Kind::Home || entry.bits as i32 != disp {
-                        self.store_entry(entry, Mem::base(Gpr::RBP, disp));
+                        self.store_entry(entry, home_at(disp));
                     }
                 }
             }
@@ -343,12 +315,12 @@ impl<'a> Emit<'a> {
             }
             return;
         }
-        let (mut gprs, mut xmms) = (0, 0);
+        let (mut gprs, mut vregs) = (0, 0);
         for position in start..start + count {
             let entry = self.entries[position];
-            if in_xmm(entry.ty) {
-                self.add_move(xmms, entry);
-                xmms += 1;
+            if in_vreg(entry.ty) {
+                self.add_move(vregs, entry);
+                vregs += 1;
             } else {
                 self.add_move(RESULTS[gprs].0, entry);
                 gprs += 1;
@@ -362,19 +334,19 @@ impl<'a> Emit<'a> {
     fn store_result(&mut self, entry: Entry, index: usize) {
         let pointer = self.frame.result_pointer_mem();
         let offset = (index * RAW_VAL_SIZE) as i32;
-        if in_xmm(entry.ty) {
-            self.load_xmm_entry(SCRATCH_XMM, entry);
+        if in_vreg(entry.ty) {
+            self.load_vreg_entry(SCRATCH_VREG, entry);
             self.asm.load(Width::W64, SCRATCH, pointer);
-            self.store_xmm(entry.ty, Mem::base(SCRATCH, offset), SCRATCH_XMM);
+            self.store_vreg(entry.ty, Mem::base(SCRATCH, offset), SCRATCH_VREG);
         } else if entry.kind == Kind::Reg {
             self.asm.load(Width::W64, SCRATCH, pointer);
             self.asm.store(width(entry.ty), Mem::base(SCRATCH, offset), Gpr(entry.reg));
         } else {
             // Integers go the way of vectors.
             self.load_entry(SCRATCH, entry);
-            self.gpr_to_xmm(Width::W64, SCRATCH_XMM, SCRATCH);
+            self.gpr_to_vreg(Width::W64, SCRATCH_VREG, SCRATCH);
             self.asm.load(Width::W64, SCRATCH, pointer);
-            self.store_xmm(ValType::F64, Mem::base(SCRATCH, offset), SCRATCH_XMM);
+            self.store_vreg(ValType::F64, Mem::base(SCRATCH, offset), SCRATCH_VREG);
         }
     }
 }
@@ -413,18 +385,19 @@ impl Emit<'_> {
 
     fn jump_to(&mut self, position: usize) {
         match self.control[position].kind {
-            ControlKind::Loop(start) => self.asm.jmp_back(start),
-            _ => self.asm.jmp(&mut self.control[position].end),
+            ControlKind::Loop(start) => self.asm.jump_back(start),
+            _ => self.asm.jump(&mut self.control[position].end),
         }
     }
 
     pub(crate) fn br_if(&mut self) {
-        self.test_condition();
-        self.br_if_flags(Test::One(Cond::NotEqual));
+        let condition = self.pop();
+        self.condition(condition);
+        self.br_if_test(Test::NOT_ZERO);
     }
 
-    /// `br_if`, on flags.
-    pub(crate) fn br_if_flags(&mut self, test: Test) {
+    /// `br_if`, on a test.
+    pub(crate) fn br_if_test(&mut self, test: Test) {
         self.branch_on(test);
         self.begin_run();
     }
@@ -448,49 +421,34 @@ impl Emit<'_> {
         };
         if !direct {
             let mut over = Label::default();
-            self.jump_on(test.not(), &mut over);
-            self.asm.reserve(super::x64::asm::SLACK);
+            self.asm.branch(test.not(), &mut over);
+            self.asm.reserve(SLACK);
             self.branch_to(position);
             self.asm.bind(over);
             return;
         }
         match self.control[position].kind {
-            ControlKind::Loop(start) => match test {
-                Test::One(cond) => self.asm.jcc_back(cond, start),
-                Test::Or(a, b) => {
-                    self.asm.jcc_back(a, start);
-                    self.asm.jcc_back(b, start);
-                }
-                Test::And(a, b) => {
-                    let over = self.asm.jcc_short(a.not());
-                    self.asm.jcc_back(b, start);
-                    self.asm.land(over);
-                }
-            },
-            _ => {
-                let mut end = self.control[position].end;
-                self.jump_on(test, &mut end);
-                self.control[position].end = end;
-            }
+            ControlKind::Loop(start) => self.asm.branch_back(test, start),
+            _ => self.asm.branch(test, &mut self.control[position].end),
         }
     }
 
-    /// Brings the topmost operand into rax or xmm0, where it stays.
+    /// Brings the topmost operand into the first register for results, where it stays.
     fn settle_in_register(&mut self, position: usize) {
         let entry = self.entries[position];
-        if entry.kind == Kind::Reg && entry.reg == 0 {
+        if entry.kind == Kind::Reg && entry.reg == result_register(entry.ty) {
             return;
         }
         let upper = if entry.kind == Kind::Reg { entry.upper } else { Upper::Zero };
-        if in_xmm(entry.ty) {
-            self.take_xmm(Xmm::XMM0);
-            self.load_xmm_entry(Xmm::XMM0, self.entries[position]);
+        if in_vreg(entry.ty) {
+            self.take_vreg(RESULT_VREG);
+            self.load_vreg_entry(RESULT_VREG, self.entries[position]);
         } else {
-            self.take(Gpr::RAX);
-            self.load_entry(Gpr::RAX, self.entries[position]);
+            self.take(RESULTS[0]);
+            self.load_entry(RESULTS[0], self.entries[position]);
         }
         self.free_entry(self.entries[position]);
-        self.entries[position] = Entry { kind: Kind::Reg, ty: entry.ty, reg: 0, upper, bits: 0 };
+        self.entries[position] = Entry::register(entry.ty, result_register(entry.ty), upper);
         self.settled = self.settled.min(position);
     }
 
@@ -507,16 +465,7 @@ impl Emit<'_> {
         let index = self.pop();
         let index = self.clean_temp(index);
         // The entry behind the last one is the default's.
-        self.asm.mov_imm32(SCRATCH, count);
-        self.asm.alu(Alu::Cmp, Width::W32, index, Rm::Reg(SCRATCH));
-        self.asm.cmov(Cond::Above, Width::W32, index, Rm::Reg(SCRATCH));
-        let mut table = Label::default();
-        self.asm.lea_label(SCRATCH, &mut table);
-        self.asm.lea(Width::W64, SCRATCH, Mem::indexed(SCRATCH, index, 2, 0));
-        self.asm.movsx32(index, Rm::Mem(Mem::base(SCRATCH, 0)));
-        self.asm.lea(Width::W64, SCRATCH, Mem::indexed(SCRATCH, index, 0, 4));
-        self.asm.jmp_reg(SCRATCH);
-        self.asm.bind(table);
+        self.asm.table_jump(index, count);
         self.free(index);
         for _ in 0..=count {
             self.asm.reserve(16);
@@ -525,7 +474,7 @@ impl Emit<'_> {
         }
         let mut depths = std::mem::take(&mut self.table_depths);
         for position in depths.drain(..) {
-            self.asm.reserve(super::x64::asm::SLACK);
+            self.asm.reserve(SLACK);
             let table = std::mem::take(&mut self.control[position as usize].table);
             self.asm.bind(table);
             // Beyond the bound, the function is given up behind this operator.
@@ -548,13 +497,13 @@ impl Emit<'_> {
         }
     }
 
-    /// An entry of the table: the distance from its end to where it leads.
+    /// An entry of the table.
     fn table_entry(&mut self, position: usize) {
         let direct = match self.destination(position) {
             Destination::None => true,
             Destination::Register => {
                 let top = self.entries[self.entries.len() - 1];
-                top.kind == Kind::Reg && top.reg == 0
+                top.kind == Kind::Reg && top.reg == result_register(top.ty)
             }
             Destination::Homes { .. } | Destination::Results(_) => false,
         };
@@ -563,12 +512,11 @@ impl Emit<'_> {
             if !control.table.is_used() {
                 self.table_depths.push(position as u32);
             }
-            self.asm.put_hole(&mut control.table);
+            self.asm.table_entry(&mut control.table);
         } else if let ControlKind::Loop(start) = control.kind {
-            let end = self.asm.offset() + 4;
-            self.asm.put_u32(start.wrapping_sub(end));
+            self.asm.table_entry_back(start);
         } else {
-            self.asm.put_hole(&mut control.end);
+            self.asm.table_entry(&mut control.end);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The body is valid: nothing is checked. A slice that is too short would be a bug, and panics.
 
 use super::Emit;
+use super::stack::Entry;
 use crate::types::ValType;
 
 /// What a block takes and leaves.
@@ -122,6 +123,12 @@ impl Emit<'_> {
         let bytes = &self.code[self.pc..self.pc + 8];
         self.pc += 8;
         u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+    }
+
+    /// The value of a constant v128.
+    pub(crate) fn vector_const(&self, entry: Entry) -> u128 {
+        let start = entry.bits as usize;
+        u128::from_le_bytes(self.code[start..start + 16].try_into().expect("sixteen bytes"))
     }
 
     #[inline(always)]

@@ -1,9 +1,10 @@
 //! The pass over a body: one match on opcodes.
 
+use super::backend::{
+    Accesses as _, Arith, Assembler as _, Conversions as _, Division, Floats as _, Integers as _, Load, Relation,
+    SLACK, ShiftBy, Vectors as _, Wide, WideIntegers as _,
+};
 use super::call::Call;
-use super::memory::Load;
-use super::wide::Division;
-use super::x64::asm::{Alu, Cond, SLACK, Shift, Unary};
 use super::{Emit, Outcome};
 use crate::abi::builtin::Builtin;
 use crate::types::ValType::{F32, F64, I32, I64};
@@ -24,7 +25,7 @@ impl Emit<'_> {
         }
         debug_assert_eq!(self.pc, self.code.len());
         self.write_detours();
-        self.asm.place_pool(self.frame.entry);
+        self.asm.place_constants(self.frame.entry);
         if self.complete_stack_check() { Outcome::Complete } else { Outcome::Again }
     }
 
@@ -107,45 +108,45 @@ impl Emit<'_> {
                 self.push_const(F64, bits);
             }
             0x45 | 0x50 => self.eqz(),
-            0x46..=0x4f => self.compare(CONDITIONS[usize::from(opcode - 0x46)], I32),
-            0x51..=0x5a => self.compare(CONDITIONS[usize::from(opcode - 0x51)], I64),
+            0x46..=0x4f => self.compare(RELATIONS[usize::from(opcode - 0x46)], I32),
+            0x51..=0x5a => self.compare(RELATIONS[usize::from(opcode - 0x51)], I64),
             0x5b..=0x66 | 0x8b..=0xa6 => self.float(opcode),
             0x67 => self.clz(I32),
             0x68 => self.ctz(I32),
             0x69 => self.popcnt(I32),
-            0x6a => self.alu(Alu::Add, I32),
-            0x6b => self.alu(Alu::Sub, I32),
+            0x6a => self.arith(Arith::Add, I32),
+            0x6b => self.arith(Arith::Sub, I32),
             0x6c => self.mul(I32),
             0x6d => self.divide(Division::DivS, I32),
             0x6e => self.divide(Division::DivU, I32),
             0x6f => self.divide(Division::RemS, I32),
             0x70 => self.divide(Division::RemU, I32),
-            0x71 => self.alu(Alu::And, I32),
-            0x72 => self.alu(Alu::Or, I32),
-            0x73 => self.alu(Alu::Xor, I32),
-            0x74 => self.shift(Shift::Shl, I32),
-            0x75 => self.shift(Shift::Sar, I32),
-            0x76 => self.shift(Shift::Shr, I32),
-            0x77 => self.shift(Shift::Rol, I32),
-            0x78 => self.shift(Shift::Ror, I32),
+            0x71 => self.arith(Arith::And, I32),
+            0x72 => self.arith(Arith::Or, I32),
+            0x73 => self.arith(Arith::Xor, I32),
+            0x74 => self.shift(ShiftBy::Left, I32),
+            0x75 => self.shift(ShiftBy::RightSigned, I32),
+            0x76 => self.shift(ShiftBy::RightUnsigned, I32),
+            0x77 => self.shift(ShiftBy::RotateLeft, I32),
+            0x78 => self.shift(ShiftBy::RotateRight, I32),
             0x79 => self.clz(I64),
             0x7a => self.ctz(I64),
             0x7b => self.popcnt(I64),
-            0x7c => self.alu(Alu::Add, I64),
-            0x7d => self.alu(Alu::Sub, I64),
+            0x7c => self.arith(Arith::Add, I64),
+            0x7d => self.arith(Arith::Sub, I64),
             0x7e => self.mul(I64),
             0x7f => self.divide(Division::DivS, I64),
             0x80 => self.divide(Division::DivU, I64),
             0x81 => self.divide(Division::RemS, I64),
             0x82 => self.divide(Division::RemU, I64),
-            0x83 => self.alu(Alu::And, I64),
-            0x84 => self.alu(Alu::Or, I64),
-            0x85 => self.alu(Alu::Xor, I64),
-            0x86 => self.shift(Shift::Shl, I64),
-            0x87 => self.shift(Shift::Sar, I64),
-            0x88 => self.shift(Shift::Shr, I64),
-            0x89 => self.shift(Shift::Rol, I64),
-            0x8a => self.shift(Shift::Ror, I64),
+            0x83 => self.arith(Arith::And, I64),
+            0x84 => self.arith(Arith::Or, I64),
+            0x85 => self.arith(Arith::Xor, I64),
+            0x86 => self.shift(ShiftBy::Left, I64),
+            0x87 => self.shift(ShiftBy::RightSigned, I64),
+            0x88 => self.shift(ShiftBy::RightUnsigned, I64),
+            0x89 => self.shift(ShiftBy::RotateLeft, I64),
+            0x8a => self.shift(ShiftBy::RotateRight, I64),
             0xa7 => self.wrap(),
             0xac => self.extend32(),
             0xad => self.extend_unsigned(),
@@ -159,7 +160,8 @@ impl Emit<'_> {
                 self.extend32();
             }
             0xd0 => self.ref_null(),
-            0xd1 => self.ref_is_null(),
+            // A null reference is 0.
+            0xd1 => self.eqz(),
             0xd2 => self.ref_func(),
             0xfc => self.misc(),
             0xfd => {
@@ -190,25 +192,25 @@ impl Emit<'_> {
             15 => self.table_grow(),
             16 => self.table_size(),
             17 => self.table_fill(),
-            19 => self.wide_add_sub(Alu::Add, Alu::Adc),
-            20 => self.wide_add_sub(Alu::Sub, Alu::Sbb),
-            21 => self.wide_mul(Unary::Imul),
-            22 => self.wide_mul(Unary::Mul),
+            19 => self.wide(Wide::Add),
+            20 => self.wide(Wide::Sub),
+            21 => self.wide(Wide::MulSigned),
+            22 => self.wide(Wide::MulUnsigned),
             other => unreachable!("validated: fc {other} is not an operator that the engine implements"),
         }
     }
 }
 
 /// What the comparisons of integers test, in the order of their opcodes.
-const CONDITIONS: [Cond; 10] = [
-    Cond::Equal,
-    Cond::NotEqual,
-    Cond::Less,
-    Cond::Below,
-    Cond::Greater,
-    Cond::Above,
-    Cond::LessEqual,
-    Cond::BelowEqual,
-    Cond::GreaterEqual,
-    Cond::AboveEqual,
+const RELATIONS: [Relation; 10] = [
+    Relation::Equal,
+    Relation::NotEqual,
+    Relation::LessSigned,
+    Relation::LessUnsigned,
+    Relation::GreaterSigned,
+    Relation::GreaterUnsigned,
+    Relation::LessEqualSigned,
+    Relation::LessEqualUnsigned,
+    Relation::GreaterEqualSigned,
+    Relation::GreaterEqualUnsigned,
 ];

@@ -1,32 +1,35 @@
 //! The frame of a function: its homes, its prologue and its epilogue.
 //!
-//!     [rbp + 16 + n]  stack arguments
-//!     [rbp + 8]       return address
-//!     [rbp]           caller's rbp
-//!     [rbp - 8 * n]   saved registers
-//!     ...             what loops count down, if they do
-//!     ...             homes of the locals
-//!     ...             home of the result pointer, if there is one
-//!     ...             homes of the operands, by height
-//!     [rsp]           while a call is prepared, its results in memory and its stack arguments come below
+//!     [FRAME + STACK_ARGS + n]  stack arguments
+//!     [FRAME]                   what the machine keeps there: the caller's frame, the return address
+//!     [FRAME - 8 * n]           saved registers
+//!     ...                       what loops count down, if they do
+//!     ...                       homes of the locals
+//!     ...                       home of the result pointer, if there is one
+//!     ...                       homes of the operands, by height
+//!     [STACK]                   while a call is prepared, its results in memory and its stack arguments come below
 //!
 //! All homes have one size: 8 bytes, or 16 in functions that know vectors. A pinned local has a home, too, where it
 //! is kept while nobody looks.
 //!
-//! The stack check in front is the same as in the optimising tier (`top/convert.rs`).
+//! Not here: the instructions that make a frame and check the stack, in front of all of this (`Frames::enter_frame`).
 
+use super::backend::{
+    Assembler as _, FRAME, Frames as _, Label, MEMORY, Mem, SAVED_PINS, SCRATCH, SCRATCH_VREG, STACK_ARGS, TEMPS,
+    VMCTX, VectorMoves as _, Width,
+};
 use super::budget::Budgets;
 use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
-use super::stack::{Entry, Kind, NO_PIN, Upper, in_xmm, width};
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, MEMORY, SCRATCH, SCRATCH_XMM, Set, VMCTX, Xmm};
+use super::operand::Loc;
+use super::regs::{Gpr, Vreg};
+use super::stack::{Entry, Kind, NO_PIN, Upper, in_vreg, width};
 use super::{Emit, Local, LoopRecords};
 use crate::abi::call::Results;
-use crate::abi::vmctx::{MEMORY_BASE, Place, STORE_STACK_LIMIT, VMCTX_STACK_CHECK, VMCTX_STORE};
+use crate::abi::vmctx::{MEMORY_BASE, Place};
 use crate::limits::{OSR_LOCALS, OSR_OPERANDS, UNCHECKED_FRAME};
 use crate::module::body::{BodyFlags, NEAR_LOCALS};
-use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, LoopSite, Loops, NO_LOOP, TailCalls};
+use crate::tier::compiled::{LoopSite, Loops, NO_LOOP, TailCalls};
 use crate::tier::top::Bounds;
 use crate::types::{FuncType, IndexType, MemoryIndex, ValType};
 
@@ -36,13 +39,33 @@ const COVERED_FRAME: u32 = 4096;
 /// Bytes below the frame that calls may use before the check must count them.
 const COVERED_OUTGOING: u32 = 1024;
 
+/// Registers that a function saves, at most: those of pins, and that of the vmctx.
+const SAVED: usize = SAVED_PINS.len() + 2;
+
 /// Locals with a home that are zeroed one by one; more are zeroed in a loop.
 const UNROLLED_ZEROS: u32 = 32;
+
+/// The home at this distance from [`FRAME`].
+#[inline(always)]
+pub(crate) fn home_at(distance: i32) -> Mem {
+    Mem::base(FRAME, distance)
+}
+
+/// How a function checks the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StackCheck {
+    /// It need not.
+    None,
+    /// By the stack pointer.
+    Pointer,
+    /// By what it will be at the deepest, known in the end: [`Frame::check_field`].
+    Frame,
+}
 
 /// Where things are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Frame {
-    /// The home of local 0 and of operand 0, from rbp.
+    /// The home of local 0 and of operand 0, from [`FRAME`].
     locals: i32,
     operands: i32,
     /// log2 of the size of a home.
@@ -53,12 +76,12 @@ pub(crate) struct Frame {
     chunk: Option<i32>,
     /// The register that has it instead.
     pub(crate) chunk_pin: Option<Gpr>,
-    /// Registers that the prologue saves, by number; the first is nearest to rbp.
-    saved: [u8; 6],
+    /// Registers that the prologue saves, by number; the first is nearest to [`FRAME`].
+    saved: [u8; SAVED],
     saved_count: u8,
     /// Bytes of the incoming stack arguments.
     pub(crate) stack_args: u32,
-    /// Bytes between rbp and rsp.
+    /// Bytes between [`FRAME`] and the stack pointer.
     pub(crate) size: u32,
     /// Most bytes that calls use below that.
     pub(crate) outgoing: u32,
@@ -66,11 +89,11 @@ pub(crate) struct Frame {
     pub(crate) entry: u32,
     pub(crate) body: u32,
     /// The field of the stack check with the size of a large frame.
-    check_field: Option<u32>,
+    pub(crate) check_field: Option<u32>,
 }
 
 impl Frame {
-    /// The home of the operand at this height, from rbp.
+    /// The home of the operand at this height, from [`FRAME`].
     #[inline(always)]
     pub(crate) fn operand(&self, position: usize) -> i32 {
         self.operands - ((position as i32) << self.shift)
@@ -79,18 +102,24 @@ impl Frame {
     /// The home of a local.
     #[inline(always)]
     pub(crate) fn local_mem(&self, index: u32) -> Mem {
-        Mem::base(Gpr::RBP, self.locals - ((index as i32) << self.shift))
+        home_at(self.local(index))
+    }
+
+    /// The same, from [`FRAME`].
+    #[inline(always)]
+    fn local(&self, index: u32) -> i32 {
+        self.locals - ((index as i32) << self.shift)
     }
 
     /// What loops count down, if they do.
-    pub(crate) fn chunk(&self) -> Option<Rm> {
-        let home = || self.chunk.map(|disp| Rm::Mem(Mem::base(Gpr::RBP, disp)));
-        self.chunk_pin.map(Rm::Reg).or_else(home)
+    pub(crate) fn chunk(&self) -> Option<Loc> {
+        let home = || self.chunk.map(|distance| Loc::Mem(home_at(distance)));
+        self.chunk_pin.map(Loc::Reg).or_else(home)
     }
 
     /// The home of the result pointer.
     pub(crate) fn result_pointer_mem(&self) -> Mem {
-        Mem::base(Gpr::RBP, self.result_pointer.expect("the results go through a pointer"))
+        home_at(self.result_pointer.expect("the results go through a pointer"))
     }
 
     /// Whether the results go through a pointer.
@@ -103,7 +132,8 @@ impl Frame {
         self.saved_count += 1;
     }
 
-    fn saved(&self) -> impl Iterator<Item = (Gpr, i32)> {
+    /// The registers that the prologue saves, in order, and where, from [`FRAME`].
+    pub(crate) fn saved(&self) -> impl Iterator<Item = (Gpr, i32)> {
         let Frame { saved, saved_count, .. } = *self;
         (0..usize::from(saved_count)).map(move |i| (Gpr(saved[i]), -8 * (i as i32 + 1)))
     }
@@ -128,7 +158,7 @@ impl<'a> Emit<'a> {
             if entry.kind != Kind::Home {
                 debug_assert_eq!(entry.kind, Kind::Const);
                 self.asm.reserve(64);
-                self.store_entry(entry, Mem::base(Gpr::RBP, self.frame.operand(position)));
+                self.store_entry(entry, home_at(self.frame.operand(position)));
             }
         }
     }
@@ -180,18 +210,7 @@ impl<'a> Emit<'a> {
         self.choose_pins();
         self.lay_out(ty);
         self.asm.reserve(256);
-        self.stack_check();
-        self.asm.push(Gpr::RBP);
-        self.asm.mov_rr(Width::W64, Gpr::RBP, Gpr::RSP);
-        let frame = self.frame;
-        for (reg, _) in frame.saved() {
-            self.asm.push(reg);
-        }
-        let rest = frame.size - 8 * u32::from(frame.saved_count);
-        if rest != 0 {
-            self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Reg(Gpr::RSP), rest as i32);
-        }
-        self.asm.mov_rr(Width::W64, VMCTX, Gpr::RDI);
+        self.enter_frame();
         self.take_params(ty);
         self.zero_locals(ty.params().len() as u32);
         self.load_memory_base();
@@ -246,35 +265,16 @@ impl<'a> Emit<'a> {
         frame.stack_args = stack_bytes(ty);
     }
 
-    fn stack_check(&mut self) {
-        const { assert!(VMCTX_STACK_CHECK < 128 && VMCTX_STORE < 128 && STORE_STACK_LIMIT < 128) };
+    /// What the check of the stack compares with the limit.
+    pub(crate) fn stack_check(&self) -> StackCheck {
         let size = self.frame.size;
         if !self.has(BodyFlags::CALLS) && size < UNCHECKED_FRAME {
-            return;
-        }
-        self.asm.mov_imm32(Gpr::RAX, self.module.func_index(self.func).0);
-        self.asm.call_mem(Mem::base(Gpr::RDI, VMCTX_STACK_CHECK));
-        self.call_sites.push(CallSite {
-            return_offset: self.asm.offset(),
-            wasm_offset: self.body_start,
-            inlined: InlinedIndex::OWN,
-            reference_map: CallSite::NONE,
-            handler: CallSite::NONE,
-            kind: CallKind::Nested,
-        });
-        let passed = self.asm.jmp_short();
-        self.frame.entry = self.asm.offset();
-        self.asm.load(Width::W64, SCRATCH, Mem::base(Gpr::RDI, VMCTX_STORE));
-        let limit = Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT));
-        if size + COVERED_OUTGOING > COVERED_FRAME || self.outgoing_hint > COVERED_OUTGOING {
-            self.frame.check_field = Some(self.asm.lea_rsp_field(Gpr::R10));
-            self.asm.alu(Alu::Cmp, Width::W64, Gpr::R10, limit);
+            StackCheck::None
+        } else if size + COVERED_OUTGOING > COVERED_FRAME || self.outgoing_hint > COVERED_OUTGOING {
+            StackCheck::Frame
         } else {
-            self.asm.alu(Alu::Cmp, Width::W64, Gpr::RSP, limit);
+            StackCheck::Pointer
         }
-        self.asm.jcc_back(Cond::Below, 0);
-        self.asm.land(passed);
-        self.frame.body = self.asm.offset();
     }
 
     /// Completes the stack check, now that it is known what calls use. False if it does not count them, but must:
@@ -282,8 +282,7 @@ impl<'a> Emit<'a> {
     pub(crate) fn complete_stack_check(&mut self) -> bool {
         match self.frame.check_field {
             Some(field) => {
-                let used = self.frame.size + self.frame.outgoing;
-                self.asm.set_field(field, (used as i32).wrapping_neg() as u32);
+                self.set_checked_size(field, self.frame.size + self.frame.outgoing);
                 true
             }
             None => self.frame.outgoing <= COVERED_OUTGOING,
@@ -310,8 +309,8 @@ impl<'a> Emit<'a> {
                 }
                 ArgPlace::Gpr(reg) => self.asm.store(width(ty), home, reg),
                 // No parameter comes in a vector register that is a pin.
-                ArgPlace::Xmm(reg) if pin != NO_PIN => self.move_xmm(Xmm(pin), reg),
-                ArgPlace::Xmm(reg) => self.store_xmm(ty, home, reg),
+                ArgPlace::Vreg(reg) if pin != NO_PIN => self.move_vreg(Vreg(pin), reg),
+                ArgPlace::Vreg(reg) => self.store_vreg(ty, home, reg),
                 ArgPlace::Stack(_) => {}
             }
         }
@@ -319,8 +318,9 @@ impl<'a> Emit<'a> {
             self.move_all();
             for local in &self.locals[..ty.params().len()] {
                 // A saved register is never one that carries a parameter: the move has dropped the upper half.
-                if width(local.ty) == Width::W32 && !in_xmm(local.ty) && Set::TEMPS.has(local.pin & 15) {
-                    self.asm.mov_rr(Width::W32, Gpr(local.pin & 15), Gpr(local.pin & 15));
+                let unsaved = local.pin != NO_PIN && TEMPS.has(local.pin);
+                if width(local.ty) == Width::W32 && !in_vreg(local.ty) && unsaved {
+                    self.asm.copy(Width::W32, Gpr(local.pin), Gpr(local.pin));
                 }
             }
         }
@@ -334,15 +334,15 @@ impl<'a> Emit<'a> {
         for (index, &ty) in ty.params().iter().enumerate() {
             let ArgPlace::Stack(offset) = places.next(ty) else { continue };
             self.asm.reserve(64);
-            let source = Mem::base(Gpr::RBP, 16 + offset as i32);
+            let source = Mem::base(FRAME, STACK_ARGS + offset as i32);
             let home = self.frame.local_mem(index as u32);
             let pin = self.locals[index].pin;
-            match (in_xmm(ty), pin) {
+            match (in_vreg(ty), pin) {
                 (true, NO_PIN) => {
-                    self.load_xmm(ty, SCRATCH_XMM, source);
-                    self.store_xmm(ty, home, SCRATCH_XMM);
+                    self.load_vreg(ty, SCRATCH_VREG, source);
+                    self.store_vreg(ty, home, SCRATCH_VREG);
                 }
-                (true, pin) => self.load_xmm(ty, Xmm(pin), source),
+                (true, pin) => self.load_vreg(ty, Vreg(pin), source),
                 (false, NO_PIN) => {
                     self.asm.load(width(ty), SCRATCH, source);
                     self.asm.store(width(ty), home, SCRATCH);
@@ -364,24 +364,16 @@ impl<'a> Emit<'a> {
                 continue;
             }
             self.asm.reserve(16);
-            if in_xmm(local.ty) { self.zero_xmm(Xmm(local.pin)) } else { self.asm.zero(Gpr(local.pin)) }
+            if in_vreg(local.ty) { self.zero_vreg(Vreg(local.pin)) } else { self.asm.zero(Gpr(local.pin)) }
         }
         if homes == 0 {
             return;
         }
-        let (low, high) = (self.frame.local_mem(end - 1).disp, self.frame.local_mem(first).disp);
-        let home = 1 << self.frame.shift;
         if homes > UNROLLED_ZEROS {
             // From the lowest home up to the highest one, pinned ones included.
             self.asm.reserve(64);
-            self.asm.zero(Gpr::RAX);
-            self.asm.lea(Width::W64, Gpr::RDX, Mem::base(Gpr::RBP, low));
-            self.asm.lea(Width::W64, Gpr::RCX, Mem::base(Gpr::RBP, high + home));
-            let start = self.asm.offset();
-            self.asm.store(Width::W64, Mem::base(Gpr::RDX, 0), Gpr::RAX);
-            self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(Gpr::RDX), 8);
-            self.asm.alu(Alu::Cmp, Width::W64, Gpr::RDX, Rm::Reg(Gpr::RCX));
-            self.asm.jcc_back(Cond::NotEqual, start);
+            let above = self.frame.local(first) + (1 << self.frame.shift);
+            self.zero_homes(self.frame.local(end - 1), above);
             return;
         }
         self.zero_few(first, end, homes);
@@ -391,7 +383,7 @@ impl<'a> Emit<'a> {
         self.asm.reserve(homes as usize * 16 + 64);
         let whole_vectors = self.frame.shift == 4;
         if whole_vectors || homes > 1 {
-            self.zero_xmm(SCRATCH_XMM);
+            self.zero_vreg(SCRATCH_VREG);
         }
         let mut index = first;
         while index < end {
@@ -400,14 +392,14 @@ impl<'a> Emit<'a> {
             if local.pin != NO_PIN {
                 index += 1;
             } else if whole_vectors {
-                self.store_xmm(ValType::V128, home, SCRATCH_XMM);
+                self.store_vreg(ValType::V128, home, SCRATCH_VREG);
                 index += 1;
             } else if index + 1 < end && self.locals[index as usize + 1].pin == NO_PIN {
                 // Two homes at once: the second one is below.
-                self.store_xmm(ValType::V128, self.frame.local_mem(index + 1), SCRATCH_XMM);
+                self.store_vreg(ValType::V128, self.frame.local_mem(index + 1), SCRATCH_VREG);
                 index += 2;
             } else {
-                self.asm.store_imm(Width::W64, home, 0);
+                self.asm.store_const(Width::W64, home, 0);
                 index += 1;
             }
         }
@@ -442,7 +434,7 @@ impl<'a> Emit<'a> {
     pub(crate) fn leave(&mut self) {
         let frame = self.frame;
         for (reg, disp) in frame.saved() {
-            self.asm.load(Width::W64, reg, Mem::base(Gpr::RBP, disp));
+            self.asm.load(Width::W64, reg, home_at(disp));
         }
         self.asm.leave();
     }
@@ -459,7 +451,7 @@ impl<'a> Emit<'a> {
     pub(crate) fn restore_saved(&mut self) {
         let frame = self.frame;
         for (reg, disp) in frame.saved() {
-            self.asm.load(Width::W64, reg, Mem::base(Gpr::RBP, disp));
+            self.asm.load(Width::W64, reg, home_at(disp));
         }
     }
 }

@@ -4,15 +4,14 @@
 //! one subtraction in memory and a branch.
 
 use super::Emit;
+use super::backend::{Assembler as _, Mem, SCRATCH, VMCTX, Width};
 use super::stack::Entry;
-use super::x64::asm::{Alu, Cond, Mem, Rm, Shift, Width};
-use super::x64::regs::{SCRATCH, VMCTX};
 use crate::abi::vmctx::{STORE_FUEL, VMCTX_STORE};
 use crate::tier::fuel::{Metering, Size, run};
 use crate::trap::TrapCode;
 
 impl Emit<'_> {
-    /// A run of operators may begin at the next one: takes what it costs. Changes flags.
+    /// A run of operators may begin at the next one: takes what it costs. Changes what tests look at.
     #[inline(always)]
     pub(crate) fn begin_run(&mut self) {
         if self.options.fuel == Metering::On {
@@ -32,8 +31,8 @@ impl Emit<'_> {
 
     fn take_fuel(&mut self, cost: i32) {
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
-        self.asm.alu_imm(Alu::Sub, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_FUEL)), cost);
-        self.trap_if(Cond::Sign, TrapCode::OutOfFuel);
+        let exhausted = self.asm.decrement(Width::W64, Mem::base(SCRATCH, STORE_FUEL), cost);
+        self.trap_on(exhausted, TrapCode::OutOfFuel);
     }
 
     /// Takes what a bulk operator costs beyond the unit that each operator does. `len` is popped, and stays as it is.
@@ -45,10 +44,10 @@ impl Emit<'_> {
         // Not the operand's register: the copy leaves zeros above an i32.
         let amount = self.alloc();
         self.load_entry(amount, len);
-        self.asm.shift_imm(Shift::Shr, Width::W64, amount, size.shift());
+        self.asm.shift_right(amount, size.shift());
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
-        self.asm.alu_mem(Alu::Sub, Width::W64, Mem::base(SCRATCH, STORE_FUEL), amount);
-        self.trap_if(Cond::Sign, TrapCode::OutOfFuel);
+        let exhausted = self.asm.decrement_by(Mem::base(SCRATCH, STORE_FUEL), amount);
+        self.trap_on(exhausted, TrapCode::OutOfFuel);
         self.free(amount);
     }
 }

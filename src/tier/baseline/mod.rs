@@ -1,4 +1,4 @@
-//! The baseline tier: one pass over a body, machine code for x86-64 out of the other end.
+//! The baseline tier: one pass over a body, machine code out of the other end.
 //!
 //! In: a validated module, the layout of its instances, a function. Out: [`CompiledCode`], of the same form and with
 //! the same calling convention as the optimising tier's.
@@ -6,64 +6,52 @@
 //!     body -> analysis (module) -> driver, operator by operator -> bytes, records
 //!
 //!     driver = the match on opcodes      decode = immediates            stack, operand = operands and registers
-//!     frame = homes, prologue, epilogue  control = blocks and branches  int, memory, call, table, bulk = operators
-//!     x64 = the encoder                  trap = what happens out of line  fuel = what runs of operators take
+//!     frame, pins = where locals live    control, select = blocks and branches         locals = locals and globals
+//!     call = calls and helpers           table, bulk, memory, atomic = operators   trap = what happens out of line
+//!     fuel = what runs of operators take  budget, osr = what is hot goes on elsewhere
+//!     backend = what all of these ask of the machine             x64 = the machine: instructions, and which ones
 //!
 //! The body is known to be valid, so that nothing here is checked and nothing fails; what cannot be is an assertion,
 //! and a panic becomes [`Error::Compile`]. No step takes time that grows with the height of the operand stack or the
 //! depth of blocks.
 //!
-//! Registers: rbp is the frame, r14 the vmctx, r15 the first byte of memory 0; r11 and xmm15 hold nothing from one
-//! operator to the next. rbx, r12, r13 (and r15 where memory 0 is not used) are preserved by callees, as Cranelift's
-//! `tail` convention has it, and hold the hottest locals. All others hold operands.
-//!
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
-// `to_rm` and its like bring an operand somewhere, which emits code.
+// `to_loc` and its like bring an operand somewhere, which emits code.
 #![allow(clippy::wrong_self_convention)]
 
 #[cfg(test)]
 mod access_tests;
 mod atomic;
+mod backend;
 mod budget;
 mod bulk;
 mod call;
 mod control;
-mod convert;
 pub(super) mod decode;
 mod driver;
-mod float;
 mod frame;
 mod fuel;
-mod int;
+mod locals;
 mod memory;
 mod operand;
 mod osr;
 mod pins;
-mod profile;
+mod regs;
 mod select;
-mod simd;
-mod simd_arith;
-mod simd_compare;
-mod simd_convert;
-mod simd_lanes;
-mod simd_memory;
-mod simd_relaxed;
 mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trap;
-mod wide;
+// The one backend that there is. On other processors it is built, and refuses.
 mod x64;
-mod xmm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::compiled::{CallSite, CompiledCode, Edition, Loops, Relocation, TrapSite};
 use super::counters::CounterLayout;
 use super::fuel::Metering;
-use super::target::Machine;
 use super::top::{Bounds, Signals};
 use super::{Counts, Tier};
 use crate::abi::vmctx::VmLayout;
@@ -72,14 +60,13 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags};
 use crate::types::{DefinedFunc, ValType};
+use backend::{Asm, Assembler as _, Cpu, Label, REQUIRED, TEMP_VREGS, TEMPS};
 use budget::Budgets;
 use control::Control;
 use frame::Frame;
+use regs::Set;
 use stack::Entry;
 use trap::Detour;
-use x64::asm::{Asm, Label};
-use x64::regs::Set;
-use x64::sse::Encoding;
 
 /// What changes the code that is emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,47 +98,6 @@ impl LoopRecords {
     /// Where loops count: something could go on in one, and the profile names them.
     fn of(config: &Config) -> LoopRecords {
         if config.tiers_up() { LoopRecords::On } else { LoopRecords::Off }
-    }
-}
-
-/// What the processor has beyond x86-64-v2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cpu {
-    avx: bool,
-    avx2: bool,
-    lzcnt: bool,
-    bmi1: bool,
-    bmi2: bool,
-}
-
-impl Cpu {
-    #[cfg(target_arch = "x86_64")]
-    fn detect(config: &Config) -> Option<Cpu> {
-        use std::arch::is_x86_feature_detected as has;
-        if config.target.features.is_some() {
-            let machine = Machine::choose(&config.target).ok()?;
-            let has = |name| machine.has(name).ok();
-            return Some(Cpu {
-                avx: has("has_avx")?,
-                avx2: has("has_avx2")?,
-                lzcnt: has("has_lzcnt")?,
-                bmi1: has("has_bmi1")?,
-                bmi2: has("has_bmi2")?,
-            });
-        }
-        let required = has!("sse3") && has!("ssse3") && has!("sse4.1") && has!("sse4.2") && has!("popcnt");
-        required.then(|| Cpu {
-            avx: has!("avx"),
-            avx2: has!("avx") && has!("avx2"),
-            lzcnt: has!("lzcnt"),
-            bmi1: has!("bmi1"),
-            bmi2: has!("bmi2"),
-        })
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn detect(_: &Config) -> Option<Cpu> {
-        None
     }
 }
 
@@ -216,11 +162,11 @@ impl Local {
 impl BaselineCompiler {
     /// A compiler for this machine. `bounds` is what the engine found out that it can have.
     ///
-    /// Fails if the processor is not an x86-64 or lacks what x86-64-v2 has.
+    /// Fails if there is no backend for the processor, or it lacks what that needs.
     pub fn new(config: &Config, bounds: Bounds) -> Result<BaselineCompiler> {
         let cpu = Cpu::detect(config).ok_or_else(|| Error::Unsupported {
             offset: 0,
-            feature: "the baseline compiler on a processor without x86-64-v2".into(),
+            feature: format!("the baseline compiler on a processor without {REQUIRED}").into(),
         })?;
         Ok(BaselineCompiler {
             options: Options {
@@ -334,8 +280,8 @@ pub(crate) struct Emit<'a> {
     /// Registers that may hold operands, and those of them that do not.
     temp_gprs: Set,
     free_gprs: Set,
-    temp_xmms: Set,
-    free_xmms: Set,
+    temp_vregs: Set,
+    free_vregs: Set,
     frame: Frame,
     locals: Vec<Local>,
     control: Vec<Control>,
@@ -406,8 +352,7 @@ impl<'a> Emit<'a> {
             mut call_sites,
             mut relocations,
         } = buffers;
-        asm.clear();
-        asm.encoding = if options.cpu.avx { Encoding::Vex } else { Encoding::Legacy };
+        asm.start(options.cpu);
         entries.clear();
         locals.clear();
         control.clear();
@@ -423,10 +368,10 @@ impl<'a> Emit<'a> {
             asm,
             entries,
             settled: 0,
-            temp_gprs: Set::TEMPS,
-            free_gprs: Set::TEMPS,
-            temp_xmms: Set::TEMP_XMMS,
-            free_xmms: Set::TEMP_XMMS,
+            temp_gprs: TEMPS,
+            free_gprs: TEMPS,
+            temp_vregs: TEMP_VREGS,
+            free_vregs: TEMP_VREGS,
             frame: Frame::default(),
             locals,
             control,

@@ -11,22 +11,13 @@
 //! the pin of an i32 is 0.
 
 use super::Emit;
+use super::backend::{
+    Assembler as _, SAVED_PINS, UNSAVED_PINS, VREG_PINS, VREG_PINS_BEYOND_PARAMS, VREG_PINS_PARAMS, VectorMoves as _,
+};
 use super::budget::Budgets;
-use super::stack::{NO_PIN, in_xmm, width};
-use super::x64::regs::{Gpr, MEMORY, Xmm};
+use super::regs::{Gpr, Vreg};
+use super::stack::{NO_PIN, in_vreg, width};
 use crate::module::body::{BodyFlags, LoopInfo};
-
-/// Saved registers, in the order in which they are taken; the last one where memory 0 is not used.
-const SAVED: [Gpr; 4] = [Gpr::RBX, Gpr::R12, Gpr::R13, MEMORY];
-
-/// Registers that calls overwrite. Five others are left for operands, which is more than any operator needs.
-const UNSAVED: [Gpr; 3] = [Gpr::RSI, Gpr::RDI, Gpr::R8];
-
-/// Vector registers for pins. Five others are left for operands, which is more than any operator needs.
-const XMMS: [Xmm; 10] = [Xmm(8), Xmm(9), Xmm(10), Xmm(11), Xmm(12), Xmm(13), Xmm(14), Xmm(7), Xmm(6), Xmm(5)];
-
-/// How many of them carry no parameter, whatever the type of the function.
-const XMMS_BEYOND_PARAMS: usize = 7;
 
 /// Sum of the weights of a local that makes saving and restoring a register worth while.
 const SAVED_WEIGHT: u32 = 4;
@@ -46,7 +37,7 @@ pub(crate) struct LoopPins {
     /// Its depth.
     depth: usize,
     count: usize,
-    locals: [u32; UNSAVED.len() + XMMS.len()],
+    locals: [u32; UNSAVED_PINS.len() + VREG_PINS.len()],
 }
 
 /// The heaviest few locals, heaviest first.
@@ -91,16 +82,16 @@ impl Emit<'_> {
 
     /// Pins locals for the whole function.
     pub(crate) fn choose_pins(&mut self) {
-        let saved = if self.has(BodyFlags::MEMORY0) { SAVED.len() - 1 } else { SAVED.len() };
-        let unsaved = if self.calls_nothing() { UNSAVED.len() } else { 0 };
-        let mut gprs = Best::<{ SAVED.len() + UNSAVED.len() }>::new(saved + unsaved);
+        let saved = if self.has(BodyFlags::MEMORY0) { SAVED_PINS.len() - 1 } else { SAVED_PINS.len() };
+        let unsaved = if self.calls_nothing() { UNSAVED_PINS.len() } else { 0 };
+        let mut gprs = Best::<{ SAVED_PINS.len() + UNSAVED_PINS.len() }>::new(saved + unsaved);
         // A pin must not be written while a parameter is still in it.
-        let vector_params = self.func_type().params().iter().filter(|ty| in_xmm(**ty)).count();
-        let limit = if vector_params <= 5 { XMMS.len() } else { XMMS_BEYOND_PARAMS };
-        let mut xmms = Best::<{ XMMS.len() }>::new(limit);
+        let vector_params = self.func_type().params().iter().filter(|ty| in_vreg(**ty)).count();
+        let limit = if vector_params <= VREG_PINS_PARAMS { VREG_PINS.len() } else { VREG_PINS_BEYOND_PARAMS };
+        let mut vregs = Best::<{ VREG_PINS.len() }>::new(limit);
         for (index, local) in self.locals.iter().enumerate() {
             let weight = self.known.weight(index as u32);
-            if in_xmm(local.ty) { xmms.offer(weight, index as u32) } else { gprs.offer(weight, index as u32) }
+            if in_vreg(local.ty) { vregs.offer(weight, index as u32) } else { gprs.offer(weight, index as u32) }
         }
         let mut pinned = 0;
         for (place, (weight, local)) in gprs.iter().enumerate() {
@@ -110,9 +101,9 @@ impl Emit<'_> {
             }
             pinned = place + 1;
             if place < unsaved {
-                self.pin_gpr(local, UNSAVED[place]);
+                self.pin_gpr(local, UNSAVED_PINS[place]);
             } else {
-                let reg = SAVED[place - unsaved];
+                let reg = SAVED_PINS[place - unsaved];
                 self.locals[local as usize].pin = reg.0;
                 self.frame.save(reg);
             }
@@ -121,8 +112,8 @@ impl Emit<'_> {
             self.pin_chunk(pinned, unsaved);
         }
         if unsaved != 0 {
-            for ((_, local), reg) in xmms.iter().zip(XMMS) {
-                self.pin_xmm(local, reg);
+            for ((_, local), reg) in vregs.iter().zip(VREG_PINS) {
+                self.pin_vreg(local, reg);
             }
         }
     }
@@ -130,12 +121,12 @@ impl Emit<'_> {
     /// Keeps what loops count down in the register behind so many that are taken.
     fn pin_chunk(&mut self, pinned: usize, unsaved: usize) {
         let reg = if pinned < unsaved {
-            let reg = UNSAVED[pinned];
+            let reg = UNSAVED_PINS[pinned];
             self.temp_gprs.remove(reg.0);
             self.free_gprs.remove(reg.0);
             reg
         } else {
-            let reg = SAVED[pinned - unsaved];
+            let reg = SAVED_PINS[pinned - unsaved];
             self.frame.save(reg);
             reg
         };
@@ -148,10 +139,10 @@ impl Emit<'_> {
         self.free_gprs.remove(reg.0);
     }
 
-    fn pin_xmm(&mut self, local: u32, reg: Xmm) {
+    fn pin_vreg(&mut self, local: u32, reg: Vreg) {
         self.locals[local as usize].pin = reg.0;
-        self.temp_xmms.remove(reg.0);
-        self.free_xmms.remove(reg.0);
+        self.temp_vregs.remove(reg.0);
+        self.free_vregs.remove(reg.0);
     }
 
     /// In front of a loop, all of whose operands are at home: pins what it touches, if it is an outermost one that
@@ -170,26 +161,26 @@ impl Emit<'_> {
 
     #[inline(never)]
     fn pin_loop(&mut self, depth: usize, mut touched: u64) {
-        let mut gprs = Best::<{ UNSAVED.len() }>::new(UNSAVED.len());
-        let mut xmms = Best::<{ XMMS.len() }>::new(XMMS.len());
+        let mut gprs = Best::<{ UNSAVED_PINS.len() }>::new(UNSAVED_PINS.len());
+        let mut vregs = Best::<{ VREG_PINS.len() }>::new(VREG_PINS.len());
         while touched != 0 {
             let index = touched.trailing_zeros();
             touched &= touched - 1;
             let local = self.locals[index as usize];
             if local.pin == NO_PIN {
                 let weight = self.known.weight(index);
-                if in_xmm(local.ty) { xmms.offer(weight, index) } else { gprs.offer(weight, index) }
+                if in_vreg(local.ty) { vregs.offer(weight, index) } else { gprs.offer(weight, index) }
             }
         }
-        let mut pins = LoopPins { depth, count: 0, locals: [0; UNSAVED.len() + XMMS.len()] };
-        for ((_, local), reg) in gprs.iter().zip(UNSAVED) {
+        let mut pins = LoopPins { depth, count: 0, locals: [0; UNSAVED_PINS.len() + VREG_PINS.len()] };
+        for ((_, local), reg) in gprs.iter().zip(UNSAVED_PINS) {
             self.asm.load(width(self.locals[local as usize].ty), reg, self.frame.local_mem(local));
             self.pin_gpr(local, reg);
             pins.add(local);
         }
-        for ((_, local), reg) in xmms.iter().zip(XMMS) {
-            self.load_xmm(self.locals[local as usize].ty, reg, self.frame.local_mem(local));
-            self.pin_xmm(local, reg);
+        for ((_, local), reg) in vregs.iter().zip(VREG_PINS) {
+            self.load_vreg(self.locals[local as usize].ty, reg, self.frame.local_mem(local));
+            self.pin_vreg(local, reg);
             pins.add(local);
         }
         for &local in &pins.locals[..pins.count] {
@@ -211,8 +202,8 @@ impl Emit<'_> {
         let Some(pins) = self.loop_pins.take() else { return };
         for &index in &pins.locals[..pins.count] {
             let local = &mut self.locals[index as usize];
-            let (temps, free) = if in_xmm(local.ty) {
-                (&mut self.temp_xmms, &mut self.free_xmms)
+            let (temps, free) = if in_vreg(local.ty) {
+                (&mut self.temp_vregs, &mut self.free_vregs)
             } else {
                 (&mut self.temp_gprs, &mut self.free_gprs)
             };
@@ -229,8 +220,8 @@ impl Emit<'_> {
         let local = self.local(index);
         if local.home == Home::Current {
             let home = self.frame.local_mem(index);
-            if in_xmm(local.ty) {
-                self.store_xmm(local.ty, home, Xmm(local.pin));
+            if in_vreg(local.ty) {
+                self.store_vreg(local.ty, home, Vreg(local.pin));
             } else {
                 self.asm.store(width(local.ty), home, Gpr(local.pin));
             }

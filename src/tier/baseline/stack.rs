@@ -7,14 +7,16 @@
 //! A register that holds an operand belongs to that operand alone. What `pop` returns belongs to the operator until
 //! it frees it: it can be neither handed out again nor spilled.
 //!
-//! Nothing here or in `operand` changes the flags, so that operands may be moved between a comparison and its branch.
+//! Nothing here or in `operand` changes what a test looks at, so that operands may be moved between a comparison and
+//! its branch.
 //!
 //! Not here: bringing a popped operand where it is wanted (`operand`), where homes are (`frame`).
 
 use super::Emit;
-use super::x64::asm::{Mem, Rm, Width};
-use super::x64::regs::{Gpr, Xmm};
-use super::x64::sse::Xm;
+use super::backend::{Assembler as _, VectorMoves as _, Width};
+use super::frame::home_at;
+use super::operand::Loc;
+use super::regs::{Gpr, Vreg};
 use crate::types::ValType;
 
 /// Operands above `settled`, at most.
@@ -32,7 +34,7 @@ pub(crate) enum Kind {
     Local,
     /// In the register `reg`, of the class that `ty` says.
     Reg,
-    /// In the frame, `bits` bytes (as an i32) from rbp.
+    /// In the frame, `bits` bytes (as an i32) from its register.
     Home,
 }
 
@@ -54,13 +56,6 @@ pub(crate) enum Upper {
     Unknown,
 }
 
-/// An operand as instructions with immediates take it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rmi {
-    Rm(Rm),
-    Imm(i32),
-}
-
 /// The width of operations on integers and references of this type.
 #[inline(always)]
 pub(crate) fn width(ty: ValType) -> Width {
@@ -72,7 +67,7 @@ pub(crate) fn width(ty: ValType) -> Width {
 
 /// Whether values of this type are in vector registers.
 #[inline(always)]
-pub(crate) fn in_xmm(ty: ValType) -> bool {
+pub(crate) fn in_vreg(ty: ValType) -> bool {
     matches!(ty, ValType::F32 | ValType::F64 | ValType::V128)
 }
 
@@ -102,18 +97,6 @@ impl Entry {
     pub(crate) fn as_const(&self) -> Option<u64> {
         if self.kind == Kind::Const { Some(self.bits) } else { None }
     }
-
-    /// The value of an integer constant that instructions of its width can have as immediate.
-    #[inline(always)]
-    pub(crate) fn as_imm(&self) -> Option<i32> {
-        if self.kind != Kind::Const {
-            return None;
-        }
-        match self.ty {
-            ValType::I32 => Some(self.bits as i32),
-            _ => i32::try_from(self.bits as i64).ok(),
-        }
-    }
 }
 
 /// The stack itself.
@@ -140,7 +123,7 @@ impl Emit<'_> {
 
     /// Pushes an f32, f64 or v128.
     #[inline(always)]
-    pub(crate) fn push_xmm(&mut self, ty: ValType, reg: Xmm) {
+    pub(crate) fn push_vreg(&mut self, ty: ValType, reg: Vreg) {
         self.push(Entry::register(ty, reg.0, Upper::Zero));
     }
 
@@ -167,7 +150,7 @@ impl Emit<'_> {
     #[inline(always)]
     pub(crate) fn free_entry(&mut self, entry: Entry) {
         if entry.kind == Kind::Reg {
-            if in_xmm(entry.ty) { self.free_xmms.insert(entry.reg) } else { self.free_gprs.insert(entry.reg) }
+            if in_vreg(entry.ty) { self.free_vregs.insert(entry.reg) } else { self.free_gprs.insert(entry.reg) }
         }
     }
 
@@ -190,7 +173,7 @@ impl Emit<'_> {
     pub(crate) fn spill_at(&mut self, position: usize) {
         let entry = self.entries[position];
         let disp = self.frame.operand(position);
-        self.store_entry(entry, Mem::base(Gpr::RBP, disp));
+        self.store_entry(entry, home_at(disp));
         self.free_entry(entry);
         self.entries[position] = Entry::home(entry.ty, disp);
     }
@@ -247,7 +230,7 @@ impl Emit<'_> {
     #[inline(never)]
     fn read_local_at(&mut self, position: usize) {
         let entry = self.entries[position];
-        let reg = if in_xmm(entry.ty) { self.to_temp_xmm(entry).0 } else { self.to_temp(entry).0 };
+        let reg = if in_vreg(entry.ty) { self.to_temp_vreg(entry).0 } else { self.to_temp(entry).0 };
         self.entries[position] = Entry::register(entry.ty, reg, Upper::Zero);
     }
 }
@@ -272,7 +255,7 @@ impl Emit<'_> {
     fn steal(&mut self) -> Gpr {
         for position in self.settled..self.entries.len() {
             let entry = self.entries[position];
-            if entry.kind == Kind::Reg && !in_xmm(entry.ty) {
+            if entry.kind == Kind::Reg && !in_vreg(entry.ty) {
                 self.spill_at(position);
                 self.free_gprs.remove(entry.reg);
                 return Gpr(entry.reg);
@@ -289,11 +272,11 @@ impl Emit<'_> {
         }
         for position in self.settled..self.entries.len() {
             let entry = self.entries[position];
-            if entry.kind == Kind::Reg && !in_xmm(entry.ty) && entry.reg == reg.0 {
+            if entry.kind == Kind::Reg && !in_vreg(entry.ty) && entry.reg == reg.0 {
                 match self.free_gprs.first() {
                     Some(other) => {
                         self.free_gprs.remove(other);
-                        self.asm.mov_rr(Width::W64, Gpr(other), reg);
+                        self.asm.copy(Width::W64, Gpr(other), reg);
                         self.entries[position].reg = other;
                     }
                     None => {
@@ -317,56 +300,56 @@ impl Emit<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn free_rm(&mut self, rm: Rm) {
-        if let Rm::Reg(reg) = rm {
+    pub(crate) fn free_loc(&mut self, loc: Loc) {
+        if let Loc::Reg(reg) = loc {
             self.free(reg);
         }
     }
 
     /// A vector register that nothing uses.
     #[inline(always)]
-    pub(crate) fn alloc_xmm(&mut self) -> Xmm {
-        match self.free_xmms.first() {
+    pub(crate) fn alloc_vreg(&mut self) -> Vreg {
+        match self.free_vregs.first() {
             Some(number) => {
-                self.free_xmms.remove(number);
-                Xmm(number)
+                self.free_vregs.remove(number);
+                Vreg(number)
             }
-            None => self.steal_xmm(),
+            None => self.steal_vreg(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn steal_xmm(&mut self) -> Xmm {
+    fn steal_vreg(&mut self) -> Vreg {
         for position in self.settled..self.entries.len() {
             let entry = self.entries[position];
-            if entry.kind == Kind::Reg && in_xmm(entry.ty) {
+            if entry.kind == Kind::Reg && in_vreg(entry.ty) {
                 self.spill_at(position);
-                self.free_xmms.remove(entry.reg);
-                return Xmm(entry.reg);
+                self.free_vregs.remove(entry.reg);
+                return Vreg(entry.reg);
             }
         }
         unreachable!("an operator holds all vector registers");
     }
 
     /// As [`Emit::take`], for vector registers.
-    pub(crate) fn take_xmm(&mut self, reg: Xmm) {
-        if self.free_xmms.has(reg.0) {
-            self.free_xmms.remove(reg.0);
+    pub(crate) fn take_vreg(&mut self, reg: Vreg) {
+        if self.free_vregs.has(reg.0) {
+            self.free_vregs.remove(reg.0);
             return;
         }
         for position in self.settled..self.entries.len() {
             let entry = self.entries[position];
-            if entry.kind == Kind::Reg && in_xmm(entry.ty) && entry.reg == reg.0 {
-                match self.free_xmms.first() {
+            if entry.kind == Kind::Reg && in_vreg(entry.ty) && entry.reg == reg.0 {
+                match self.free_vregs.first() {
                     Some(other) => {
-                        self.free_xmms.remove(other);
-                        self.move_xmm(Xmm(other), reg);
+                        self.free_vregs.remove(other);
+                        self.move_vreg(Vreg(other), reg);
                         self.entries[position].reg = other;
                     }
                     None => {
                         self.spill_at(position);
-                        self.free_xmms.remove(reg.0);
+                        self.free_vregs.remove(reg.0);
                     }
                 }
                 return;
@@ -376,17 +359,10 @@ impl Emit<'_> {
     }
 
     #[inline(always)]
-    pub(crate) fn free_xmm(&mut self, reg: Xmm) {
-        if self.temp_xmms.has(reg.0) {
-            debug_assert!(!self.free_xmms.has(reg.0), "freed twice");
-            self.free_xmms.insert(reg.0);
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn free_xm(&mut self, xm: Xm) {
-        if let Xm::Reg(reg) = xm {
-            self.free_xmm(reg);
+    pub(crate) fn free_vreg(&mut self, reg: Vreg) {
+        if self.temp_vregs.has(reg.0) {
+            debug_assert!(!self.free_vregs.has(reg.0), "freed twice");
+            self.free_vregs.insert(reg.0);
         }
     }
 }

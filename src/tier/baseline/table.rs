@@ -1,12 +1,11 @@
 //! Tables, references to functions, indirect calls.
 
 use super::Emit;
+use super::backend::{Accesses as _, Assembler as _, CALLEE, Mem, SCRATCH, VMCTX, Width};
 use super::call::{Arg, Call, Callee};
-use super::stack::{Entry, width};
-use super::x64::asm::{Alu, Cond, Mem, Rm, Width};
-use super::x64::regs::{Gpr, SCRATCH, VMCTX};
+use super::stack::width;
 use crate::abi::builtin::Builtin;
-use crate::abi::vmctx::{FUNCREF_TYPE_ID, IMPORT_FUNCREF, TABLE_BASE, TABLE_LENGTH, VMCTX_TYPE_IDS};
+use crate::abi::vmctx::{FUNCREF_TYPE_ID, IMPORT_FUNCREF, TABLE_LENGTH, VMCTX_TYPE_IDS};
 use crate::tier::fuel::Size;
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
@@ -21,33 +20,8 @@ pub(crate) fn index_val_type(index: IndexType) -> ValType {
 }
 
 impl Emit<'_> {
-    fn table_type(&self, table: u32) -> TableType {
+    pub(crate) fn table_type(&self, table: u32) -> TableType {
         self.module.tables()[table as usize]
-    }
-
-    /// The address of the element at a popped index, in a register of the operator's. One out of bounds traps with
-    /// `code`: here, or where the element is accessed, at null.
-    fn element(&mut self, table: u32, index: Entry, code: TrapCode) -> Gpr {
-        let addr = self.clean_temp(index);
-        let base = self.alloc();
-        let place = self.place(self.layout.table(TableIndex(table)));
-        let ty = self.table_type(table);
-        match ty.max.filter(|max| *max == ty.min).and_then(|length| i32::try_from(length).ok()) {
-            Some(length) => self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Reg(addr), length),
-            None => {
-                let length = Mem { disp: place.disp + TABLE_LENGTH, ..place };
-                self.asm.alu(Alu::Cmp, Width::W64, addr, Rm::Mem(length));
-            }
-        }
-        if self.options.signals == Signals::Off {
-            self.trap_if(Cond::AboveEqual, code);
-        }
-        self.asm.load(Width::W64, base, Mem { disp: place.disp + TABLE_BASE, ..place });
-        self.asm.lea(Width::W64, addr, Mem::indexed(base, addr, 3, 0));
-        self.asm.mov_imm32(SCRATCH, 0);
-        self.asm.cmov(Cond::AboveEqual, Width::W64, addr, Rm::Reg(SCRATCH));
-        self.free(base);
-        addr
     }
 
     /// What precedes the access to an element, directly.
@@ -84,7 +58,7 @@ impl Emit<'_> {
         let table = self.u32();
         let reg = self.alloc();
         let place = self.place(self.layout.table(TableIndex(table)));
-        self.asm.load(Width::W64, reg, Mem { disp: place.disp + TABLE_LENGTH, ..place });
+        self.asm.load(Width::W64, reg, place.plus(TABLE_LENGTH));
         self.push_gpr(index_val_type(self.table_type(table).index), reg);
     }
 
@@ -113,24 +87,24 @@ impl Emit<'_> {
         let table = self.u32();
         let index = self.pop();
         let addr = self.element(table, index, TrapCode::UndefinedElement);
-        if addr != Gpr::RAX {
-            self.take(Gpr::RAX);
+        if addr != CALLEE {
+            self.take(CALLEE);
         }
         self.element_site(TrapCode::UndefinedElement);
-        self.asm.load(Width::W64, Gpr::RAX, Mem::base(addr, 0));
-        if addr != Gpr::RAX {
+        self.asm.load(Width::W64, CALLEE, Mem::base(addr, 0));
+        if addr != CALLEE {
             self.free(addr);
         }
         if self.options.signals == Signals::Off {
-            self.asm.test(Width::W64, Gpr::RAX, Gpr::RAX);
-            self.trap_if(Cond::Equal, TrapCode::UninitializedElement);
+            let null = self.asm.is_zero(CALLEE);
+            self.trap_on(null, TrapCode::UninitializedElement);
         }
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_TYPE_IDS));
         self.asm.load(Width::W32, SCRATCH, Mem::base(SCRATCH, type_index as i32 * 4));
         // A null reference faults in the null page.
         self.element_site(TrapCode::UninitializedElement);
-        self.asm.alu_mem(Alu::Cmp, Width::W32, Mem::base(Gpr::RAX, FUNCREF_TYPE_ID), SCRATCH);
-        self.trap_if(Cond::NotEqual, TrapCode::IndirectCallTypeMismatch);
+        let mismatch = self.asm.differ(Mem::base(CALLEE, FUNCREF_TYPE_ID), SCRATCH);
+        self.trap_on(mismatch, TrapCode::IndirectCallTypeMismatch);
         let ty = &self.module.types()[type_index as usize];
         match call {
             Call::Nested => self.nested_call(Callee::Reference, ty),
@@ -152,7 +126,7 @@ impl Emit<'_> {
         let reg = self.alloc();
         if self.module.defined_func(func).is_some() {
             let position = self.module.escaping_position(func).expect("functions of `ref.func` escape");
-            self.asm.lea(Width::W64, reg, Mem::base(VMCTX, self.layout.funcref(position)));
+            self.asm.address(reg, Mem::base(VMCTX, self.layout.funcref(position)));
         } else {
             let record = self.layout.func_import(func);
             self.asm.load(Width::W64, reg, Mem::base(VMCTX, record + IMPORT_FUNCREF));

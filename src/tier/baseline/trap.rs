@@ -4,9 +4,8 @@
 //! call of the helper that raises.
 
 use super::Emit;
+use super::backend::{Assembler as _, Label, Mem, PARAMS, Profiles as _, SCRATCH, Test, VMCTX, Width};
 use super::budget::Spent;
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Width};
-use super::x64::regs::{Gpr, SCRATCH, VMCTX};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
 use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, TrapSite};
@@ -59,10 +58,11 @@ impl Emit<'_> {
         self.call_sites.push(site);
     }
 
-    /// Traps if the condition holds.
-    pub(crate) fn trap_if(&mut self, cond: Cond, code: TrapCode) {
+    /// Traps if the test holds.
+    #[inline(always)]
+    pub(crate) fn trap_on(&mut self, test: Test, code: TrapCode) {
         let mut from = Label::default();
-        self.asm.jcc(cond, &mut from);
+        self.asm.branch(test, &mut from);
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind: DetourKind::Trap(code) });
     }
 
@@ -71,19 +71,19 @@ impl Emit<'_> {
         match self.options.signals {
             Signals::On => {
                 self.trap_site(code);
-                self.asm.ud2();
+                self.asm.undefined();
             }
             Signals::Off => {
-                self.asm.mov_imm32(Gpr::RSI, code as u32);
+                self.asm.set(PARAMS[1], u64::from(code as u32));
                 self.call_builtin_with(Builtin::raise);
-                self.asm.ud2();
+                self.asm.undefined();
             }
         }
     }
 
     /// Calls a helper whose arguments are in place but for the vmctx.
     pub(crate) fn call_builtin_with(&mut self, builtin: Builtin) {
-        self.asm.mov_rr(Width::W64, Gpr::RDI, VMCTX);
+        self.asm.copy(Width::W64, PARAMS[0], VMCTX);
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_BUILTINS));
         self.asm.call_mem(Mem::base(SCRATCH, builtin.offset()));
         self.call_site();
@@ -95,36 +95,34 @@ impl Emit<'_> {
         if !self.options.interrupts || self.frame.chunk().is_some() {
             return;
         }
-        self.compare_limit();
+        let poisoned = self.limit_is_poisoned();
         let mut from = Label::default();
-        self.asm.jcc(Cond::Equal, &mut from);
+        self.asm.branch(poisoned, &mut from);
         let kind = DetourKind::Attend { back: self.asm.offset() };
         self.detours.push(Detour { from, wasm_offset: self.wasm_offset(), kind });
     }
 
-    /// Compares the stack limit with that of an interrupt.
-    fn compare_limit(&mut self) {
+    /// Whether the stack limit is that of an interrupt.
+    fn limit_is_poisoned(&mut self) -> Test {
         self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_STORE));
-        self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Mem(Mem::base(SCRATCH, STORE_STACK_LIMIT)), -1);
+        self.asm.is_all_ones(Mem::base(SCRATCH, STORE_STACK_LIMIT))
     }
 
     /// The same as [`Emit::poll`], where it is not run often.
     pub(crate) fn poll_here(&mut self) {
         if self.options.interrupts {
-            self.compare_limit();
-            let calm = self.asm.jcc_short(Cond::NotEqual);
+            let poisoned = self.limit_is_poisoned();
+            let calm = self.asm.skip_unless(poisoned);
             self.attend();
             self.asm.land(calm);
         }
     }
 
-    /// Asks for attention. The helper preserves everything; rdi may be a pinned local's.
+    /// Asks for attention. The helper preserves everything; the register of its argument may be a pinned local's.
     fn attend(&mut self) {
-        self.asm.push(Gpr::RDI);
-        self.asm.push(Gpr::RDI);
+        self.asm.keep(PARAMS[0]);
         self.call_builtin_with(Builtin::interrupt);
-        self.asm.pop(Gpr::RDI);
-        self.asm.pop(Gpr::RDI);
+        self.asm.take_back(PARAMS[0]);
     }
 
     /// Writes what the function jumps to from within.
@@ -138,7 +136,7 @@ impl Emit<'_> {
                 DetourKind::Trap(code) => self.trap(code),
                 DetourKind::Attend { back } => {
                     self.attend();
-                    self.asm.jmp_back(back);
+                    self.asm.jump_back(back);
                 }
                 DetourKind::OtherTarget { site, back } => self.other_target(site, back),
                 DetourKind::BudgetSpent(spent) => self.budget_spent(spent),

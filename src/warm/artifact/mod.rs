@@ -3,18 +3,24 @@
 //! In: modules in whatever mix of tiers. Out: bytes; and from bytes of any origin: modules, with as much of their code as is
 //! ours and fits.
 //!
-//! # The format, version 1
+//! # The format, version 2
 //!
 //!     fixed       "updwarm\0", version: u32, modules: u32, length: u64, head: u32, 0: u32
 //!     per module  wasm: offset u64, length u64 (0: not kept)      this far, every version is the same
 //!     identity    build (16 bytes), key (16 bytes), processor, settings, features, target
 //!     directory   per module: hash of the wasm (32 bytes), lengths, and a tag of each piece
 //!     tag         of all of the above: here the head ends
-//!     pieces      per module: wasm, facts, profile, pages of the index, code
+//!     pieces      per module: wasm, facts, profile, list of images, pages of the index, code, units of images, bodies
 //!
 //! Offsets count from the end of the head. Numbers of the identity and the directory are in LEB128, without a length they
 //! are little-endian. The index has a page for [`PAGE_FUNCTIONS`] functions: what became of each (two bits), and for each
-//! with code the record's length and tag; records lie one after the other, in the order of the functions (`record`).
+//! with code the record's length and tag, then for each that was run without, what is left of its budget; records lie one
+//! after the other, in the order of the functions (`record`).
+//!
+//! Bodies are pages of [`BODY_PAGE`] functions: for each, where its body starts and ends in the wasm, in 32 bits each.
+//!
+//! An image is what a memory has in it at first, in place of data segments: a list of units of [`IMAGE_UNIT`] bytes, with the
+//! tag of each that is not all zeros. An artifact without wasm has none: whoever has the wasm has them.
 //!
 //! # What is believed
 //!
@@ -25,6 +31,7 @@
 //!
 //! Not here: modules (`engine/artifact.rs`), where artifacts are kept (`directory`).
 
+mod image;
 mod read;
 mod record;
 mod seal;
@@ -33,17 +40,19 @@ mod store;
 mod tests;
 mod write;
 
+pub use image::{Image, KeptImage};
 pub use read::{Opened, Part, open};
 pub use seal::{Key, hash};
 pub use store::Store;
 pub use write::{Contents, Wasm, write};
 
 use crate::bytes::put;
+use crate::module::tables::BODY_PAGE;
 
 const MAGIC: &[u8; 8] = b"updwarm\0";
 
 /// Of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes of what is at a fixed place, before the table of modules.
 const FIXED: usize = 32;
@@ -56,6 +65,12 @@ pub const MAX_MODULES: usize = 1024;
 
 /// Bytes of wasm that are authenticated at a time.
 const WASM_PAGE: usize = 64 << 10;
+
+/// Bytes of an image that are authenticated at a time.
+const IMAGE_UNIT: usize = 32 << 10;
+
+/// Bytes of a page that says where bodies are.
+const BODY_BYTES: usize = 8 * BODY_PAGE;
 
 /// Functions of a page of the index.
 const PAGE_FUNCTIONS: usize = 128;

@@ -10,12 +10,14 @@ use super::record::{self, Fit};
 use super::seal::{Key, Piece, Sealer, TAG, Tag};
 use super::write::sealer;
 use super::{
-    ENTRY, FIXED, Identity, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store, VERSION, WASM_PAGE,
+    BODY_BYTES, ENTRY, FIXED, Identity, KeptImage, MAGIC, MAX_MODULES, PAGE_FUNCTIONS, Progress, Rejected, Store,
+    VERSION, WASM_PAGE, image,
 };
 use crate::bytes::Reader;
 use crate::error::{Error, Result};
 use crate::module::WireBytes;
 use crate::module::facts::Facts;
+use crate::module::tables::BODY_PAGE;
 use crate::sync::get_or_make;
 use crate::sys::lazy::LazyBytes;
 use crate::tier::compiled::CompiledCode;
@@ -45,9 +47,15 @@ pub struct Part {
     wasm_tags: Vec<u8>,
     facts: Sealed,
     profile: Sealed,
+    images: Sealed,
     index: Vec<Sealed>,
     /// Where the records are.
     code: Range<u64>,
+    /// Where the units of images are.
+    units: Range<u64>,
+    /// Where it says where the bodies are, a page of functions at a time.
+    bodies: Range<u64>,
+    body_tags: Vec<u8>,
     fit: Fit,
     pages: Box<[OnceLock<Option<Box<Page>>>]>,
     damaged: Arc<AtomicU64>,
@@ -62,6 +70,8 @@ struct Sealed {
 /// A page of the index.
 struct Page {
     progress: [Progress; PAGE_FUNCTIONS],
+    /// By function: how much more work it may do before it asks for the top tier; 0: nobody knows.
+    budgets: [u32; PAGE_FUNCTIONS],
     /// By position among those with code: where the record is.
     records: Vec<Sealed>,
     /// For each function its position there, if it has code.
@@ -181,10 +191,12 @@ fn part(
         let range = range(reader.number()?)?;
         Some(Sealed { range, tag: reader.array()? })
     };
-    let (facts, profile) = (sealed(reader)?, sealed(reader)?);
+    let (facts, profile, images) = (sealed(reader)?, sealed(reader)?, sealed(reader)?);
     let pages = (fit.defined as usize).div_ceil(PAGE_FUNCTIONS);
     let index: Vec<Sealed> = (0..pages).map(|_| sealed(reader)).collect::<Option<_>>()?;
-    let code = range(reader.number()?)?;
+    let (code, units) = (range(reader.number()?)?, range(reader.number()?)?);
+    let bodies = range(8 * u64::from(fit.defined))?;
+    let body_tags = reader.take((fit.defined as usize).div_ceil(BODY_PAGE) * TAG)?.to_vec();
     Some(Part {
         store: store.clone(),
         sealer: sealer(key, context, &hash),
@@ -193,8 +205,12 @@ fn part(
         wasm_tags,
         facts,
         profile,
+        images,
         index,
         code,
+        units,
+        bodies,
+        body_tags,
         fit,
         pages: (0..pages).map(|_| OnceLock::new()).collect(),
         damaged: Arc::default(),
@@ -248,13 +264,48 @@ impl Part {
     }
 
     /// What validation found out.
-    pub fn facts(&self) -> Option<Facts> {
-        Facts::read(&self.piece(Piece::Facts, 0, &self.facts)?, self.defined())
+    pub fn facts(self: &Arc<Part>) -> Option<Facts> {
+        let part = self.clone();
+        Facts::read(&self.facts_bytes()?, self.defined(), Arc::new(move |page| part.bodies_page(page)))
+    }
+
+    fn facts_bytes(&self) -> Option<Vec<u8>> {
+        self.piece(Piece::Facts, 0, &self.facts)
+    }
+
+    /// Where the bodies of a page of functions are.
+    pub(super) fn bodies_page(&self, page: usize) -> Option<Vec<u8>> {
+        let tag = self.body_tags.as_chunks::<TAG>().0.get(page)?;
+        let start = self.bodies.start + (page * BODY_BYTES) as u64;
+        let range = start..(start + BODY_BYTES as u64).min(self.bodies.end);
+        self.piece(Piece::Bodies, page as u32, &Sealed { range, tag: *tag })
     }
 
     /// The profile, as bytes.
     pub fn profile(&self) -> Option<Vec<u8>> {
         self.piece(Piece::Profile, 0, &self.profile)
+    }
+
+    /// What memories have in them at first, if it is kept.
+    pub fn images(&self) -> Vec<KeptImage> {
+        let list = self.piece(Piece::Images, 0, &self.images);
+        let images = list.and_then(|list| {
+            let images = image::read(&list, self.units.clone());
+            if images.is_none() {
+                self.note_damage();
+            }
+            images
+        });
+        images.unwrap_or_default()
+    }
+
+    /// Reads a unit of an image to its place, which holds zeros. False: it is not what was written.
+    pub fn fetch_unit(&self, image: &KeptImage, unit: usize, place: &mut [u8]) -> bool {
+        let is_there = image.fetch(&self.store, &self.sealer, unit, place).is_some();
+        if !is_there {
+            self.note_damage();
+        }
+        is_there
     }
 
     /// A copy of a piece that is what was written.
@@ -302,6 +353,7 @@ impl Part {
         let mut at = reader.number()?.checked_add(self.code.start)?;
         let mut page = Page {
             progress: [Progress::Lazy; PAGE_FUNCTIONS],
+            budgets: [0; PAGE_FUNCTIONS],
             records: Vec::new(),
             positions: [NO_RECORD; PAGE_FUNCTIONS],
             useless: [const { AtomicU64::new(0) }; PAGE_FUNCTIONS / 64],
@@ -316,12 +368,21 @@ impl Part {
                 page.records.push(Sealed { range: start..at, tag: reader.array()? });
             }
         }
+        for func in (0..count).filter(|func| page.progress[*func] == Progress::Executed) {
+            page.budgets[func] = reader.u32()?;
+        }
         reader.is_empty().then_some(page)
     }
 
     /// What became of a function.
     pub fn progress(&self, func: DefinedFunc) -> Progress {
         self.page(func).map_or(Progress::Lazy, |(page, position)| page.progress[position])
+    }
+
+    /// How much more work a function without code of the top tier may do before it asks for that, if it is known.
+    pub fn budget(&self, func: DefinedFunc) -> Option<u32> {
+        let (page, position) = self.page(func)?;
+        Some(page.budgets[position]).filter(|budget| *budget != 0)
     }
 
     /// Whether there is code of a function, as far as is known.

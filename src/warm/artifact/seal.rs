@@ -57,6 +57,9 @@ pub(super) enum Piece {
     Index = 3,
     Code = 4,
     Profile = 5,
+    Images = 6,
+    Unit = 7,
+    Bodies = 8,
 }
 
 /// Authenticates pieces in one context.

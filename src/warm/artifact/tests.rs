@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::record::{self, Fit};
 use super::seal::{Piece, TAG};
 use super::*;
+use crate::module::facts::Facts;
 use crate::module::{Features, Module, decode};
 use crate::tier::compiled::{
     CallKind, CallSite, CompiledCode, Edition, InlinedCall, InlinedIndex, Relocation, RelocationTarget, TrapSite,
 };
 use crate::trap::TrapCode;
-use crate::types::{DefinedFunc, FuncIndex};
+use crate::types::{DefinedFunc, FuncIndex, MemoryIndex};
 
 struct Rng(u64);
 
@@ -109,6 +110,16 @@ fn key() -> Key {
     Key::new(b"a key for tests")
 }
 
+/// Two images, with units of zeros and of other bytes, and a last one that is shorter.
+fn images() -> Vec<Image> {
+    let image = |memory: u32, len: usize, zeros: std::ops::Range<usize>| {
+        let mut bytes: Vec<u8> = (0..len).map(|at| (at * 7 + at / 251 + memory as usize) as u8).collect();
+        bytes[zeros].fill(0);
+        Image { memory: MemoryIndex(memory), offset: 4096 * u64::from(memory + 1), bytes }
+    };
+    vec![image(0, 3 * IMAGE_UNIT + 4096, IMAGE_UNIT..2 * IMAGE_UNIT), image(2, 8192, 0..8192)]
+}
+
 /// An artifact of the module, in which every third function has code.
 fn artifact(module: &Module, rng: &mut Rng) -> (Vec<u8>, Vec<(DefinedFunc, CompiledCode)>) {
     let all: Vec<(DefinedFunc, CompiledCode)> =
@@ -121,8 +132,10 @@ fn artifact(module: &Module, rng: &mut Rng) -> (Vec<u8>, Vec<(DefinedFunc, Compi
         hash: None,
         wasm,
         progress: progress.clone(),
+        budgets: (0..FUNCTIONS as u32).map(|func| func * 1000).collect(),
         code: all.clone(),
         profile: b"a profile".to_vec(),
+        images: images(),
     };
     (write(&identity(), &key(), vec![contents(Wasm::Kept), contents(Wasm::LeftOut)]), all)
 }
@@ -141,7 +154,7 @@ fn what_is_written_is_read() {
     let parts = opened.parts.unwrap();
     assert_eq!(parts[0].wasm().as_deref(), Some(module.bytes()));
     assert!(parts[1].wasm().is_none());
-    for part in &parts {
+    for part in parts.into_iter().map(Arc::new) {
         assert_eq!(part.hash, hash(module.bytes()));
         assert_eq!(part.profile().as_deref(), Some(&b"a profile"[..]));
         assert!(part.facts().is_some() && part.fits(FUNCTIONS + 1, FUNCTIONS, module.bytes().len()));
@@ -157,8 +170,22 @@ fn what_is_written_is_read() {
                 _ => Progress::Lazy,
             };
             assert_eq!(part.progress(func), progress);
+            assert_eq!(part.budget(func), (progress == Progress::Executed).then_some(func.0 * 1000));
+        }
+        let pages = (0..FUNCTIONS.div_ceil(BODY_PAGE)).flat_map(|page| part.bodies_page(page).unwrap());
+        assert!(pages.eq(Facts::write_bodies(&module)) && part.bodies_page(FUNCTIONS).is_none());
+        let kept = part.images();
+        assert_eq!(kept.len(), 2);
+        for (kept, image) in kept.iter().zip(images()) {
+            let len = image.bytes.len();
+            assert_eq!((kept.memory, kept.offset, kept.len), (image.memory, image.offset, len as u64));
+            for (unit, bytes) in image.bytes.chunks(IMAGE_UNIT).enumerate() {
+                let mut place = vec![0; bytes.len()];
+                assert!(part.fetch_unit(kept, unit, &mut place) && place == bytes);
+            }
         }
         assert_eq!(part.damaged(), 0);
+        assert!(!part.fetch_unit(&kept[0], 4, &mut []) && !part.fetch_unit(&kept[0], 0, &mut [0; 7]));
         assert!(!part.offers(DefinedFunc(FUNCTIONS as u32)) && part.load(DefinedFunc(u32::MAX)).is_none());
     }
     // Equal inputs give equal bytes.
@@ -265,10 +292,12 @@ fn authentic_nonsense_does_no_harm() {
         match opened(&bytes, &identity(), &key()).map(|opened| opened.parts) {
             Ok(Ok(parts)) => {
                 accepted += 1;
-                for part in &parts {
+                for part in parts.into_iter().map(Arc::new) {
                     assert!(part.wasm().is_none_or(|wasm| wasm.len() < bytes.len()));
                     part.facts();
                     part.profile();
+                    part.images();
+                    part.bodies_page(0);
                     for func in (0..FUNCTIONS as u32 + 200).map(DefinedFunc) {
                         part.progress(func);
                         part.load(func);
@@ -279,4 +308,40 @@ fn authentic_nonsense_does_no_harm() {
         }
     }
     assert!(accepted > 100 && others > 100, "{accepted} {others}");
+}
+
+/// Nor can lists of images be led out of bounds.
+#[test]
+fn lists_of_images_are_refused_or_right() {
+    let sealer = key().sealer(b"images");
+    let (mut list, mut bytes) = (Vec::new(), Vec::new());
+    image::write(&images(), &sealer, &mut list, &mut bytes);
+    let units = 100..100 + bytes.len() as u64;
+    assert_eq!(image::read(&list, units.clone()).map(|images| images.len()), Some(2));
+    assert!((0..list.len()).all(|len| image::read(&list[..len], units.clone()).is_none()));
+    assert!(image::read(&list, units.start..units.end - 1).is_none(), "bytes that are not there");
+    let mut all = vec![0; 100];
+    all.append(&mut bytes);
+    let (store, mut rng, mut place) = (Store::memory(Arc::new(all)), Rng(19), vec![0; IMAGE_UNIT]);
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..rounds(3000) {
+        let mut list = list.clone();
+        for _ in 0..1 + rng.below(3) {
+            // Mostly what is not a tag.
+            let at = if rng.below(2) == 0 { rng.below(list.len()) } else { rng.below(12) };
+            list[at] = if rng.below(2) == 0 { rng.below(4) as u8 } else { rng.below(256) as u8 };
+        }
+        let Some(images) = image::read(&list, units.clone()) else {
+            refused += 1;
+            continue;
+        };
+        read += 1;
+        for image in images {
+            for unit in 0..5 {
+                let len = rng.below(2) * IMAGE_UNIT + rng.below(2) * 4096;
+                image.fetch(&store, &sealer, unit, &mut place[..len.min(IMAGE_UNIT)]);
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
 }

@@ -3,7 +3,7 @@
 //! Not here: the format (`mod`).
 
 use super::seal::{Key, Piece, Sealer, Tag};
-use super::{Identity, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, record};
+use super::{BODY_BYTES, Identity, Image, MAGIC, PAGE_FUNCTIONS, Progress, VERSION, WASM_PAGE, hash, image, record};
 use crate::bytes::put;
 use crate::module::Module;
 use crate::module::facts::Facts;
@@ -20,10 +20,15 @@ pub struct Contents<'a> {
     pub wasm: Wasm,
     /// What became of each function.
     pub progress: Vec<Progress>,
+    /// For each function that ran without code of the top tier, how much more work it may do before it asks for that; 0:
+    /// nobody knows.
+    pub budgets: Vec<u32>,
     /// Its code of the top tier, sorted.
     pub code: Vec<(DefinedFunc, CompiledCode)>,
     /// The profile, as bytes.
     pub profile: Vec<u8>,
+    /// What its memories have in them at first, in place of its data segments.
+    pub images: Vec<Image>,
 }
 
 /// Whether an artifact has the wasm bytes.
@@ -80,7 +85,7 @@ pub(super) fn sealer(key: &Key, identity: &[u8], wasm: &[u8; 32]) -> Sealer {
 }
 
 fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'_>) -> Written {
-    let Contents { module, hash: known, wasm, mut progress, code, profile } = contents;
+    let Contents { module, hash: known, wasm, mut progress, budgets, code, profile, images } = contents;
     let wasm_hash = known.unwrap_or_else(|| hash(module.bytes()));
     let sealer = sealer(key, identity, &wasm_hash);
     let mut directory = wasm_hash.to_vec();
@@ -98,20 +103,28 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
 
     let mut facts = Vec::new();
     Facts::write(module, &mut facts);
-    for (piece, bytes) in [(Piece::Facts, facts), (Piece::Profile, profile)] {
+    let (mut list, mut units) = (Vec::new(), Vec::new());
+    image::write(&images, &sealer, &mut list, &mut units);
+    for (piece, bytes) in [(Piece::Facts, facts), (Piece::Profile, profile), (Piece::Images, list)] {
         put(&mut directory, bytes.len() as u64);
         directory.extend_from_slice(&sealer.tag(piece, 0, &bytes));
         pieces.extend_from_slice(&bytes);
     }
 
     let (records, code) = records(&sealer, &mut progress, code);
-    for (number, page) in index(&progress, &records).iter().enumerate() {
+    for (number, page) in index(&progress, &budgets, &records).iter().enumerate() {
         put(&mut directory, page.len() as u64);
         directory.extend_from_slice(&sealer.tag(Piece::Index, number as u32, page));
         pieces.extend_from_slice(page);
     }
     put(&mut directory, code.len() as u64);
     pieces.extend_from_slice(&code);
+    put(&mut directory, units.len() as u64);
+    pieces.append(&mut units);
+    for (number, page) in Facts::write_bodies(module).chunks(BODY_BYTES).enumerate() {
+        directory.extend_from_slice(&sealer.tag(Piece::Bodies, number as u32, page));
+        pieces.extend_from_slice(page);
+    }
     Written { directory, wasm: (start, kept.len() as u64) }
 }
 
@@ -140,10 +153,10 @@ fn records(
 }
 
 /// The pages of the index.
-fn index(progress: &[Progress], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
+fn index(progress: &[Progress], budgets: &[u32], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
     let mut records = records.iter();
     let mut offset = 0u64;
-    let page = |functions: &[Progress]| {
+    let page = |(functions, budgets): (&[Progress], &[u32])| {
         let mut page = Vec::new();
         put(&mut page, offset);
         for four in functions.chunks(4) {
@@ -155,7 +168,10 @@ fn index(progress: &[Progress], records: &[(u32, Tag)]) -> Vec<Vec<u8>> {
             page.extend_from_slice(tag);
             offset += u64::from(*len);
         }
+        for (_, budget) in functions.iter().zip(budgets).filter(|(progress, _)| **progress == Progress::Executed) {
+            put(&mut page, u64::from(*budget));
+        }
         page
     };
-    progress.chunks(PAGE_FUNCTIONS).map(page).collect()
+    progress.chunks(PAGE_FUNCTIONS).zip(budgets.chunks(PAGE_FUNCTIONS)).map(page).collect()
 }

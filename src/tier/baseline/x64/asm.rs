@@ -1,21 +1,16 @@
-//! The buffer that code is written to, operands, labels, jumps and calls.
+//! The buffer that code is written to, operands, labels and jumps: what the forms of instructions are made of.
 //!
 //! The buffer is kept longer than what is written by [`SLACK`], so that every part of an instruction is one store
-//! of eight bytes, of which only the true length counts. [`Asm::reserve`] is called once per operator.
+//! of eight bytes, of which only the true length counts. `reserve` is called once per operator.
 
 use super::pool::Pool;
-use super::regs::Gpr;
 use super::sse::Encoding;
+use crate::tier::baseline::backend::{Assembler as _, Width};
+use crate::tier::baseline::operand::Loc;
+use crate::tier::baseline::regs::Gpr;
 
 /// Bytes behind the cursor that one operator may fill without asking for more.
 pub(crate) const SLACK: usize = 1024;
-
-/// Width of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Width {
-    W32 = 0,
-    W64 = 1,
-}
 
 /// An operand in memory: `[base + index * 2^scale + disp]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +29,20 @@ impl Mem {
     }
 
     #[inline(always)]
-    pub(crate) fn indexed(base: Gpr, index: Gpr, scale: u8, disp: i32) -> Mem {
+    pub(super) fn indexed(base: Gpr, index: Gpr, scale: u8, disp: i32) -> Mem {
         debug_assert!(index != Gpr::RSP && scale < 4);
         Mem { base, index: Some(index), scale, disp }
     }
+
+    /// So many bytes further on.
+    #[inline(always)]
+    pub(crate) fn plus(self, bytes: i32) -> Mem {
+        Mem { disp: self.disp + bytes, ..self }
+    }
 }
 
-/// An operand that an instruction takes from a register or from memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rm {
-    Reg(Gpr),
-    Mem(Mem),
-}
+/// What the ModRM byte can name: an operand that an instruction takes from a register or from memory.
+pub(super) type Rm = Loc;
 
 /// What precedes the ModRM byte: opcode, its map, its mandatory prefix, REX.W, and which operands are bytes.
 ///
@@ -54,30 +51,30 @@ pub(crate) enum Rm {
 pub(crate) struct Opcode(pub(crate) u32);
 
 impl Opcode {
-    pub(crate) const fn one(opcode: u8) -> Opcode {
+    pub(super) const fn one(opcode: u8) -> Opcode {
         Opcode(opcode as u32)
     }
 
-    pub(crate) const fn map_0f(opcode: u8) -> Opcode {
+    pub(super) const fn map_0f(opcode: u8) -> Opcode {
         Opcode(opcode as u32 | 1 << 8)
     }
 
     /// With a mandatory prefix: 66, F2 or F3.
-    pub(crate) const fn prefix(self, prefix: u8) -> Opcode {
+    pub(super) const fn prefix(self, prefix: u8) -> Opcode {
         Opcode(self.0 | (prefix as u32) << 16)
     }
 
-    pub(crate) const fn width(self, width: Width) -> Opcode {
+    pub(super) const fn width(self, width: Width) -> Opcode {
         Opcode(self.0 | (width as u32) << 24)
     }
 
     /// The operand in the ModRM field `rm` is a byte.
-    pub(crate) const fn byte_rm(self) -> Opcode {
+    pub(super) const fn byte_rm(self) -> Opcode {
         Opcode(self.0 | 1 << 25)
     }
 
     /// The operand in the ModRM field `reg` is a byte.
-    pub(crate) const fn byte_reg(self) -> Opcode {
+    pub(super) const fn byte_reg(self) -> Opcode {
         Opcode(self.0 | 1 << 26)
     }
 }
@@ -138,7 +135,7 @@ pub(crate) enum Cond {
 
 impl Cond {
     /// The condition that holds when this one does not.
-    pub(crate) fn not(self) -> Cond {
+    pub(super) fn not(self) -> Cond {
         use Cond::*;
         match self {
             Overflow => NotOverflow,
@@ -161,7 +158,7 @@ impl Cond {
     }
 
     /// The condition that holds when the operands of the comparison change places.
-    pub(crate) fn swapped(self) -> Cond {
+    pub(super) fn swapped(self) -> Cond {
         use Cond::*;
         match self {
             Below => Above,
@@ -191,84 +188,55 @@ impl Label {
 /// A short forward jump within one operator: where its field is.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct ShortJump(usize);
+pub(crate) struct ShortJump(pub(super) usize);
 
 /// The buffer. `pos` is the number of bytes that count.
 #[derive(Debug, Default)]
 pub(crate) struct Asm {
-    buf: Vec<u8>,
-    pos: usize,
+    pub(super) buf: Vec<u8>,
+    pub(super) pos: usize,
     /// How instructions on vector registers are encoded.
-    pub(crate) encoding: Encoding,
+    pub(super) encoding: Encoding,
     /// Constants, which are placed behind the code.
-    pub(crate) pool: Pool,
+    pub(super) pool: Pool,
 }
 
 impl Asm {
-    pub(crate) fn clear(&mut self) {
-        self.pos = 0;
-        self.pool.clear();
-    }
-
-    /// How many bytes are written.
-    #[inline(always)]
-    pub(crate) fn offset(&self) -> u32 {
-        self.pos as u32
-    }
-
-    /// What is written.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buf[..self.pos]
-    }
-
-    /// Bytes that the buffer holds on to.
-    pub(crate) fn capacity(&self) -> usize {
-        self.buf.capacity() + self.pool.capacity()
-    }
-
-    /// Makes sure that `len` bytes can be written, and something behind them.
-    #[inline(always)]
-    pub(crate) fn reserve(&mut self, len: usize) {
-        if self.buf.len() - self.pos < len + 16 {
-            self.grow(len);
-        }
-    }
-
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, len: usize) {
+    pub(super) fn grow(&mut self, len: usize) {
         let wanted = (self.buf.len() * 2).max(self.pos + len + 16).max(64 << 10);
         self.buf.resize(wanted, 0);
     }
 
     /// Writes the lowest `len` bytes of `bits`.
     #[inline(always)]
-    pub(crate) fn put(&mut self, bits: u64, len: u32) {
+    pub(super) fn put(&mut self, bits: u64, len: u32) {
         debug_assert!(len <= 8);
         *self.buf[self.pos..].first_chunk_mut().expect("reserved") = bits.to_le_bytes();
         self.pos += len as usize;
     }
 
     #[inline(always)]
-    pub(crate) fn put_u8(&mut self, byte: u8) {
+    pub(super) fn put_u8(&mut self, byte: u8) {
         self.buf[self.pos] = byte;
         self.pos += 1;
     }
 
     #[inline(always)]
-    pub(crate) fn put_u32(&mut self, bits: u32) {
+    pub(super) fn put_u32(&mut self, bits: u32) {
         *self.buf[self.pos..].first_chunk_mut().expect("reserved") = bits.to_le_bytes();
         self.pos += 4;
     }
 
     /// The 32-bit field at `offset`.
-    pub(crate) fn field(&self, offset: u32) -> u32 {
+    pub(super) fn field(&self, offset: u32) -> u32 {
         let field = &self.buf[offset as usize..offset as usize + 4];
         u32::from_le_bytes(field.try_into().expect("four bytes"))
     }
 
     /// Overwrites the 32-bit field at `offset`.
-    pub(crate) fn set_field(&mut self, offset: u32, value: u32) {
+    pub(super) fn set_field(&mut self, offset: u32, value: u32) {
         self.buf[offset as usize..offset as usize + 4].copy_from_slice(&value.to_le_bytes());
     }
 }
@@ -277,7 +245,7 @@ impl Asm {
 impl Asm {
     /// Both operands are registers.
     #[inline(always)]
-    pub(crate) fn op_rr(&mut self, op: Opcode, reg: u8, rm: u8) {
+    pub(super) fn op_rr(&mut self, op: Opcode, reg: u8, rm: u8) {
         let (mut bits, mut len) = head(op, reg, 0, rm);
         bits |= u64::from(0xc0 | (reg & 7) << 3 | rm & 7) << len;
         len += 8;
@@ -286,7 +254,7 @@ impl Asm {
 
     /// The operand `rm` is in memory.
     #[inline(always)]
-    pub(crate) fn op_rm(&mut self, op: Opcode, reg: u8, mem: Mem) {
+    pub(super) fn op_rm(&mut self, op: Opcode, reg: u8, mem: Mem) {
         let index = mem.index.map_or(0, |index| index.0);
         let (mut bits, mut len) = head(op & !Opcode::BYTE_RM, reg, index, mem.base.0);
         let (tail, tail_len) = modrm_mem(reg, mem);
@@ -298,7 +266,7 @@ impl Asm {
 
     /// Writes `len` bytes of prefixes and opcode, then an operand in memory.
     #[inline(always)]
-    pub(crate) fn put_mem(&mut self, bits: u64, len: u32, reg: u8, mem: Mem) {
+    pub(super) fn put_mem(&mut self, bits: u64, len: u32, reg: u8, mem: Mem) {
         self.put(bits, len);
         let (tail, tail_len) = modrm_mem(reg, mem);
         self.put(u64::from(tail), tail_len / 8);
@@ -307,7 +275,7 @@ impl Asm {
 
     /// Writes the displacement of an operand whose ModRM byte was written.
     #[inline(always)]
-    pub(crate) fn put_disp(&mut self, mem: Mem) {
+    pub(super) fn put_disp(&mut self, mem: Mem) {
         if mem.disp == 0 && mem.base.0 & 7 != 5 {
             return;
         }
@@ -316,7 +284,7 @@ impl Asm {
     }
 
     #[inline(always)]
-    pub(crate) fn op_r_rm(&mut self, op: Opcode, reg: u8, rm: Rm) {
+    pub(super) fn op_r_rm(&mut self, op: Opcode, reg: u8, rm: Rm) {
         match rm {
             Rm::Reg(rm) => self.op_rr(op, reg, rm.0),
             Rm::Mem(mem) => self.op_rm(op, reg, mem),
@@ -382,7 +350,7 @@ fn head(op: Opcode, reg: u8, index: u8, rm: u8) -> (u64, u32) {
 
 /// ModRM and SIB of an operand in memory, and how many bits they take.
 #[inline(always)]
-pub(crate) fn modrm_mem(reg: u8, mem: Mem) -> (u32, u32) {
+pub(super) fn modrm_mem(reg: u8, mem: Mem) -> (u32, u32) {
     let mode = match mem.disp {
         0 if mem.base.0 & 7 != 5 => 0,
         disp if disp as i8 as i32 == disp => 1,
@@ -399,29 +367,23 @@ pub(crate) fn modrm_mem(reg: u8, mem: Mem) -> (u32, u32) {
     }
 }
 
-/// Jumps, calls, the end.
+/// Jumps.
 impl Asm {
     /// `jcc` to a place that is not known yet.
-    pub(crate) fn jcc(&mut self, cond: Cond, label: &mut Label) {
+    pub(super) fn jcc(&mut self, cond: Cond, label: &mut Label) {
         self.put(0x800f | (cond as u64) << 8, 2);
         self.put_hole(label);
     }
 
-    /// `jmp` to a place that is not known yet.
-    pub(crate) fn jmp(&mut self, label: &mut Label) {
-        self.put_u8(0xe9);
-        self.put_hole(label);
-    }
-
     /// A field of a forward reference, relative to its end, at the cursor.
-    pub(crate) fn put_hole(&mut self, label: &mut Label) {
+    pub(super) fn put_hole(&mut self, label: &mut Label) {
         let hole = self.offset();
         self.put_u32(label.0);
         label.0 = hole;
     }
 
     /// `jcc` to a place behind the cursor.
-    pub(crate) fn jcc_back(&mut self, cond: Cond, target: u32) {
+    pub(super) fn jcc_back(&mut self, cond: Cond, target: u32) {
         let distance = target as i32 - (self.offset() as i32 + 2);
         if let Ok(short) = i8::try_from(distance) {
             self.put(0x70 | cond as u64 | u64::from(short as u8) << 8, 2);
@@ -431,25 +393,8 @@ impl Asm {
         }
     }
 
-    /// `jmp` to a place behind the cursor.
-    pub(crate) fn jmp_back(&mut self, target: u32) {
-        let distance = target as i32 - (self.offset() as i32 + 2);
-        if let Ok(short) = i8::try_from(distance) {
-            self.put(0xeb | u64::from(short as u8) << 8, 2);
-        } else {
-            self.put_u8(0xe9);
-            self.put_u32((distance - 3) as u32);
-        }
-    }
-
-    /// Lets all jumps of the label lead to the cursor.
-    pub(crate) fn bind(&mut self, label: Label) {
-        let target = self.offset();
-        self.bind_to(label, target);
-    }
-
     /// Lets all jumps of the label lead to `target`.
-    pub(crate) fn bind_to(&mut self, label: Label, target: u32) {
+    pub(super) fn bind_to(&mut self, label: Label, target: u32) {
         let mut hole = label.0;
         while hole != 0 {
             let next = self.field(hole);
@@ -459,71 +404,36 @@ impl Asm {
     }
 
     /// `jcc` over less than 128 bytes, which follow.
-    pub(crate) fn jcc_short(&mut self, cond: Cond) -> ShortJump {
+    pub(super) fn jcc_short(&mut self, cond: Cond) -> ShortJump {
         self.put(0x70 | cond as u64, 2);
         ShortJump(self.pos)
     }
 
     /// `jmp` over less than 128 bytes, which follow.
-    pub(crate) fn jmp_short(&mut self) -> ShortJump {
+    pub(super) fn jmp_short(&mut self) -> ShortJump {
         self.put(0xeb, 2);
         ShortJump(self.pos)
     }
 
-    /// Lets a short jump lead to the cursor.
-    pub(crate) fn land(&mut self, jump: ShortJump) {
-        let distance = self.pos - jump.0;
-        self.buf[jump.0 - 1] = i8::try_from(distance).expect("a short distance") as u8;
-    }
-
     /// `call` of a place that is not known yet.
-    pub(crate) fn call(&mut self, label: &mut Label) {
+    pub(super) fn call(&mut self, label: &mut Label) {
         self.put_u8(0xe8);
         self.put_hole(label);
     }
 
-    /// `call [mem]`.
-    pub(crate) fn call_mem(&mut self, mem: Mem) {
-        self.op_rm(Opcode::one(0xff), 2, mem);
-    }
-
-    /// `call reg`.
-    pub(crate) fn call_reg(&mut self, reg: Gpr) {
-        self.op_rr(Opcode::one(0xff), 2, reg.0);
-    }
-
-    /// `jmp [mem]`.
-    pub(crate) fn jmp_mem(&mut self, mem: Mem) {
-        self.op_rm(Opcode::one(0xff), 4, mem);
-    }
-
-    /// `call [rip + field]`; the field is to be relocated, and stands at the returned offset.
-    pub(crate) fn call_slot(&mut self) -> u32 {
-        self.put(0x15ff, 2);
-        self.put_u32(0);
-        self.offset() - 4
-    }
-
-    /// `jmp [rip + field]`, as [`Asm::call_slot`].
-    pub(crate) fn jmp_slot(&mut self) -> u32 {
-        self.put(0x25ff, 2);
-        self.put_u32(0);
-        self.offset() - 4
-    }
-
     /// `jmp reg`.
-    pub(crate) fn jmp_reg(&mut self, reg: Gpr) {
+    pub(super) fn jmp_reg(&mut self, reg: Gpr) {
         self.op_rr(Opcode::one(0xff), 4, reg.0);
     }
 
     /// `lea dst, [rip + field]` to a place that is not known yet.
-    pub(crate) fn lea_label(&mut self, dst: Gpr, label: &mut Label) {
+    pub(super) fn lea_label(&mut self, dst: Gpr, label: &mut Label) {
         self.put(u64::from(0x48 | (dst.0 >> 3) << 2) | 0x8d << 8 | u64::from((dst.0 & 7) << 3 | 5) << 16, 3);
         self.put_hole(label);
     }
 
     /// `lea dst, [rsp + field]`; where the field is.
-    pub(crate) fn lea_rsp_field(&mut self, dst: Gpr) -> u32 {
+    pub(super) fn lea_rsp_field(&mut self, dst: Gpr) -> u32 {
         self.put(
             u64::from(0x48 | (dst.0 >> 3) << 2) | 0x8d << 8 | u64::from(0x84 | (dst.0 & 7) << 3) << 16 | 0x24 << 24,
             4,
@@ -532,21 +442,8 @@ impl Asm {
         self.offset() - 4
     }
 
-    /// `ret`, and gives back bytes of stack arguments.
-    pub(crate) fn ret(&mut self, pop: u32) {
-        match pop {
-            0 => self.put_u8(0xc3),
-            pop => self.put(0xc2 | u64::from(u16::try_from(pop).expect("at most 1000 parameters")) << 8, 3),
-        }
-    }
-
-    /// `leave`.
-    pub(crate) fn leave(&mut self) {
-        self.put_u8(0xc9);
-    }
-
     /// `ud2`.
-    pub(crate) fn ud2(&mut self) {
+    pub(super) fn ud2(&mut self) {
         self.put(0x0b0f, 2);
     }
 }

@@ -1,126 +1,93 @@
 //! The integer forms: moves, arithmetic, shifts, bits.
 
-use super::asm::{Alu, Asm, Cond, Mem, Opcode, Rm, Shift, Unary, Width};
-use super::regs::Gpr;
+use super::asm::{Alu, Asm, Cond, Mem, Opcode, Rm, Shift, Unary};
+use crate::tier::baseline::backend::{Assembler as _, Width};
+use crate::tier::baseline::regs::Gpr;
 
 /// Moves.
 impl Asm {
-    #[inline(always)]
-    pub(crate) fn mov_rr(&mut self, width: Width, dst: Gpr, src: Gpr) {
-        self.op_rr(Opcode::one(0x8b).width(width), dst.0, src.0);
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&mut self, width: Width, dst: Gpr, mem: Mem) {
-        self.op_rm(Opcode::one(0x8b).width(width), dst.0, mem);
-    }
-
-    #[inline(always)]
-    pub(crate) fn store(&mut self, width: Width, mem: Mem, src: Gpr) {
-        self.op_rm(Opcode::one(0x89).width(width), src.0, mem);
-    }
-
-    pub(crate) fn store8(&mut self, mem: Mem, src: Gpr) {
+    pub(super) fn store8(&mut self, mem: Mem, src: Gpr) {
         self.op_rm(Opcode::one(0x88).byte_reg(), src.0, mem);
     }
 
-    pub(crate) fn store16(&mut self, mem: Mem, src: Gpr) {
+    pub(super) fn store16(&mut self, mem: Mem, src: Gpr) {
         self.op_rm(Opcode::one(0x89).prefix(0x66), src.0, mem);
     }
 
     /// Stores an immediate, which the 64-bit form extends with its sign.
-    pub(crate) fn store_imm(&mut self, width: Width, mem: Mem, imm: i32) {
+    pub(super) fn store_imm(&mut self, width: Width, mem: Mem, imm: i32) {
         self.op_rm(Opcode::one(0xc7).width(width), 0, mem);
         self.put_u32(imm as u32);
     }
 
-    pub(crate) fn store8_imm(&mut self, mem: Mem, imm: u8) {
+    pub(super) fn store8_imm(&mut self, mem: Mem, imm: u8) {
         self.op_rm(Opcode::one(0xc6), 0, mem);
         self.put_u8(imm);
     }
 
-    pub(crate) fn store16_imm(&mut self, mem: Mem, imm: u16) {
+    pub(super) fn store16_imm(&mut self, mem: Mem, imm: u16) {
         self.op_rm(Opcode::one(0xc7).prefix(0x66), 0, mem);
         self.put(u64::from(imm), 2);
     }
 
     /// `mov r32, imm`: the upper half becomes 0. No flags.
     #[inline(always)]
-    pub(crate) fn mov_imm32(&mut self, dst: Gpr, imm: u32) {
+    pub(super) fn mov_imm32(&mut self, dst: Gpr, imm: u32) {
         let rex = u64::from(dst.0 >> 3);
         let bits = u64::from(0xb8 | dst.0 & 7) | u64::from(imm) << 8;
         if rex != 0 { self.put(0x41 | bits << 8, 6) } else { self.put(bits, 5) }
     }
 
-    /// The shortest move of a 64-bit constant. No flags.
-    pub(crate) fn mov_imm64(&mut self, dst: Gpr, imm: u64) {
-        if let Ok(imm) = u32::try_from(imm) {
-            self.mov_imm32(dst, imm);
-        } else if let Ok(imm) = i32::try_from(imm as i64) {
-            self.op_rr(Opcode::one(0xc7).width(Width::W64), 0, dst.0);
-            self.put_u32(imm as u32);
-        } else {
-            self.put(u64::from(0x48 | dst.0 >> 3) | u64::from(0xb8 | dst.0 & 7) << 8, 2);
-            self.put(imm, 8);
-        }
-    }
-
-    /// `xor r32, r32`. Destroys the flags.
     #[inline(always)]
-    pub(crate) fn zero(&mut self, dst: Gpr) {
-        self.op_rr(Opcode::one(0x33), dst.0, dst.0);
-    }
-
-    #[inline(always)]
-    pub(crate) fn lea(&mut self, width: Width, dst: Gpr, mem: Mem) {
+    pub(super) fn lea(&mut self, width: Width, dst: Gpr, mem: Mem) {
         self.op_rm(Opcode::one(0x8d).width(width), dst.0, mem);
     }
 
     /// Zero-extends a byte; the upper half of the register becomes 0.
-    pub(crate) fn movzx8(&mut self, dst: Gpr, src: Rm) {
+    pub(super) fn movzx8(&mut self, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xb6).byte_rm(), dst.0, src);
     }
 
-    pub(crate) fn movzx16(&mut self, dst: Gpr, src: Rm) {
+    pub(super) fn movzx16(&mut self, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xb7), dst.0, src);
     }
 
-    pub(crate) fn movsx8(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn movsx8(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbe).byte_rm().width(width), dst.0, src);
     }
 
-    pub(crate) fn movsx16(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn movsx16(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbf).width(width), dst.0, src);
     }
 
     /// `movsxd`: extends 32 bits to 64 with their sign.
-    pub(crate) fn movsx32(&mut self, dst: Gpr, src: Rm) {
+    pub(super) fn movsx32(&mut self, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::one(0x63).width(Width::W64), dst.0, src);
     }
 
-    pub(crate) fn cmov(&mut self, cond: Cond, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn cmov(&mut self, cond: Cond, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0x40 | cond as u8).width(width), dst.0, src);
     }
 
     /// `setcc`: writes the lowest byte only.
-    pub(crate) fn setcc(&mut self, cond: Cond, dst: Gpr) {
+    pub(super) fn setcc(&mut self, cond: Cond, dst: Gpr) {
         self.op_rr(Opcode::map_0f(0x90 | cond as u8).byte_rm(), 0, dst.0);
     }
 
-    pub(crate) fn xchg(&mut self, width: Width, a: Gpr, b: Gpr) {
+    pub(super) fn xchg(&mut self, width: Width, a: Gpr, b: Gpr) {
         self.op_rr(Opcode::one(0x87).width(width), a.0, b.0);
     }
 
-    pub(crate) fn push(&mut self, reg: Gpr) {
+    pub(super) fn push(&mut self, reg: Gpr) {
         if reg.0 >= 8 { self.put(0x41 | u64::from(0x50 | reg.0 & 7) << 8, 2) } else { self.put_u8(0x50 | reg.0) }
     }
 
     /// Pushes a constant, extended with its sign.
-    pub(crate) fn push_imm(&mut self, imm: i32) {
+    pub(super) fn push_imm(&mut self, imm: i32) {
         self.put(0x68 | u64::from(imm as u32) << 8, 5);
     }
 
-    pub(crate) fn pop(&mut self, reg: Gpr) {
+    pub(super) fn pop(&mut self, reg: Gpr) {
         if reg.0 >= 8 { self.put(0x41 | u64::from(0x58 | reg.0 & 7) << 8, 2) } else { self.put_u8(0x58 | reg.0) }
     }
 }
@@ -128,17 +95,17 @@ impl Asm {
 /// Arithmetic.
 impl Asm {
     #[inline(always)]
-    pub(crate) fn alu(&mut self, op: Alu, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn alu(&mut self, op: Alu, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::one((op as u8) << 3 | 3).width(width), dst.0, src);
     }
 
     /// The destination (of `cmp`: the first operand) is in memory.
-    pub(crate) fn alu_mem(&mut self, op: Alu, width: Width, dst: Mem, src: Gpr) {
+    pub(super) fn alu_mem(&mut self, op: Alu, width: Width, dst: Mem, src: Gpr) {
         self.op_rm(Opcode::one((op as u8) << 3 | 1).width(width), src.0, dst);
     }
 
     #[inline(always)]
-    pub(crate) fn alu_imm(&mut self, op: Alu, width: Width, dst: Rm, imm: i32) {
+    pub(super) fn alu_imm(&mut self, op: Alu, width: Width, dst: Rm, imm: i32) {
         if imm as i8 as i32 == imm {
             self.op_r_rm(Opcode::one(0x83).width(width), op as u8, dst);
             self.put_u8(imm as u8);
@@ -149,26 +116,26 @@ impl Asm {
     }
 
     /// As [`Asm::alu_imm`], with a constant that is not known yet; where its 32 bits are.
-    pub(crate) fn alu_field(&mut self, op: Alu, width: Width, dst: Rm) -> u32 {
+    pub(super) fn alu_field(&mut self, op: Alu, width: Width, dst: Rm) -> u32 {
         self.op_r_rm(Opcode::one(0x81).width(width), op as u8, dst);
         self.put_u32(0);
         self.offset() - 4
     }
 
-    pub(crate) fn test(&mut self, width: Width, a: Gpr, b: Gpr) {
+    pub(super) fn test(&mut self, width: Width, a: Gpr, b: Gpr) {
         self.op_rr(Opcode::one(0x85).width(width), a.0, b.0);
     }
 
-    pub(crate) fn test_imm(&mut self, width: Width, a: Rm, imm: i32) {
+    pub(super) fn test_imm(&mut self, width: Width, a: Rm, imm: i32) {
         self.op_r_rm(Opcode::one(0xf7).width(width), 0, a);
         self.put_u32(imm as u32);
     }
 
-    pub(crate) fn imul(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn imul(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xaf).width(width), dst.0, src);
     }
 
-    pub(crate) fn imul_imm(&mut self, width: Width, dst: Gpr, src: Rm, imm: i32) {
+    pub(super) fn imul_imm(&mut self, width: Width, dst: Gpr, src: Rm, imm: i32) {
         if imm as i8 as i32 == imm {
             self.op_r_rm(Opcode::one(0x6b).width(width), dst.0, src);
             self.put_u8(imm as u8);
@@ -178,11 +145,11 @@ impl Asm {
         }
     }
 
-    pub(crate) fn unary(&mut self, op: Unary, width: Width, rm: Rm) {
+    pub(super) fn unary(&mut self, op: Unary, width: Width, rm: Rm) {
         self.op_r_rm(Opcode::one(0xf7).width(width), op as u8, rm);
     }
 
-    pub(crate) fn shift_imm(&mut self, op: Shift, width: Width, dst: Gpr, count: u8) {
+    pub(super) fn shift_imm(&mut self, op: Shift, width: Width, dst: Gpr, count: u8) {
         if count == 1 {
             self.op_rr(Opcode::one(0xd1).width(width), op as u8, dst.0);
         } else {
@@ -192,42 +159,42 @@ impl Asm {
     }
 
     /// Shifts by cl.
-    pub(crate) fn shift_cl(&mut self, op: Shift, width: Width, dst: Gpr) {
+    pub(super) fn shift_cl(&mut self, op: Shift, width: Width, dst: Gpr) {
         self.op_rr(Opcode::one(0xd3).width(width), op as u8, dst.0);
     }
 
     /// `cdq` or `cqo`: the sign of rax into all bits of rdx.
-    pub(crate) fn sign_into_rdx(&mut self, width: Width) {
+    pub(super) fn sign_into_rdx(&mut self, width: Width) {
         match width {
             Width::W32 => self.put_u8(0x99),
             Width::W64 => self.put(0x9948, 2),
         }
     }
 
-    pub(crate) fn popcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn popcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xb8).prefix(0xf3).width(width), dst.0, src);
     }
 
     /// Needs LZCNT.
-    pub(crate) fn lzcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn lzcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbd).prefix(0xf3).width(width), dst.0, src);
     }
 
     /// Needs BMI1.
-    pub(crate) fn tzcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn tzcnt(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbc).prefix(0xf3).width(width), dst.0, src);
     }
 
-    pub(crate) fn bsr(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn bsr(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbd).width(width), dst.0, src);
     }
 
-    pub(crate) fn bsf(&mut self, width: Width, dst: Gpr, src: Rm) {
+    pub(super) fn bsf(&mut self, width: Width, dst: Gpr, src: Rm) {
         self.op_r_rm(Opcode::map_0f(0xbc).width(width), dst.0, src);
     }
 
     /// `shlx`, `shrx`, `sarx`: shifts `src` by the low bits of `count`. Needs BMI2.
-    pub(crate) fn shift_x(&mut self, op: Shift, width: Width, dst: Gpr, src: Rm, count: Gpr) {
+    pub(super) fn shift_x(&mut self, op: Shift, width: Width, dst: Gpr, src: Rm, count: Gpr) {
         let prefix = match op {
             Shift::Shl => 1,
             Shift::Sar => 2,
@@ -238,7 +205,7 @@ impl Asm {
     }
 
     /// `rorx`: rotates right by a constant. Needs BMI2.
-    pub(crate) fn rorx(&mut self, width: Width, dst: Gpr, src: Rm, count: u8) {
+    pub(super) fn rorx(&mut self, width: Width, dst: Gpr, src: Rm, count: u8) {
         self.vex_gpr(3, 3, width, 0xf0, dst, Gpr::RAX, src);
         self.put_u8(count);
     }

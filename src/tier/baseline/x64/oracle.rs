@@ -3,13 +3,15 @@
 //! In: a form of the encoder, what it was asked for. Out: a failed test if the bytes say something else. The names of
 //! the forms are remembered, so that one that no test knows is found.
 
+use crate::tier::baseline::backend::Assembler as _;
 use std::collections::BTreeSet;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, MemorySize, Mnemonic, OpKind, Register};
 
+use super::Cpu;
 use super::asm::{Asm, Mem};
-use super::regs::Gpr;
 use super::sse::Encoding;
+use crate::tier::baseline::regs::Gpr;
 
 /// What an operand should turn out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +80,9 @@ impl Checker {
     pub(super) fn read(&mut self, form: &'static str, emit: impl FnOnce(&mut Asm)) -> Instruction {
         self.forms.insert(form);
         self.count += 1;
-        self.asm.clear();
+        let encoding = self.asm.encoding;
+        self.asm.start(Cpu::default());
+        self.asm.encoding = encoding;
         self.asm.reserve(64);
         emit(&mut self.asm);
         let bytes = self.asm.bytes();

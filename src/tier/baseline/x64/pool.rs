@@ -4,6 +4,7 @@
 //! refer to them. Recent equal constants are shared.
 
 use super::asm::Asm;
+use crate::tier::baseline::backend::Assembler as _;
 
 /// A constant in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,28 +38,28 @@ fn place<T: Copy + PartialEq>(list: &mut Vec<T>, value: T) -> u32 {
 
 impl Pool {
     /// A constant of 16 bytes, aligned.
-    pub(crate) fn wide(&mut self, value: u128) -> PoolIndex {
+    pub(super) fn wide(&mut self, value: u128) -> PoolIndex {
         PoolIndex(place(&mut self.wide, value))
     }
 
     /// A constant of up to 8 bytes, aligned.
-    pub(crate) fn narrow(&mut self, value: u64) -> PoolIndex {
+    pub(super) fn narrow(&mut self, value: u64) -> PoolIndex {
         PoolIndex(place(&mut self.narrow, value) | NARROW)
     }
 
     /// The field at `offset` is to lead to the constant. It holds the number of bytes between its end and that
     /// of its instruction.
-    pub(crate) fn refer(&mut self, offset: u32, index: PoolIndex) {
+    pub(super) fn refer(&mut self, offset: u32, index: PoolIndex) {
         self.fields.push((offset, index));
     }
 
     /// Bytes that the pool holds on to.
-    pub(crate) fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         16 * self.wide.capacity() + 8 * (self.narrow.capacity() + self.fields.capacity())
     }
 
     /// Forgets all constants.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.wide.clear();
         self.narrow.clear();
         self.fields.clear();
@@ -67,7 +68,7 @@ impl Pool {
 
 impl Asm {
     /// Places the constants behind the code and empties the pool. What is aligned is the distance from `origin`.
-    pub(crate) fn place_pool(&mut self, origin: u32) {
+    pub(super) fn place_pool(&mut self, origin: u32) {
         if self.pool.fields.is_empty() {
             self.pool.clear();
             return;

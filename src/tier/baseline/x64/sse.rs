@@ -10,7 +10,8 @@
 
 use super::asm::{Asm, Mem, Rm};
 use super::pool::PoolIndex;
-use super::regs::{Gpr, Xmm};
+use crate::tier::baseline::backend::Assembler as _;
+use crate::tier::baseline::regs::{Gpr, Vreg};
 
 /// How instructions on xmm registers are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -360,7 +361,7 @@ enum Imm {
 /// An operand that an instruction takes from a vector register, from memory or from the pool of constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Xm {
-    Reg(Xmm),
+    Reg(Vreg),
     Mem(Mem),
     Pool(PoolIndex),
 }
@@ -408,61 +409,61 @@ impl Asm {
     }
 
     #[inline]
-    fn third(&self, dst: Xmm, a: Xmm) -> u8 {
+    fn third(&self, dst: Vreg, a: Vreg) -> u8 {
         debug_assert!(self.encoding == Encoding::Vex || dst == a, "legacy instructions overwrite their operand");
         a.0
     }
 
     /// `dst = a op b`.
     #[inline]
-    pub(crate) fn x3(&mut self, op: Sse, dst: Xmm, a: Xmm, b: Xm) {
+    pub(super) fn x3(&mut self, op: Sse, dst: Vreg, a: Vreg, b: Xm) {
         let third = self.third(dst, a);
         self.sse(op, dst.0, third, b, Imm::None);
     }
 
     /// `dst = op(a, b, imm)`.
     #[inline]
-    pub(crate) fn x3i(&mut self, op: Sse, dst: Xmm, a: Xmm, b: Xm, imm: u8) {
+    pub(super) fn x3i(&mut self, op: Sse, dst: Vreg, a: Vreg, b: Xm, imm: u8) {
         let third = self.third(dst, a);
         self.sse(op, dst.0, third, b, Imm::Byte(imm));
     }
 
     /// `dst = op(src)`.
     #[inline]
-    pub(crate) fn x2(&mut self, op: Sse, dst: Xmm, src: Xm) {
+    pub(super) fn x2(&mut self, op: Sse, dst: Vreg, src: Xm) {
         self.sse(op, dst.0, 0, src, Imm::None);
     }
 
     /// `dst = op(src, imm)`.
     #[inline]
-    pub(crate) fn x2i(&mut self, op: Sse, dst: Xmm, src: Xm, imm: u8) {
+    pub(super) fn x2i(&mut self, op: Sse, dst: Vreg, src: Xm, imm: u8) {
         self.sse(op, dst.0, 0, src, Imm::Byte(imm));
     }
 
     /// `memory = src`.
     #[inline]
-    pub(crate) fn mx(&mut self, op: Sse, dst: Mem, src: Xmm) {
+    pub(super) fn mx(&mut self, op: Sse, dst: Mem, src: Vreg) {
         self.sse_mem(op, src.0, 0, dst, Imm::None);
     }
 
     /// Memory from a lane of `src`.
-    pub(crate) fn mxi(&mut self, op: Sse, dst: Mem, src: Xmm, imm: u8) {
+    pub(super) fn mxi(&mut self, op: Sse, dst: Mem, src: Vreg, imm: u8) {
         self.sse_mem(op, src.0, 0, dst, Imm::Byte(imm));
     }
 
     /// `dst = src shifted by imm`: the rows that end in `_IMM`.
-    pub(crate) fn x_shift_imm(&mut self, op: Sse, dst: Xmm, src: Xmm, imm: u8) {
+    pub(super) fn x_shift_imm(&mut self, op: Sse, dst: Vreg, src: Vreg, imm: u8) {
         debug_assert!(self.encoding == Encoding::Vex || dst == src, "legacy instructions overwrite their operand");
         self.sse_reg(op, op.extension(), dst.0, src.0, Imm::Byte(imm));
     }
 
     /// A vector register from an integer register.
-    pub(crate) fn xg(&mut self, op: Sse, dst: Xmm, src: Gpr) {
+    pub(super) fn xg(&mut self, op: Sse, dst: Vreg, src: Gpr) {
         self.sse_reg(op, dst.0, 0, src.0, Imm::None);
     }
 
     /// `dst = a op b` with an integer register or memory.
-    pub(crate) fn x2g(&mut self, op: Sse, dst: Xmm, a: Xmm, b: Rm) {
+    pub(super) fn x2g(&mut self, op: Sse, dst: Vreg, a: Vreg, b: Rm) {
         let third = self.third(dst, a);
         match b {
             Rm::Reg(b) => self.sse_reg(op, dst.0, third, b.0, Imm::None),
@@ -471,7 +472,7 @@ impl Asm {
     }
 
     /// `dst = op(a, b, imm)` with an integer register or memory.
-    pub(crate) fn x2gi(&mut self, op: Sse, dst: Xmm, a: Xmm, b: Rm, imm: u8) {
+    pub(super) fn x2gi(&mut self, op: Sse, dst: Vreg, a: Vreg, b: Rm, imm: u8) {
         let third = self.third(dst, a);
         match b {
             Rm::Reg(b) => self.sse_reg(op, dst.0, third, b.0, Imm::Byte(imm)),
@@ -480,17 +481,17 @@ impl Asm {
     }
 
     /// An integer register from `op(src)`.
-    pub(crate) fn gx(&mut self, op: Sse, dst: Gpr, src: Xm) {
+    pub(super) fn gx(&mut self, op: Sse, dst: Gpr, src: Xm) {
         self.sse(op, dst.0, 0, src, Imm::None);
     }
 
     /// An integer register from `src`, for the rows that have the vector register in the reg field.
-    pub(crate) fn gx_out(&mut self, op: Sse, dst: Gpr, src: Xmm) {
+    pub(super) fn gx_out(&mut self, op: Sse, dst: Gpr, src: Vreg) {
         self.sse_reg(op, src.0, 0, dst.0, Imm::None);
     }
 
     /// An integer register from a lane of `src`.
-    pub(crate) fn gxi_out(&mut self, op: Sse, dst: Gpr, src: Xmm, imm: u8) {
+    pub(super) fn gxi_out(&mut self, op: Sse, dst: Gpr, src: Vreg, imm: u8) {
         self.sse_reg(op, src.0, 0, dst.0, Imm::Byte(imm));
     }
 }

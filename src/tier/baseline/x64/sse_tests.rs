@@ -3,13 +3,15 @@
 //!
 //! Which registers a memory operand meets is `oracle`'s matter.
 
+use crate::tier::baseline::backend::Assembler as _;
 use iced_x86::{Decoder, DecoderOptions};
 
+use super::Cpu;
 use super::asm::{Asm, Mem, Rm};
 use super::forms_tests::VECTOR_FORMS;
 use super::oracle::{Checker, Operand, gpr, memories, registers_for};
-use super::regs::{Gpr, Xmm};
 use super::sse::{Age, Encoding, Shape, Sse, Xm};
+use crate::tier::baseline::regs::{Gpr, Vreg};
 
 /// Registers of an instruction; in the legacy encoding the second is the first.
 fn triples(encoding: Encoding) -> impl Iterator<Item = (u8, u8, u8)> {
@@ -46,7 +48,7 @@ fn immediate(dst: u8, b: u8) -> u8 {
 fn check_registers(c: &mut Checker, name: &str, op: Sse, shape: Shape) {
     let encoding = c.asm.encoding;
     for (dst, a, b) in triples(encoding) {
-        let (x, xa, xb, gb, imm) = (Xmm(dst), Xmm(a), Xmm(b), Gpr(b), immediate(dst, b));
+        let (x, xa, xb, gb, imm) = (Vreg(dst), Vreg(a), Vreg(b), Gpr(b), immediate(dst, b));
         let three = |last: &[Operand]| operands(encoding, dst, a, last);
         match shape {
             Shape::Xxm(_) | Shape::Xxx => {
@@ -69,7 +71,7 @@ fn check_registers(c: &mut Checker, name: &str, op: Sse, shape: Shape) {
         }
     }
     for (dst, b) in (0..16).flat_map(|dst| (0..16).map(move |b| (dst, b))) {
-        let (x, xb, g, gb, imm) = (Xmm(dst), Xmm(b), Gpr(dst), Gpr(b), immediate(dst, b));
+        let (x, xb, g, gb, imm) = (Vreg(dst), Vreg(b), Gpr(dst), Gpr(b), immediate(dst, b));
         match shape {
             Shape::Xm(_) => c.check("x2", name, 0, &[Operand::X(dst), Operand::X(b)], |asm| asm.x2(op, x, Xm::Reg(xb))),
             Shape::XmI(_) => {
@@ -106,7 +108,7 @@ fn check_registers(c: &mut Checker, name: &str, op: Sse, shape: Shape) {
 fn check_memory(c: &mut Checker, name: &str, op: Sse, shape: Shape, mem: Mem, n: u8) {
     let encoding = c.asm.encoding;
     let a = if encoding == Encoding::Vex { (n * 5 + 3) % 16 } else { n };
-    let (x, xa, g, imm) = (Xmm(n), Xmm(a), Gpr(n), immediate(n, mem.disp as u8));
+    let (x, xa, g, imm) = (Vreg(n), Vreg(a), Gpr(n), immediate(n, mem.disp as u8));
     let m = Operand::Mem(mem);
     match shape {
         Shape::Xxm(bytes) => {
@@ -171,10 +173,9 @@ fn every_instruction_is_what_a_disassembler_reads() {
 fn constants_are_found_where_instructions_look_for_them() {
     let constants = [3u128, u128::MAX, 0x0123_4567_89ab_cdef_0011_2233_4455_6677, 3];
     for encoding in [Encoding::Legacy, Encoding::Vex] {
-        let mut asm = Asm::default();
-        asm.encoding = encoding;
+        let mut asm = Asm { encoding, ..Asm::default() };
         for n in 0..16u8 {
-            let x = Xmm(n);
+            let x = Vreg(n);
             asm.reserve(256);
             for constant in constants {
                 let wide = asm.pool.wide(constant);
@@ -186,7 +187,7 @@ fn constants_are_found_where_instructions_look_for_them() {
             }
         }
         let end = asm.offset() as usize;
-        asm.place_pool(0);
+        asm.place_constants(0);
         let bytes = asm.bytes();
         assert!(bytes.len() <= end + 16 + 3 * 24, "equal constants are shared");
         let mut decoder = Decoder::with_ip(64, &bytes[..end], 0, DecoderOptions::NONE);
@@ -202,9 +203,9 @@ fn constants_are_found_where_instructions_look_for_them() {
             count += 1;
         }
         assert_eq!(count, 16 * 16);
-        asm.clear();
+        asm.start(Cpu::default());
         asm.reserve(16);
-        asm.place_pool(0);
+        asm.place_constants(0);
         assert_eq!(asm.offset(), 0, "the pool is empty again");
     }
 }

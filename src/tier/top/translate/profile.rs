@@ -1,4 +1,4 @@
-//! What the portable baseline tier notes of how a function runs: as `tier/baseline/profile.rs` does it, in Cranelift's
+//! What the portable baseline tier notes of how a function runs: as `tier/baseline/x64/profile.rs` does it, in Cranelift's
 //! IR. The optimising tier notes what its profile did not foresee, if the function may be compiled once more: targets of
 //! indirect calls that are none of the usual ones or that nothing was known of, and direct calls where nothing was known
 //! that would be inlined if they run often. Each costs of the function's budget, which baseline code has no use for by then.

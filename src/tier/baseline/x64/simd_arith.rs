@@ -1,12 +1,14 @@
 //! Arithmetic lane by lane that takes more than one instruction, or another order of operands; shifts; floats.
 
-use super::Emit;
+use super::asm::{Alu, Rm};
 use super::float::{DOWN, NEAREST, TO_ZERO, UP, magnitude_mask, sign_mask};
+use super::regs::{SCRATCH, SCRATCH_VREG};
 use super::simd::Lanes;
-use super::x64::asm::{Alu, Rm, Width};
-use super::x64::regs::{SCRATCH, SCRATCH_XMM, Xmm};
-use super::x64::sse::{Sse, Xm};
+use super::sse::{Sse, Xm};
 use super::xmm::{Order, lanes8, lanes16, lanes32, lanes64};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{VectorMoves as _, Width};
+use crate::tier::baseline::regs::Vreg;
 use crate::types::ValType;
 
 /// Shifts of lanes.
@@ -20,7 +22,7 @@ enum Direction {
 
 impl Emit<'_> {
     /// Handles the operator if it is one of this file.
-    pub(crate) fn simd_arithmetic(&mut self, number: u32) -> bool {
+    pub(super) fn simd_arithmetic(&mut self, number: u32) -> bool {
         use Direction::{Left, Right, RightSigned};
         use Lanes::{B, D, Q, W};
         use ValType::{F32, F64};
@@ -86,10 +88,10 @@ impl Emit<'_> {
     }
 
     /// An operator with one operand that is one instruction.
-    pub(crate) fn x_unary(&mut self, row: Sse) {
+    pub(super) fn x_unary(&mut self, row: Sse) {
         let a = self.pop();
         let a = self.to_xm_packed(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.asm.x2(row, dst, a);
         self.push_vector(dst);
     }
@@ -97,8 +99,8 @@ impl Emit<'_> {
     fn vector_negate(&mut self, subtract: Sse) {
         let a = self.pop();
         let a = self.to_xm_packed(a);
-        let dst = self.alloc_xmm();
-        self.zero_xmm(dst);
+        let dst = self.alloc_vreg();
+        self.zero_vreg(dst);
         self.asm.x3(subtract, dst, dst, a);
         self.free_xm(a);
         self.push_vector(dst);
@@ -107,10 +109,10 @@ impl Emit<'_> {
     /// `(a ^ s) - s` where `s` is the sign in all bits.
     fn vector_abs64(&mut self) {
         let a = self.pop_vector();
-        self.zero_xmm(SCRATCH_XMM);
-        self.vr(Sse::PCMPGTQ, SCRATCH_XMM, SCRATCH_XMM, a);
-        self.vr(Sse::PXOR, a, a, SCRATCH_XMM);
-        self.vr(Sse::PSUBQ, a, a, SCRATCH_XMM);
+        self.zero_vreg(SCRATCH_VREG);
+        self.vr(Sse::PCMPGTQ, SCRATCH_VREG, SCRATCH_VREG, a);
+        self.vr(Sse::PXOR, a, a, SCRATCH_VREG);
+        self.vr(Sse::PSUBQ, a, a, SCRATCH_VREG);
         self.push_vector(a);
     }
 
@@ -118,19 +120,19 @@ impl Emit<'_> {
     fn vector_popcnt(&mut self) {
         const COUNTS: u128 = 0x0403_0302_0302_0201_0302_0201_0201_0100;
         let a = self.pop_vector();
-        let high = SCRATCH_XMM;
+        let high = SCRATCH_VREG;
         self.v_shift(Sse::PSRLW_IMM, high, a, 4);
         self.vc(Sse::PAND, high, high, lanes8(15));
         self.vc(Sse::PAND, a, a, lanes8(15));
-        let counts = self.alloc_xmm();
+        let counts = self.alloc_vreg();
         let table = self.pool_wide(COUNTS);
         self.asm.x2(Sse::MOVAPS, counts, table);
-        let sum = self.alloc_xmm();
+        let sum = self.alloc_vreg();
         self.vr(Sse::PSHUFB, sum, counts, a);
         self.vr(Sse::PSHUFB, counts, counts, high);
         self.vr(Sse::PADDB, sum, sum, counts);
-        self.free_xmm(counts);
-        self.free_xmm(a);
+        self.free_vreg(counts);
+        self.free_vreg(a);
         self.push_vector(sum);
     }
 
@@ -138,26 +140,26 @@ impl Emit<'_> {
     fn q15_multiply(&mut self) {
         let (a, b) = self.pop_vectors();
         self.vr(Sse::PMULHRSW, a, a, b);
-        self.free_xmm(b);
-        self.vc(Sse::PCMPEQW, SCRATCH_XMM, a, lanes16(0x8000));
-        self.vr(Sse::PXOR, a, a, SCRATCH_XMM);
+        self.free_vreg(b);
+        self.vc(Sse::PCMPEQW, SCRATCH_VREG, a, lanes16(0x8000));
+        self.vr(Sse::PXOR, a, a, SCRATCH_VREG);
         self.push_vector(a);
     }
 
     /// The product of the lower halves, and the sum of the mixed products, 32 bits higher.
     fn vector_multiply64(&mut self) {
         let (a, b) = self.pop_vectors();
-        let mixed = self.alloc_xmm();
+        let mixed = self.alloc_vreg();
         self.v_shift(Sse::PSRLQ_IMM, mixed, a, 32);
         self.vr(Sse::PMULUDQ, mixed, mixed, b);
-        self.v_shift(Sse::PSRLQ_IMM, SCRATCH_XMM, b, 32);
-        self.vr(Sse::PMULUDQ, SCRATCH_XMM, SCRATCH_XMM, a);
-        self.vr(Sse::PADDQ, mixed, mixed, SCRATCH_XMM);
+        self.v_shift(Sse::PSRLQ_IMM, SCRATCH_VREG, b, 32);
+        self.vr(Sse::PMULUDQ, SCRATCH_VREG, SCRATCH_VREG, a);
+        self.vr(Sse::PADDQ, mixed, mixed, SCRATCH_VREG);
         self.v_shift(Sse::PSLLQ_IMM, mixed, mixed, 32);
         self.vr(Sse::PMULUDQ, a, a, b);
         self.vr(Sse::PADDQ, a, a, mixed);
-        self.free_xmm(mixed);
-        self.free_xmm(b);
+        self.free_vreg(mixed);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 }
@@ -175,74 +177,74 @@ impl Emit<'_> {
             }
             return self.push_vector(a);
         }
-        let count = self.to_rm(count);
+        let count = self.to_loc(count);
         self.move_gpr(Width::W32, SCRATCH, count);
-        self.free_rm(count);
+        self.free_loc(count);
         self.asm.alu_imm(Alu::And, Width::W32, Rm::Reg(SCRATCH), bits as i32 - 1);
         let a = self.pop_vector();
-        let count = self.alloc_xmm();
+        let count = self.alloc_vreg();
         match (lanes, direction) {
             (Lanes::B, Direction::RightSigned) => {
                 // In the upper halves of 16-bit lanes.
                 self.asm.alu_imm(Alu::Add, Width::W32, Rm::Reg(SCRATCH), 8);
-                self.gpr_to_xmm(Width::W32, count, SCRATCH);
-                self.vr(Sse::PUNPCKHBW, SCRATCH_XMM, a, a);
+                self.gpr_to_vreg(Width::W32, count, SCRATCH);
+                self.vr(Sse::PUNPCKHBW, SCRATCH_VREG, a, a);
                 self.vr(Sse::PUNPCKLBW, a, a, a);
-                self.vr(Sse::PSRAW, SCRATCH_XMM, SCRATCH_XMM, count);
+                self.vr(Sse::PSRAW, SCRATCH_VREG, SCRATCH_VREG, count);
                 self.vr(Sse::PSRAW, a, a, count);
-                self.vr(Sse::PACKSSWB, a, a, SCRATCH_XMM);
+                self.vr(Sse::PACKSSWB, a, a, SCRATCH_VREG);
             }
             (Lanes::B, _) => {
-                self.gpr_to_xmm(Width::W32, count, SCRATCH);
+                self.gpr_to_vreg(Width::W32, count, SCRATCH);
                 self.shift_bytes(direction, a, count);
             }
             (Lanes::Q, Direction::RightSigned) => {
-                self.gpr_to_xmm(Width::W32, count, SCRATCH);
+                self.gpr_to_vreg(Width::W32, count, SCRATCH);
                 let sign = self.pool_wide(lanes64(1 << 63));
-                self.asm.x2(Sse::MOVAPS, SCRATCH_XMM, sign);
-                self.vr(Sse::PSRLQ, SCRATCH_XMM, SCRATCH_XMM, count);
+                self.asm.x2(Sse::MOVAPS, SCRATCH_VREG, sign);
+                self.vr(Sse::PSRLQ, SCRATCH_VREG, SCRATCH_VREG, count);
                 self.vr(Sse::PSRLQ, a, a, count);
-                self.extend_sign(a, SCRATCH_XMM);
+                self.extend_sign(a, SCRATCH_VREG);
             }
             _ => {
-                self.gpr_to_xmm(Width::W32, count, SCRATCH);
+                self.gpr_to_vreg(Width::W32, count, SCRATCH);
                 self.vr(shift_row(lanes, direction), a, a, count);
             }
         }
-        self.free_xmm(count);
+        self.free_vreg(count);
         self.push_vector(a);
     }
 
     /// Shifts bytes within 16-bit lanes, and clears what came from the neighbour.
-    fn shift_bytes(&mut self, direction: Direction, a: Xmm, count: Xmm) {
+    fn shift_bytes(&mut self, direction: Direction, a: Vreg, count: Vreg) {
         let row = shift_row(Lanes::W, direction);
         self.vr(row, a, a, count);
-        self.ones_xmm(SCRATCH_XMM);
-        self.vr(row, SCRATCH_XMM, SCRATCH_XMM, count);
+        self.ones_vreg(SCRATCH_VREG);
+        self.vr(row, SCRATCH_VREG, SCRATCH_VREG, count);
         if direction == Direction::Right {
             // The mask of a byte is in the upper half.
-            self.v_shift(Sse::PSRLW_IMM, SCRATCH_XMM, SCRATCH_XMM, 8);
+            self.v_shift(Sse::PSRLW_IMM, SCRATCH_VREG, SCRATCH_VREG, 8);
         }
         // The lowest byte into all of them.
-        self.zero_xmm(count);
-        self.vr(Sse::PSHUFB, SCRATCH_XMM, SCRATCH_XMM, count);
-        self.vr(Sse::PAND, a, a, SCRATCH_XMM);
+        self.zero_vreg(count);
+        self.vr(Sse::PSHUFB, SCRATCH_VREG, SCRATCH_VREG, count);
+        self.vr(Sse::PAND, a, a, SCRATCH_VREG);
     }
 
     /// `a` was shifted right without its sign, `sign` is where the sign bit went: `(a ^ sign) - sign`.
-    fn extend_sign(&mut self, a: Xmm, sign: Xmm) {
+    fn extend_sign(&mut self, a: Vreg, sign: Vreg) {
         self.vr(Sse::PXOR, a, a, sign);
         self.vr(Sse::PSUBQ, a, a, sign);
     }
 
-    fn shift_by_const(&mut self, lanes: Lanes, direction: Direction, a: Xmm, count: u8) {
+    fn shift_by_const(&mut self, lanes: Lanes, direction: Direction, a: Vreg, count: u8) {
         match (lanes, direction) {
             (Lanes::B, Direction::RightSigned) => {
-                self.vr(Sse::PUNPCKHBW, SCRATCH_XMM, a, a);
+                self.vr(Sse::PUNPCKHBW, SCRATCH_VREG, a, a);
                 self.vr(Sse::PUNPCKLBW, a, a, a);
-                self.v_shift(Sse::PSRAW_IMM, SCRATCH_XMM, SCRATCH_XMM, count + 8);
+                self.v_shift(Sse::PSRAW_IMM, SCRATCH_VREG, SCRATCH_VREG, count + 8);
                 self.v_shift(Sse::PSRAW_IMM, a, a, count + 8);
-                self.vr(Sse::PACKSSWB, a, a, SCRATCH_XMM);
+                self.vr(Sse::PACKSSWB, a, a, SCRATCH_VREG);
             }
             (Lanes::B, Direction::Left) => {
                 self.v_shift(Sse::PSLLW_IMM, a, a, count);
@@ -303,7 +305,7 @@ impl Emit<'_> {
     fn vector_sqrt(&mut self, lane: ValType, row: Sse) {
         let a = self.pop();
         let a = self.to_xm_packed(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.asm.x2(row, dst, a);
         self.canonicalize_lanes(lane, dst);
         self.push_vector(dst);
@@ -312,7 +314,7 @@ impl Emit<'_> {
     fn vector_round(&mut self, lane: ValType, mode: u8) {
         let a = self.pop();
         let a = self.to_xm_packed(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.asm.x2i(if lane == ValType::F32 { Sse::ROUNDPS } else { Sse::ROUNDPD }, dst, a, mode);
         self.canonicalize_lanes(lane, dst);
         self.push_vector(dst);
@@ -330,13 +332,13 @@ impl Emit<'_> {
     fn vector_min(&mut self, lane: ValType) {
         let (row, or) = if lane == ValType::F32 { (Sse::MINPS, Sse::ORPS) } else { (Sse::MINPD, Sse::ORPD) };
         let (a, b) = self.pop_vectors();
-        let other = self.alloc_xmm();
+        let other = self.alloc_vreg();
         self.vr(row, other, b, a);
         self.vr(row, a, a, b);
         self.vr(or, a, a, other);
-        self.free_xmm(b);
+        self.free_vreg(b);
         self.quiet_lanes(lane, a, other);
-        self.free_xmm(other);
+        self.free_vreg(other);
         self.push_vector(a);
     }
 
@@ -347,21 +349,21 @@ impl Emit<'_> {
         let single = lane == ValType::F32;
         let (row, or) = if single { (Sse::MAXPS, Sse::ORPS) } else { (Sse::MAXPD, Sse::ORPD) };
         let (a, b) = self.pop_vectors();
-        let other = self.alloc_xmm();
+        let other = self.alloc_vreg();
         self.vr(row, other, b, a);
         self.vr(row, a, a, b);
         self.vr(if single { Sse::XORPS } else { Sse::XORPD }, other, other, a);
         self.vr(or, a, a, other);
         self.vr(if single { Sse::SUBPS } else { Sse::SUBPD }, a, a, other);
-        self.free_xmm(b);
+        self.free_vreg(b);
         self.quiet_lanes(lane, a, other);
-        self.free_xmm(other);
+        self.free_vreg(other);
         self.push_vector(a);
     }
 
     /// Makes canonical NaNs, positive or negative, of the NaNs in `a`. All but the sign, the exponent and the highest
     /// bit of the fraction is cleared. Destroys `mask`.
-    fn quiet_lanes(&mut self, lane: ValType, a: Xmm, mask: Xmm) {
+    fn quiet_lanes(&mut self, lane: ValType, a: Vreg, mask: Vreg) {
         const UNORDERED: u8 = 3;
         if lane == ValType::F32 {
             self.v3i(Sse::CMPPS, mask, a, Xm::Reg(a), UNORDERED);
@@ -373,12 +375,12 @@ impl Emit<'_> {
             self.v_shift(Sse::PSRLQ_IMM, mask, mask, 13);
         }
         self.vr(Sse::ANDNPS, mask, mask, a);
-        self.move_xmm(a, mask);
+        self.move_vreg(a, mask);
         self.canonicalize_lanes(lane, a);
     }
 
     /// Replaces NaNs in the lanes of `a` by the canonical one if the engine was asked to. Destroys the scratch register.
-    pub(crate) fn canonicalize_lanes(&mut self, lane: ValType, a: Xmm) {
+    pub(super) fn canonicalize_lanes(&mut self, lane: ValType, a: Vreg) {
         if !self.options.canonicalize_nans {
             return;
         }
@@ -388,11 +390,11 @@ impl Emit<'_> {
             _ => (Sse::CMPPD, lanes64(0x7ff8_0000_0000_0000)),
         };
         // a = (a & !mask) | (canonical & mask)
-        self.v3i(row, SCRATCH_XMM, a, Xm::Reg(a), UNORDERED);
-        let kept = self.alloc_xmm();
-        self.vr(Sse::ANDNPS, kept, SCRATCH_XMM, a);
-        self.vc(Sse::ANDPS, SCRATCH_XMM, SCRATCH_XMM, canonical);
-        self.vr(Sse::ORPS, a, kept, SCRATCH_XMM);
-        self.free_xmm(kept);
+        self.v3i(row, SCRATCH_VREG, a, Xm::Reg(a), UNORDERED);
+        let kept = self.alloc_vreg();
+        self.vr(Sse::ANDNPS, kept, SCRATCH_VREG, a);
+        self.vc(Sse::ANDPS, SCRATCH_VREG, SCRATCH_VREG, canonical);
+        self.vr(Sse::ORPS, a, kept, SCRATCH_VREG);
+        self.free_vreg(kept);
     }
 }

@@ -6,10 +6,11 @@
 //! `simd_arith` computes lane by lane, `simd_compare` compares, `simd_lanes` moves lanes, `simd_convert` changes
 //! their shape, `simd_memory` loads and stores, `simd_relaxed` has what is left open by the specification.
 
-use super::Emit;
-use super::x64::regs::Xmm;
-use super::x64::sse::Sse;
+use super::sse::Sse;
 use super::xmm::Order;
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::Vectors;
+use crate::tier::baseline::regs::Vreg;
 use crate::types::ValType;
 
 /// How lanes are read.
@@ -35,10 +36,10 @@ pub(crate) enum Lanes {
     Q,
 }
 
-impl Emit<'_> {
+impl Vectors for Emit<'_> {
     /// An operator behind the prefix 0xfd.
     #[inline(never)]
-    pub(crate) fn vector(&mut self, number: u32) {
+    fn vector(&mut self, number: u32) {
         if let Some((row, order)) = single(number) {
             return self.x_binary(row, order);
         }
@@ -52,24 +53,26 @@ impl Emit<'_> {
         };
         assert!(handled, "validated: {number:#x} is no operator on vectors");
     }
+}
 
+impl Emit<'_> {
     /// Pops one operand into a register that may be written.
-    pub(crate) fn pop_vector(&mut self) -> Xmm {
+    pub(super) fn pop_vector(&mut self) -> Vreg {
         let a = self.pop();
-        self.to_temp_xmm(a)
+        self.to_temp_vreg(a)
     }
 
     /// Pops two operands; the first one into a register that may be written.
-    pub(crate) fn pop_vectors(&mut self) -> (Xmm, Xmm) {
+    pub(super) fn pop_vectors(&mut self) -> (Vreg, Vreg) {
         let b = self.pop();
         let a = self.pop();
-        let b = self.to_xmm(b);
-        (self.to_temp_xmm(a), b)
+        let b = self.to_vreg(b);
+        (self.to_temp_vreg(a), b)
     }
 
     #[inline]
-    pub(crate) fn push_vector(&mut self, reg: Xmm) {
-        self.push_xmm(ValType::V128, reg);
+    pub(super) fn push_vector(&mut self, reg: Vreg) {
+        self.push_vreg(ValType::V128, reg);
     }
 }
 

@@ -5,12 +5,13 @@
 //!
 //! Not here: conversions (`convert`), what a branch makes of a comparison (`control`).
 
-use super::Emit;
+use super::asm::Cond;
+use super::regs::SCRATCH_VREG;
 use super::select::Test;
-use super::x64::asm::Cond;
-use super::x64::regs::SCRATCH_XMM;
-use super::x64::sse::{Sse, Xm};
+use super::sse::{Sse, Xm};
 use super::xmm::{Order, lanes32, lanes64};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, Floats};
 use crate::types::ValType;
 
 /// The instructions of one operator for both types.
@@ -33,20 +34,20 @@ pub(crate) const UP: u8 = 10;
 pub(crate) const TO_ZERO: u8 = 11;
 
 /// All bits but the sign, in all lanes.
-pub(crate) fn magnitude_mask(ty: ValType) -> u128 {
+pub(super) fn magnitude_mask(ty: ValType) -> u128 {
     if ty == ValType::F32 { lanes32(0x7fff_ffff) } else { lanes64(0x7fff_ffff_ffff_ffff) }
 }
 
 /// The sign, in all lanes.
-pub(crate) fn sign_mask(ty: ValType) -> u128 {
+pub(super) fn sign_mask(ty: ValType) -> u128 {
     !magnitude_mask(ty)
 }
 
-impl Emit<'_> {
+impl Floats for Emit<'_> {
     /// A comparison from `f32.eq` (0x5b) to `f64.ge` (0x66), or an operator from `f32.abs` (0x8b) to
     /// `f64.copysign` (0xa6).
     #[inline(never)]
-    pub(crate) fn float(&mut self, opcode: u8) {
+    fn float(&mut self, opcode: u8) {
         if opcode < 0x8b {
             return self.float_comparison(opcode);
         }
@@ -68,7 +69,9 @@ impl Emit<'_> {
             _ => self.copysign(ty),
         }
     }
+}
 
+impl Emit<'_> {
     #[inline]
     fn float_binary(&mut self, ty: ValType, rows: Pair, order: Order) {
         let b = self.pop();
@@ -82,30 +85,30 @@ impl Emit<'_> {
     fn float_unary(&mut self, ty: ValType, rows: Pair) {
         let a = self.pop();
         let a = self.to_xm(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.scalar2(rows.of(ty), dst, a);
         self.canonicalize(ty, dst);
-        self.push_xmm(ty, dst);
+        self.push_vreg(ty, dst);
     }
 
     fn float_round(&mut self, ty: ValType, mode: u8) {
         let row = Pair(Sse::ROUNDSS, Sse::ROUNDSD).of(ty);
         let a = self.pop();
-        let a = self.to_xmm(a);
-        let dst = self.result_xmm(Xm::Reg(a));
+        let a = self.to_vreg(a);
+        let dst = self.result_vreg(Xm::Reg(a));
         // In the legacy encoding, what `dst` held before is waited for otherwise.
         self.v3i(row, dst, a, Xm::Reg(a), mode);
         self.canonicalize(ty, dst);
-        self.push_xmm(ty, dst);
+        self.push_vreg(ty, dst);
     }
 
     /// Changes the sign only.
     fn float_mask(&mut self, ty: ValType, row: Sse, mask: u128) {
         let a = self.pop();
-        let a = self.to_xmm(a);
-        let dst = self.result_xmm(Xm::Reg(a));
+        let a = self.to_vreg(a);
+        let dst = self.result_vreg(Xm::Reg(a));
         self.vc(row, dst, a, mask);
-        self.push_xmm(ty, dst);
+        self.push_vreg(ty, dst);
     }
 
     /// `min` or `max`. The instruction gives its second operand where the operands are equal or unordered: zeros
@@ -113,8 +116,8 @@ impl Emit<'_> {
     fn float_extreme(&mut self, ty: ValType, rows: Pair, join: Sse) {
         let b = self.pop();
         let a = self.pop();
-        let b = self.to_xmm(b);
-        let dst = self.to_temp_xmm(a);
+        let b = self.to_vreg(b);
+        let dst = self.to_temp_vreg(a);
         self.asm.x2(UCOMIS.of(ty), dst, Xm::Reg(b));
         let unordered = self.asm.jcc_short(Cond::Parity);
         let different = self.asm.jcc_short(Cond::NotEqual);
@@ -127,23 +130,23 @@ impl Emit<'_> {
         self.asm.x3(rows.of(ty), dst, dst, Xm::Reg(b));
         self.asm.land(joined);
         self.asm.land(added);
-        self.free_xmm(b);
+        self.free_vreg(b);
         self.canonicalize(ty, dst);
-        self.push_xmm(ty, dst);
+        self.push_vreg(ty, dst);
     }
 
     /// The magnitude of the first operand with the sign of the second.
     fn copysign(&mut self, ty: ValType) {
         let b = self.pop();
         let a = self.pop();
-        let b = self.to_xmm(b);
-        let a = self.to_xmm(a);
-        self.vc(Sse::ANDPS, SCRATCH_XMM, b, sign_mask(ty));
-        let dst = self.result_xmm(Xm::Reg(a));
+        let b = self.to_vreg(b);
+        let a = self.to_vreg(a);
+        self.vc(Sse::ANDPS, SCRATCH_VREG, b, sign_mask(ty));
+        let dst = self.result_vreg(Xm::Reg(a));
         self.vc(Sse::ANDPS, dst, a, magnitude_mask(ty));
-        self.vr(Sse::ORPS, dst, dst, SCRATCH_XMM);
-        self.free_xmm(b);
-        self.push_xmm(ty, dst);
+        self.vr(Sse::ORPS, dst, dst, SCRATCH_VREG);
+        self.free_vreg(b);
+        self.push_vreg(ty, dst);
     }
 }
 
@@ -162,11 +165,11 @@ impl Emit<'_> {
             4 => (Test::One(Cond::AboveEqual), b, a),
             _ => (Test::One(Cond::AboveEqual), a, b),
         };
-        let first = self.to_xmm(first);
+        let first = self.to_vreg(first);
         let second = self.to_xm(second);
         self.asm.x2(UCOMIS.of(ty), first, second);
-        self.free_xmm(first);
+        self.free_vreg(first);
         self.free_xm(second);
-        self.flags(test);
+        self.outcome(test);
     }
 }

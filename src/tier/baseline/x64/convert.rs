@@ -9,10 +9,13 @@
 //!
 //! Not here: vectors (`simd_convert`).
 
-use super::Emit;
-use super::x64::asm::{Alu, Cond, Rm, Shift, Width};
-use super::x64::regs::{Gpr, SCRATCH, SCRATCH_XMM, Xmm};
-use super::x64::sse::{Sse, Xm};
+use super::asm::{Alu, Cond, Rm, Shift};
+use super::regs::{SCRATCH, SCRATCH_VREG};
+use super::sse::{Sse, Xm};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, Conversions, VectorMoves as _, Width};
+use crate::tier::baseline::regs::{Gpr, Vreg};
+use crate::tier::baseline::stack::width;
 use crate::trap::TrapCode;
 use crate::types::ValType;
 
@@ -54,10 +57,10 @@ fn cvtt(ty: ValType, width: Width) -> Sse {
     }
 }
 
-impl Emit<'_> {
+impl Conversions for Emit<'_> {
     /// An operator from `i32.trunc_f32_s` (0xa8) to `f64.reinterpret_i64` (0xbf), but for the extensions of integers.
     #[inline(never)]
-    pub(crate) fn convert(&mut self, opcode: u8) {
+    fn convert(&mut self, opcode: u8) {
         use Sign::{Signed, Unsigned};
         use ValType::{F32, F64, I32, I64};
         match opcode {
@@ -86,22 +89,24 @@ impl Emit<'_> {
 
     /// An operator from `i32.trunc_sat_f32_s` (0) to `i64.trunc_sat_f64_u` (7).
     #[inline(never)]
-    pub(crate) fn trunc_sat(&mut self, opcode: u32) {
+    fn trunc_sat(&mut self, opcode: u32) {
         let from = if opcode & 2 == 0 { ValType::F32 } else { ValType::F64 };
         let to = if opcode & 4 == 0 { ValType::I32 } else { ValType::I64 };
         let sign = if opcode & 1 == 0 { Sign::Signed } else { Sign::Unsigned };
         self.trunc(from, to, sign, Outside::Saturate);
     }
+}
 
+impl Emit<'_> {
     /// Between f32 and f64.
     fn change_precision(&mut self, from: ValType, to: ValType, row: Sse) {
         let a = self.pop();
         debug_assert_eq!(a.ty, from);
         let a = self.to_xm(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.scalar2(row, dst, a);
         self.canonicalize(to, dst);
-        self.push_xmm(to, dst);
+        self.push_vreg(to, dst);
     }
 
     fn reinterpret_as_integer(&mut self, to: ValType) {
@@ -109,11 +114,11 @@ impl Emit<'_> {
         if let Some(bits) = a.as_const() {
             return self.push_const(to, bits);
         }
-        let width = super::stack::width(to);
+        let width = width(to);
         let a = self.to_xm(a);
         let dst = self.alloc();
         match a {
-            Xm::Reg(reg) => self.xmm_to_gpr(width, dst, reg),
+            Xm::Reg(reg) => self.vreg_to_gpr(width, dst, reg),
             Xm::Mem(mem) => self.asm.load(width, dst, mem),
             Xm::Pool(_) => unreachable!("constants are done above"),
         }
@@ -126,15 +131,15 @@ impl Emit<'_> {
         if let Some(bits) = a.as_const() {
             return self.push_const(to, bits);
         }
-        let width = super::stack::width(a.ty);
-        let a = self.to_rm(a);
-        let dst = self.alloc_xmm();
+        let width = width(a.ty);
+        let a = self.to_loc(a);
+        let dst = self.alloc_vreg();
         match a {
-            Rm::Reg(reg) => self.gpr_to_xmm(width, dst, reg),
-            Rm::Mem(mem) => self.load_xmm(to, dst, mem),
+            Rm::Reg(reg) => self.gpr_to_vreg(width, dst, reg),
+            Rm::Mem(mem) => self.load_vreg(to, dst, mem),
         }
-        self.free_rm(a);
-        self.push_xmm(to, dst);
+        self.free_loc(a);
+        self.push_vreg(to, dst);
     }
 }
 
@@ -143,25 +148,25 @@ impl Emit<'_> {
     fn convert_signed(&mut self, to: ValType, row32: Sse, row64: Sse) {
         let a = self.pop();
         let row = if a.ty == ValType::I32 { row32 } else { row64 };
-        let a = self.to_rm(a);
-        let dst = self.alloc_xmm();
+        let a = self.to_loc(a);
+        let dst = self.alloc_vreg();
         // The instruction keeps the upper lanes, and would wait for them.
-        self.zero_xmm(dst);
+        self.zero_vreg(dst);
         self.asm.x2g(row, dst, dst, a);
-        self.free_rm(a);
-        self.push_xmm(to, dst);
+        self.free_loc(a);
+        self.push_vreg(to, dst);
     }
 
     /// As a 64-bit integer, which has a sign and room for it.
     fn convert_u32(&mut self, to: ValType, row64: Sse) {
         let a = self.pop();
-        let a = self.to_rm(a);
+        let a = self.to_loc(a);
         self.move_gpr(Width::W32, SCRATCH, a);
-        self.free_rm(a);
-        let dst = self.alloc_xmm();
-        self.zero_xmm(dst);
+        self.free_loc(a);
+        let dst = self.alloc_vreg();
+        self.zero_vreg(dst);
         self.asm.x2g(row64, dst, dst, Rm::Reg(SCRATCH));
-        self.push_xmm(to, dst);
+        self.push_vreg(to, dst);
     }
 
     /// An integer with the highest bit is halved, converted and doubled. The bit that halving loses is kept in the
@@ -169,14 +174,14 @@ impl Emit<'_> {
     fn convert_u64(&mut self, to: ValType, row64: Sse, add: Sse) {
         let a = self.pop();
         let a = self.to_temp(a);
-        let dst = self.alloc_xmm();
-        self.zero_xmm(dst);
+        let dst = self.alloc_vreg();
+        self.zero_vreg(dst);
         self.asm.test(Width::W64, a, a);
         let negative = self.asm.jcc_short(Cond::Sign);
         self.asm.x2g(row64, dst, dst, Rm::Reg(a));
         let done = self.asm.jmp_short();
         self.asm.land(negative);
-        self.asm.mov_rr(Width::W64, SCRATCH, a);
+        self.asm.copy(Width::W64, SCRATCH, a);
         self.asm.shift_imm(Shift::Shr, Width::W64, SCRATCH, 1);
         self.asm.alu_imm(Alu::And, Width::W32, Rm::Reg(a), 1);
         self.asm.alu(Alu::Or, Width::W64, SCRATCH, Rm::Reg(a));
@@ -184,7 +189,7 @@ impl Emit<'_> {
         self.asm.x3(add, dst, dst, Xm::Reg(dst));
         self.asm.land(done);
         self.free(a);
-        self.push_xmm(to, dst);
+        self.push_vreg(to, dst);
     }
 }
 
@@ -192,23 +197,23 @@ impl Emit<'_> {
 impl Emit<'_> {
     fn trunc(&mut self, from: ValType, to: ValType, sign: Sign, outside: Outside) {
         let a = self.pop();
-        let x = self.to_xmm(a);
+        let x = self.to_vreg(a);
         let dst = self.alloc();
         match (to, sign) {
             (ValType::I32, _) => self.truncate_to_i32(from, sign, outside, dst, x),
             (_, Sign::Signed) => self.truncate_to_i64(from, outside, dst, x),
             (_, Sign::Unsigned) => self.truncate_to_u64(from, outside, dst, x),
         }
-        self.free_xmm(x);
+        self.free_vreg(x);
         // A signed 32-bit result was converted to 64 bits.
         if to == ValType::I32 { self.push_dirty(to, dst) } else { self.push_gpr(to, dst) }
     }
 
-    fn truncate_to_i32(&mut self, from: ValType, sign: Sign, outside: Outside, dst: Gpr, x: Xmm) {
+    fn truncate_to_i32(&mut self, from: ValType, sign: Sign, outside: Outside, dst: Gpr, x: Vreg) {
         self.asm.gx(cvtt(from, Width::W64), dst, Xm::Reg(x));
         match sign {
             Sign::Signed => self.asm.movsx32(SCRATCH, Rm::Reg(dst)),
-            Sign::Unsigned => self.asm.mov_rr(Width::W32, SCRATCH, dst),
+            Sign::Unsigned => self.asm.copy(Width::W32, SCRATCH, dst),
         }
         self.asm.alu(Alu::Cmp, Width::W64, SCRATCH, Rm::Reg(dst));
         let fits = self.asm.jcc_short(Cond::Equal);
@@ -220,7 +225,7 @@ impl Emit<'_> {
         self.asm.land(fits);
     }
 
-    fn truncate_to_i64(&mut self, from: ValType, outside: Outside, dst: Gpr, x: Xmm) {
+    fn truncate_to_i64(&mut self, from: ValType, outside: Outside, dst: Gpr, x: Vreg) {
         self.asm.gx(cvtt(from, Width::W64), dst, Xm::Reg(x));
         // Overflows for the smallest integer only.
         self.asm.alu_imm(Alu::Cmp, Width::W64, Rm::Reg(dst), 1);
@@ -239,7 +244,7 @@ impl Emit<'_> {
     }
 
     /// Floats from 2^63 on are converted without it, which is added again as the highest bit.
-    fn truncate_to_u64(&mut self, from: ValType, outside: Outside, dst: Gpr, x: Xmm) {
+    fn truncate_to_u64(&mut self, from: ValType, outside: Outside, dst: Gpr, x: Vreg) {
         let half = self.pool_narrow(power_of_two(from, 63));
         self.asm.x2(ucomis(from), x, half);
         // Unordered counts as below.
@@ -259,16 +264,16 @@ impl Emit<'_> {
         };
         self.asm.land(above);
         let subtract = if from == ValType::F32 { Sse::SUBSS } else { Sse::SUBSD };
-        self.v3(subtract, SCRATCH_XMM, x, half);
-        self.asm.gx(cvtt(from, Width::W64), dst, Xm::Reg(SCRATCH_XMM));
-        self.asm.mov_imm64(SCRATCH, 1 << 63);
+        self.v3(subtract, SCRATCH_VREG, x, half);
+        self.asm.gx(cvtt(from, Width::W64), dst, Xm::Reg(SCRATCH_VREG));
+        self.asm.set(SCRATCH, 1 << 63);
         self.asm.test(Width::W64, dst, dst);
         match outside {
             Outside::Trap => self.trap_if(Cond::Sign, TrapCode::IntegerOverflow),
             Outside::Saturate => {
                 let above_fits = self.asm.jcc_short(Cond::NotSign);
                 // The sum is then all ones.
-                self.asm.mov_imm64(dst, i64::MAX as u64);
+                self.asm.set(dst, i64::MAX as u64);
                 self.asm.land(above_fits);
             }
         }
@@ -280,22 +285,22 @@ impl Emit<'_> {
     }
 
     /// Traps for a float that is known to be out of range.
-    fn trap_outside(&mut self, from: ValType, x: Xmm) {
+    fn trap_outside(&mut self, from: ValType, x: Vreg) {
         self.asm.x2(ucomis(from), x, Xm::Reg(x));
         self.trap_if(Cond::Parity, TrapCode::InvalidConversionToInteger);
         self.trap(TrapCode::IntegerOverflow);
     }
 
     /// The integer that stands for a float which is known to be out of range, or to be the smallest integer.
-    fn saturate(&mut self, from: ValType, dst: Gpr, x: Xmm, least: u64, greatest: u64) {
+    fn saturate(&mut self, from: ValType, dst: Gpr, x: Vreg, least: u64, greatest: u64) {
         let zero = self.pool_narrow(0);
         self.asm.x2(ucomis(from), x, zero);
         // None of the moves changes the flags.
-        self.asm.mov_imm64(dst, 0);
+        self.asm.set(dst, 0);
         let unordered = self.asm.jcc_short(Cond::Parity);
-        self.asm.mov_imm64(dst, greatest);
+        self.asm.set(dst, greatest);
         let positive = self.asm.jcc_short(Cond::Above);
-        self.asm.mov_imm64(dst, least);
+        self.asm.set(dst, least);
         self.asm.land(unordered);
         self.asm.land(positive);
     }

@@ -1,11 +1,13 @@
 //! Operators that change the shape of lanes: extending, multiplying into wider lanes, conversions between integers
 //! and floats.
 
-use super::Emit;
+use super::regs::SCRATCH_VREG;
 use super::simd::{Half, Lanes, Sign};
-use super::x64::regs::{SCRATCH_XMM, Xmm};
-use super::x64::sse::{Sse, Xm};
+use super::sse::{Sse, Xm};
 use super::xmm::{lanes8, lanes16, lanes32, lanes64};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::VectorMoves as _;
+use crate::tier::baseline::regs::Vreg;
 use crate::types::ValType;
 
 /// Predicates of `cmpps`.
@@ -17,7 +19,7 @@ const F64_INTEGERS: u64 = 0x4330_0000_0000_0000;
 
 impl Emit<'_> {
     /// Handles the operator if it is one of this file.
-    pub(crate) fn simd_conversion(&mut self, number: u32) -> bool {
+    pub(super) fn simd_conversion(&mut self, number: u32) -> bool {
         use Half::{High, Low};
         use Lanes::{B, D, W};
         use Sign::{Signed, Unsigned};
@@ -86,7 +88,7 @@ impl Emit<'_> {
     fn convert_low(&mut self, row: Sse) {
         let a = self.pop();
         let a = self.to_xm(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.asm.x2(row, dst, a);
         self.push_vector(dst);
     }
@@ -98,7 +100,7 @@ impl Emit<'_> {
         }
         let a = self.pop();
         let a = self.to_xm_packed(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         self.asm.x2i(Sse::PSHUFD, dst, a, UPPER_HALF);
         self.asm.x2(row, dst, Xm::Reg(dst));
         self.push_vector(dst);
@@ -114,12 +116,12 @@ impl Emit<'_> {
     /// The first operand of `pmaddubsw` is unsigned, the second one signed.
     fn pairwise_bytes_signed(&mut self) {
         let a = self.pop();
-        let a = self.to_xmm(a);
+        let a = self.to_vreg(a);
         let ones = self.pool_wide(lanes8(1));
-        let dst = self.alloc_xmm();
+        let dst = self.alloc_vreg();
         self.asm.x2(Sse::MOVAPS, dst, ones);
         self.vr(Sse::PMADDUBSW, dst, dst, a);
-        self.free_xmm(a);
+        self.free_vreg(a);
         self.push_vector(dst);
     }
 
@@ -135,7 +137,7 @@ impl Emit<'_> {
     fn multiply_bytes(&mut self, half: Half, sign: Sign) {
         let row = extend_row(Lanes::B, sign);
         let (a, b) = self.pop_vectors();
-        for (dst, src) in [(SCRATCH_XMM, b), (a, a)] {
+        for (dst, src) in [(SCRATCH_VREG, b), (a, a)] {
             match half {
                 Half::Low => self.asm.x2(row, dst, Xm::Reg(src)),
                 Half::High => {
@@ -144,18 +146,18 @@ impl Emit<'_> {
                 }
             }
         }
-        self.vr(Sse::PMULLW, a, a, SCRATCH_XMM);
-        self.free_xmm(b);
+        self.vr(Sse::PMULLW, a, a, SCRATCH_VREG);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 
     /// Lower and upper halves of the products, interleaved.
     fn multiply_words(&mut self, half: Half, sign: Sign) {
         let (a, b) = self.pop_vectors();
-        self.vr(if sign == Sign::Signed { Sse::PMULHW } else { Sse::PMULHUW }, SCRATCH_XMM, a, b);
+        self.vr(if sign == Sign::Signed { Sse::PMULHW } else { Sse::PMULHUW }, SCRATCH_VREG, a, b);
         self.vr(Sse::PMULLW, a, a, b);
-        self.vr(if half == Half::Low { Sse::PUNPCKLWD } else { Sse::PUNPCKHWD }, a, a, SCRATCH_XMM);
-        self.free_xmm(b);
+        self.vr(if half == Half::Low { Sse::PUNPCKLWD } else { Sse::PUNPCKHWD }, a, a, SCRATCH_VREG);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 
@@ -163,10 +165,10 @@ impl Emit<'_> {
     fn multiply_doublewords(&mut self, half: Half, sign: Sign) {
         let spread = if half == Half::Low { 0b01_01_00_00 } else { 0b11_11_10_10 };
         let (a, b) = self.pop_vectors();
-        self.asm.x2i(Sse::PSHUFD, SCRATCH_XMM, Xm::Reg(b), spread);
+        self.asm.x2i(Sse::PSHUFD, SCRATCH_VREG, Xm::Reg(b), spread);
         self.asm.x2i(Sse::PSHUFD, a, Xm::Reg(a), spread);
-        self.vr(if sign == Sign::Signed { Sse::PMULDQ } else { Sse::PMULUDQ }, a, a, SCRATCH_XMM);
-        self.free_xmm(b);
+        self.vr(if sign == Sign::Signed { Sse::PMULDQ } else { Sse::PMULUDQ }, a, a, SCRATCH_VREG);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 }
@@ -192,7 +194,7 @@ impl Emit<'_> {
     /// was positive.
     fn truncate_f32x4_signed(&mut self) {
         let a = self.pop_vector();
-        let mask = SCRATCH_XMM;
+        let mask = SCRATCH_VREG;
         self.v3i(Sse::CMPPS, mask, a, Xm::Reg(a), EQUAL);
         self.vr(Sse::ANDPS, a, a, mask);
         // The sign bit: ordered and not negative.
@@ -208,9 +210,9 @@ impl Emit<'_> {
     fn truncate_f32x4_unsigned(&mut self) {
         const HALF: u128 = lanes32(0x4f00_0000);
         let a = self.pop_vector();
-        let (above, mask) = (self.alloc_xmm(), SCRATCH_XMM);
+        let (above, mask) = (self.alloc_vreg(), SCRATCH_VREG);
         // NaNs and negative floats become 0.
-        self.zero_xmm(mask);
+        self.zero_vreg(mask);
         self.vr(Sse::MAXPS, a, a, mask);
         self.vc(Sse::SUBPS, above, a, HALF);
         let half = self.pool_wide(HALF);
@@ -219,18 +221,18 @@ impl Emit<'_> {
         self.asm.x2(Sse::CVTTPS2DQ, above, Xm::Reg(above));
         // Above 2^32 the rest is out of range, too: 0x7fff_ffff.
         self.vr(Sse::PXOR, above, above, mask);
-        self.zero_xmm(mask);
+        self.zero_vreg(mask);
         self.vr(Sse::PMAXSD, above, above, mask);
         self.asm.x2(Sse::CVTTPS2DQ, a, Xm::Reg(a));
         self.vr(Sse::PADDD, a, a, above);
-        self.free_xmm(above);
+        self.free_vreg(above);
         self.push_vector(a);
     }
 
     /// The instruction gives the smallest integer for all that is out of range, which is left to be too small.
     fn truncate_f64x2_signed(&mut self) {
         let a = self.pop_vector();
-        let limit = SCRATCH_XMM;
+        let limit = SCRATCH_VREG;
         // The greatest integer, or 0 where `a` is no number: the minimum is then 0.
         self.v3i(Sse::CMPPD, limit, a, Xm::Reg(a), EQUAL);
         self.vc(Sse::ANDPD, limit, limit, lanes64(f64::from(i32::MAX).to_bits()));
@@ -242,8 +244,8 @@ impl Emit<'_> {
     /// Brought into range and made whole, a float and 2^52 have the integer in the lower half of their bits.
     fn truncate_f64x2_unsigned(&mut self) {
         let a = self.pop_vector();
-        let zero = SCRATCH_XMM;
-        self.zero_xmm(zero);
+        let zero = SCRATCH_VREG;
+        self.zero_vreg(zero);
         self.vr(Sse::MAXPD, a, a, zero);
         self.vc(Sse::MINPD, a, a, lanes64(f64::from(u32::MAX).to_bits()));
         self.asm.x2i(Sse::ROUNDPD, a, Xm::Reg(a), super::float::TO_ZERO);
@@ -255,7 +257,7 @@ impl Emit<'_> {
     /// The lower 16 bits and the others are converted by themselves, exactly; their sum is rounded.
     fn convert_u32x4(&mut self) {
         let a = self.pop_vector();
-        let low = SCRATCH_XMM;
+        let low = SCRATCH_VREG;
         self.vc(Sse::PAND, low, a, lanes32(0xffff));
         self.vr(Sse::PSUBD, a, a, low);
         self.asm.x2(Sse::CVTDQ2PS, low, Xm::Reg(low));
@@ -276,7 +278,7 @@ impl Emit<'_> {
     }
 
     /// The register with the sums of neighbours of signed 16-bit lanes.
-    pub(crate) fn pairwise_words(&mut self, a: Xmm) {
+    pub(super) fn pairwise_words(&mut self, a: Vreg) {
         self.vc(Sse::PMADDWD, a, a, lanes16(1));
     }
 }

@@ -1,14 +1,15 @@
 //! Relaxed operators. The specification leaves a choice; it is made once, in the optimising tier, and is the same
 //! here: `tier/top/translate/relaxed.rs` says which and why.
 
-use super::Emit;
-use super::x64::regs::Xmm;
-use super::x64::sse::Sse;
+use super::sse::Sse;
 use super::xmm::Order;
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::VectorMoves as _;
+use crate::tier::baseline::regs::Vreg;
 
 impl Emit<'_> {
     /// An operator from `i8x16.relaxed_swizzle` to `i32x4.relaxed_dot_i8x16_i7x16_add_s`.
-    pub(crate) fn simd_relaxed_operator(&mut self, number: u32) -> bool {
+    pub(super) fn simd_relaxed_operator(&mut self, number: u32) -> bool {
         match number {
             256 => self.x_binary(Sse::PSHUFB, Order::Fixed),
             261 => self.relaxed_madd(Sse::MULPS, Sse::ADDPS),
@@ -36,12 +37,12 @@ impl Emit<'_> {
     }
 
     /// The factors of `madd` and `nmadd` become their product; the product and the summand.
-    fn product(&mut self, multiply: Sse) -> (Xmm, Xmm) {
+    fn product(&mut self, multiply: Sse) -> (Vreg, Vreg) {
         let c = self.pop();
         let (a, b) = self.pop_vectors();
         self.vr(multiply, a, a, b);
-        self.free_xmm(b);
-        let c = self.to_xmm(c);
+        self.free_vreg(b);
+        let c = self.to_vreg(c);
         (a, c)
     }
 
@@ -49,26 +50,26 @@ impl Emit<'_> {
     fn relaxed_madd(&mut self, multiply: Sse, add: Sse) {
         let (product, c) = self.product(multiply);
         self.vr(add, product, product, c);
-        self.free_xmm(c);
+        self.free_vreg(c);
         self.push_rounded(product, multiply);
     }
 
     /// `c - a * b`, rounded twice.
     fn relaxed_nmadd(&mut self, multiply: Sse, subtract: Sse) {
         let (product, c) = self.product(multiply);
-        let c = if self.temp_xmms.has(c.0) {
+        let c = if self.temp_vregs.has(c.0) {
             c
         } else {
-            let copy = self.alloc_xmm();
-            self.move_xmm(copy, c);
+            let copy = self.alloc_vreg();
+            self.move_vreg(copy, c);
             copy
         };
         self.vr(subtract, c, c, product);
-        self.free_xmm(product);
+        self.free_vreg(product);
         self.push_rounded(c, multiply);
     }
 
-    fn push_rounded(&mut self, reg: Xmm, multiply: Sse) {
+    fn push_rounded(&mut self, reg: Vreg, multiply: Sse) {
         let lane = if multiply == Sse::MULPS { crate::types::ValType::F32 } else { crate::types::ValType::F64 };
         self.canonicalize_lanes(lane, reg);
         self.push_vector(reg);

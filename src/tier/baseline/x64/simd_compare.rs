@@ -3,11 +3,13 @@
 //! The processor compares integers for equal and greater only. Less is greater the other way round; the others are
 //! comparisons of the minimum or maximum with an operand, or negations.
 
-use super::Emit;
+use super::asm::{Cond, Rm};
+use super::regs::SCRATCH_VREG;
 use super::simd::Lanes;
-use super::x64::asm::{Cond, Rm};
-use super::x64::regs::{SCRATCH_XMM, Xmm};
-use super::x64::sse::{Sse, Xm};
+use super::sse::{Sse, Xm};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, VectorMoves as _};
+use crate::tier::baseline::regs::Vreg;
 use crate::types::ValType;
 
 /// Predicates of `cmpps`.
@@ -25,7 +27,7 @@ enum Negate {
 
 impl Emit<'_> {
     /// Handles the operator if it is a comparison that is more than one instruction.
-    pub(crate) fn simd_comparison(&mut self, number: u32) -> bool {
+    pub(super) fn simd_comparison(&mut self, number: u32) -> bool {
         use Negate::{No, Yes};
         match number {
             36 => self.compare_equal(Sse::PCMPEQB),
@@ -76,8 +78,8 @@ impl Emit<'_> {
                 // Not less: `b > a`, negated.
                 let a = self.pop();
                 let b = self.pop();
-                let a = self.to_temp_xmm(a);
-                let b = self.to_xmm(b);
+                let a = self.to_temp_vreg(a);
+                let b = self.to_vreg(b);
                 self.vr(Sse::PCMPGTQ, a, a, b);
                 self.finish_comparison(a, b, Yes);
             }
@@ -86,8 +88,8 @@ impl Emit<'_> {
         true
     }
 
-    fn finish_comparison(&mut self, result: Xmm, other: Xmm, negate: Negate) {
-        self.free_xmm(other);
+    fn finish_comparison(&mut self, result: Vreg, other: Vreg, negate: Negate) {
+        self.free_vreg(other);
         if negate == Negate::Yes {
             self.vc(Sse::PXOR, result, result, u128::MAX);
         }
@@ -104,8 +106,8 @@ impl Emit<'_> {
     /// Whether the minimum or maximum is the first operand.
     fn compare_extreme(&mut self, extreme: Sse, equal: Sse, negate: Negate) {
         let (a, b) = self.pop_vectors();
-        self.vr(extreme, SCRATCH_XMM, a, b);
-        self.vr(equal, a, a, SCRATCH_XMM);
+        self.vr(extreme, SCRATCH_VREG, a, b);
+        self.vr(equal, a, a, SCRATCH_VREG);
         self.finish_comparison(a, b, negate);
     }
 
@@ -118,8 +120,8 @@ impl Emit<'_> {
     fn compare_floats_swapped(&mut self, row: Sse, predicate: u8) {
         let b = self.pop();
         let a = self.pop();
-        let b = self.to_temp_xmm(b);
-        let a = self.to_xmm(a);
+        let b = self.to_temp_vreg(b);
+        let a = self.to_vreg(a);
         self.v3i(row, b, b, Xm::Reg(a), predicate);
         self.finish_comparison(b, a, Negate::No);
     }
@@ -128,7 +130,7 @@ impl Emit<'_> {
 /// Bitwise operators and reductions.
 impl Emit<'_> {
     /// Handles the operator if it is one of this group.
-    pub(crate) fn simd_bit_operator(&mut self, number: u32) -> bool {
+    pub(super) fn simd_bit_operator(&mut self, number: u32) -> bool {
         match number {
             77 => {
                 let a = self.pop_vector();
@@ -140,12 +142,12 @@ impl Emit<'_> {
             82 => self.bitselect(),
             83 => {
                 let a = self.pop();
-                let a = self.to_xmm(a);
+                let a = self.to_vreg(a);
                 let dst = self.alloc();
                 self.asm.zero(dst);
                 self.asm.x2(Sse::PTEST, a, Xm::Reg(a));
                 self.asm.setcc(Cond::NotEqual, dst);
-                self.free_xmm(a);
+                self.free_vreg(a);
                 self.push_gpr(ValType::I32, dst);
             }
             99 => self.all_true(Sse::PCMPEQB),
@@ -162,52 +164,52 @@ impl Emit<'_> {
     }
 
     /// Bits of the first operand where the third has ones, else of the second.
-    pub(crate) fn bitselect(&mut self) {
+    pub(super) fn bitselect(&mut self) {
         let mask = self.pop();
         let b = self.pop();
         let a = self.pop();
-        let mask = self.to_xmm(mask);
-        let b = self.to_xmm(b);
-        let a = self.to_temp_xmm(a);
-        self.vr(Sse::PANDN, SCRATCH_XMM, mask, b);
+        let mask = self.to_vreg(mask);
+        let b = self.to_vreg(b);
+        let a = self.to_temp_vreg(a);
+        self.vr(Sse::PANDN, SCRATCH_VREG, mask, b);
         self.vr(Sse::PAND, a, a, mask);
-        self.vr(Sse::POR, a, a, SCRATCH_XMM);
-        self.free_xmm(mask);
-        self.free_xmm(b);
+        self.vr(Sse::POR, a, a, SCRATCH_VREG);
+        self.free_vreg(mask);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 
     /// Whether no lane equals 0.
     fn all_true(&mut self, equal: Sse) {
         let a = self.pop();
-        let a = self.to_xmm(a);
+        let a = self.to_vreg(a);
         let dst = self.alloc();
-        self.zero_xmm(SCRATCH_XMM);
-        self.vr(equal, SCRATCH_XMM, SCRATCH_XMM, a);
+        self.zero_vreg(SCRATCH_VREG);
+        self.vr(equal, SCRATCH_VREG, SCRATCH_VREG, a);
         self.asm.zero(dst);
-        self.asm.x2(Sse::PTEST, SCRATCH_XMM, Xm::Reg(SCRATCH_XMM));
+        self.asm.x2(Sse::PTEST, SCRATCH_VREG, Xm::Reg(SCRATCH_VREG));
         self.asm.setcc(Cond::Equal, dst);
-        self.free_xmm(a);
+        self.free_vreg(a);
         self.push_gpr(ValType::I32, dst);
     }
 
     /// The highest bits of the lanes.
     fn bitmask(&mut self, lanes: Lanes) {
         let a = self.pop();
-        let a = self.to_xmm(a);
+        let a = self.to_vreg(a);
         let dst = self.alloc();
         match lanes {
             Lanes::B => self.asm.gx(Sse::PMOVMSKB, dst, Xm::Reg(a)),
             Lanes::W => {
                 // Both halves are the same.
-                self.vr(Sse::PACKSSWB, SCRATCH_XMM, a, a);
-                self.asm.gx(Sse::PMOVMSKB, dst, Xm::Reg(SCRATCH_XMM));
+                self.vr(Sse::PACKSSWB, SCRATCH_VREG, a, a);
+                self.asm.gx(Sse::PMOVMSKB, dst, Xm::Reg(SCRATCH_VREG));
                 self.asm.movzx8(dst, Rm::Reg(dst));
             }
             Lanes::D => self.asm.gx(Sse::MOVMSKPS, dst, Xm::Reg(a)),
             Lanes::Q => self.asm.gx(Sse::MOVMSKPD, dst, Xm::Reg(a)),
         }
-        self.free_xmm(a);
+        self.free_vreg(a);
         self.push_gpr(ValType::I32, dst);
     }
 }

@@ -21,16 +21,18 @@
 //!
 //! Not here: where counters are (`tier/counters.rs`), what they say (`compile/profile.rs`).
 
-use super::Emit;
-use super::trap::{Detour, DetourKind};
-use super::x64::asm::{Alu, Cond, Label, Mem, Rm, Shift, Width};
-use super::x64::regs::{Gpr, SCRATCH, VMCTX};
+use super::asm::{Alu, Cond, Label, Mem, Rm, Shift};
+use super::regs::{SCRATCH, VMCTX};
 use crate::abi::profile::{PATIENCE_SHIFT, SITE_COUNT0, SITE_COUNT1, SITE_OTHERS, SITE_SLOT0, SITE_SLOT1};
 use crate::abi::vmctx::VMCTX_PROFILE;
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, Profiles, Width};
+use crate::tier::baseline::regs::Gpr;
+use crate::tier::baseline::trap::{Detour, DetourKind};
 
-impl Emit<'_> {
+impl Profiles for Emit<'_> {
     /// Counts a direct call of a function of the module. Changes r11 only.
-    pub(crate) fn count_call(&mut self) {
+    fn count_call(&mut self) {
         if let Some(layout) = self.counters {
             let cell = layout.cell(self.wasm_offset());
             self.asm.reserve(64);
@@ -40,7 +42,7 @@ impl Emit<'_> {
     }
 
     /// Notes the target of an indirect call, whose slot is in rax. Changes r10 and r11 only.
-    pub(crate) fn note_target(&mut self) {
+    fn note_target(&mut self) {
         let Some(layout) = self.counters else { return };
         let Some(site) = layout.site(self.module, self.func, self.indirect_index - 1) else { return };
         self.asm.reserve(64);
@@ -54,16 +56,16 @@ impl Emit<'_> {
     }
 
     /// The detour of [`Emit::note_target`].
-    pub(crate) fn other_target(&mut self, site: i32, back: u32) {
+    fn other_target(&mut self, site: i32, back: u32) {
         self.asm.alu_imm(Alu::Add, Width::W64, Rm::Reg(SCRATCH), site);
         let mut routine = self.target_routine;
         self.asm.call(&mut routine);
         self.target_routine = routine;
-        self.asm.jmp_back(back);
+        self.asm.jump_back(back);
     }
 
     /// The routine behind all detours of the function: the record is at r11, and the slot, in rax, is not its first.
-    pub(crate) fn write_target_routine(&mut self) {
+    fn write_target_routine(&mut self) {
         if !self.target_routine.is_used() {
             return;
         }

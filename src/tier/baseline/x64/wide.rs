@@ -1,25 +1,17 @@
 //! Integer operators that need rax and rdx: divisions and 128-bit arithmetic.
 
-use super::Emit;
-use super::stack::{Entry, Kind, width};
-use super::x64::asm::{Alu, Cond, Rm, Shift, Unary, Width};
-use super::x64::regs::{Gpr, SCRATCH};
+use super::asm::{Alu, Cond, Rm, Shift, Unary};
+use super::regs::SCRATCH;
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, Division, Wide, WideIntegers, Width};
+use crate::tier::baseline::regs::Gpr;
+use crate::tier::baseline::stack::{Entry, Kind, width};
 use crate::tier::top::Signals;
 use crate::trap::TrapCode;
 use crate::types::ValType;
 
-/// The divisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Division {
-    DivS,
-    DivU,
-    RemS,
-    RemU,
-}
-
-/// Divisions.
-impl Emit<'_> {
-    pub(crate) fn divide(&mut self, division: Division, ty: ValType) {
+impl WideIntegers for Emit<'_> {
+    fn divide(&mut self, division: Division, ty: ValType) {
         let rhs = self.pop();
         let lhs = self.pop();
         let width = width(ty);
@@ -32,10 +24,10 @@ impl Emit<'_> {
         {
             return self.divide_by_power(division, ty, lhs, divisor);
         }
-        let mut divisor = self.to_rm(rhs);
+        let mut divisor = self.to_loc(rhs);
         if divisor == Rm::Reg(Gpr::RAX) || divisor == Rm::Reg(Gpr::RDX) {
             self.move_gpr(Width::W64, SCRATCH, divisor);
-            self.free_rm(divisor);
+            self.free_loc(divisor);
             divisor = Rm::Reg(SCRATCH);
         }
         self.to_fixed(lhs, Gpr::RAX);
@@ -52,7 +44,7 @@ impl Emit<'_> {
             Division::DivS if may_be_minus_one && self.options.signals == Signals::Off => {
                 self.compare_with(divisor, width, -1);
                 let other = self.asm.jcc_short(Cond::NotEqual);
-                self.asm.mov_rr(width, Gpr::RDX, Gpr::RAX);
+                self.asm.copy(width, Gpr::RDX, Gpr::RAX);
                 self.asm.unary(Unary::Neg, width, Rm::Reg(Gpr::RDX));
                 self.trap_if(Cond::Overflow, TrapCode::IntegerOverflow);
                 self.asm.land(other);
@@ -83,7 +75,7 @@ impl Emit<'_> {
             self.asm.land(done);
         }
         if divisor != Rm::Reg(SCRATCH) {
-            self.free_rm(divisor);
+            self.free_loc(divisor);
         }
         let (result, other) = match division {
             Division::DivS | Division::DivU => (Gpr::RAX, Gpr::RDX),
@@ -93,6 +85,18 @@ impl Emit<'_> {
         self.push_gpr(ty, result);
     }
 
+    fn wide(&mut self, op: Wide) {
+        match op {
+            Wide::Add => self.wide_add_sub(Alu::Add, Alu::Adc),
+            Wide::Sub => self.wide_add_sub(Alu::Sub, Alu::Sbb),
+            Wide::MulSigned => self.wide_mul(Unary::Imul),
+            Wide::MulUnsigned => self.wide_mul(Unary::Mul),
+        }
+    }
+}
+
+/// Divisions.
+impl Emit<'_> {
     /// An unsigned division by a power of two.
     fn divide_by_power(&mut self, division: Division, ty: ValType, lhs: Entry, divisor: u64) {
         let width = width(ty);
@@ -101,7 +105,7 @@ impl Emit<'_> {
         if division == Division::DivU {
             let dst = self.writable(lhs, target);
             match divisor.trailing_zeros() {
-                0 if width == Width::W32 => self.asm.mov_rr(width, dst, dst),
+                0 if width == Width::W32 => self.asm.copy(width, dst, dst),
                 0 => {}
                 count => self.asm.shift_imm(Shift::Shr, width, dst, count as u8),
             }
@@ -111,7 +115,7 @@ impl Emit<'_> {
         match i32::try_from(mask) {
             Ok(imm) => self.asm.alu_imm(Alu::And, width, Rm::Reg(dst), imm),
             Err(_) => {
-                self.asm.mov_imm64(SCRATCH, mask);
+                self.asm.set(SCRATCH, mask);
                 self.asm.alu(Alu::And, width, dst, Rm::Reg(SCRATCH));
             }
         }
@@ -121,7 +125,7 @@ impl Emit<'_> {
 
 /// 128-bit arithmetic on pairs of i64, the lower half first.
 impl Emit<'_> {
-    pub(crate) fn wide_add_sub(&mut self, op: Alu, op_carry: Alu) {
+    fn wide_add_sub(&mut self, op: Alu, op_carry: Alu) {
         let rhs_high = self.pop();
         let rhs_low = self.pop();
         let lhs_high = self.pop();
@@ -142,26 +146,26 @@ impl Emit<'_> {
     fn wide_source(&mut self, entry: Entry) -> Rm {
         match entry.kind {
             Kind::Const => {
-                self.asm.mov_imm64(SCRATCH, entry.bits);
+                self.asm.set(SCRATCH, entry.bits);
                 Rm::Reg(SCRATCH)
             }
-            _ => self.to_rm(entry),
+            _ => self.to_loc(entry),
         }
     }
 
     fn release_wide_source(&mut self, source: Rm) {
         if source != Rm::Reg(SCRATCH) {
-            self.free_rm(source);
+            self.free_loc(source);
         }
     }
 
-    pub(crate) fn wide_mul(&mut self, op: Unary) {
+    fn wide_mul(&mut self, op: Unary) {
         let rhs = self.pop();
         let lhs = self.pop();
         let mut source = self.wide_source(rhs);
         if source == Rm::Reg(Gpr::RAX) || source == Rm::Reg(Gpr::RDX) {
             self.move_gpr(Width::W64, SCRATCH, source);
-            self.free_rm(source);
+            self.free_loc(source);
             source = Rm::Reg(SCRATCH);
         }
         self.to_fixed(lhs, Gpr::RAX);

@@ -1,14 +1,15 @@
 //! Loads and stores of whole vectors, of halves that are extended, and of single lanes.
 
-use super::Emit;
-use super::x64::asm::{Rm, Width};
-use super::x64::regs::SCRATCH;
-use super::x64::sse::{Encoding, Sse, Xm};
+use super::asm::Rm;
+use super::regs::SCRATCH;
+use super::sse::{Encoding, Sse, Xm};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{VectorMoves as _, Width};
 use crate::types::ValType;
 
 impl Emit<'_> {
     /// Handles the operator if it is one of this file.
-    pub(crate) fn simd_memory_operator(&mut self, number: u32) -> bool {
+    pub(super) fn simd_memory_operator(&mut self, number: u32) -> bool {
         match number {
             0 => self.load_vector(Sse::MOVUPS_LOAD, 16),
             1 => self.load_vector(Sse::PMOVSXBW, 8),
@@ -26,9 +27,9 @@ impl Emit<'_> {
                 let memarg = self.memarg();
                 let access = self.pop_access(memarg, 4);
                 self.release(&access);
-                let dst = self.alloc_xmm();
+                let dst = self.alloc_vreg();
                 self.access_site(&access);
-                self.load_xmm(ValType::F32, dst, access.mem);
+                self.load_vreg(ValType::F32, dst, access.mem);
                 self.spread_lowest(2, dst);
                 self.push_vector(dst);
             }
@@ -73,8 +74,8 @@ impl Emit<'_> {
         } else {
             self.asm.movzx16(SCRATCH, source)
         }
-        let dst = self.alloc_xmm();
-        self.gpr_to_xmm(Width::W32, dst, SCRATCH);
+        let dst = self.alloc_vreg();
+        self.gpr_to_vreg(Width::W32, dst, SCRATCH);
         self.spread_lowest(size - 1, dst);
         self.push_vector(dst);
     }
@@ -83,12 +84,12 @@ impl Emit<'_> {
         let memarg = self.memarg();
         let value = self.pop();
         let index = self.pop();
-        let value = self.to_xmm(value);
+        let value = self.to_vreg(value);
         let access = self.access(index, memarg, 16);
         self.access_site(&access);
-        self.store_xmm(ValType::V128, access.mem, value);
+        self.store_vreg(ValType::V128, access.mem, value);
         self.release(&access);
-        self.free_xmm(value);
+        self.free_vreg(value);
     }
 
     /// Loads one lane; the others come from the operand.
@@ -97,7 +98,7 @@ impl Emit<'_> {
         let lane = self.byte();
         let vector = self.pop();
         let index = self.pop();
-        let vector = self.to_temp_xmm(vector);
+        let vector = self.to_temp_vreg(vector);
         let access = self.access(index, memarg, size);
         self.access_site(&access);
         self.asm.x2gi(insert, vector, vector, Rm::Mem(access.mem), lane);
@@ -110,7 +111,7 @@ impl Emit<'_> {
         let lane = self.byte();
         let vector = self.pop();
         let index = self.pop();
-        let vector = self.to_xmm(vector);
+        let vector = self.to_vreg(vector);
         let access = self.access(index, memarg, size);
         self.access_site(&access);
         match (size, lane) {
@@ -120,6 +121,6 @@ impl Emit<'_> {
             _ => self.asm.mxi(extract, access.mem, vector, lane),
         }
         self.release(&access);
-        self.free_xmm(vector);
+        self.free_vreg(vector);
     }
 }

@@ -1,12 +1,14 @@
 //! Operators that move whole lanes: constants, shuffles, splats, access to single lanes.
 
-use super::Emit;
+use super::asm::{Mem, Rm};
+use super::regs::SCRATCH_VREG;
 use super::simd::Sign;
-use super::stack::{Entry, Kind};
-use super::x64::asm::{Mem, Rm, Width};
-use super::x64::regs::{SCRATCH_XMM, Xmm};
-use super::x64::sse::{Sse, Xm};
+use super::sse::{Sse, Xm};
 use super::xmm::{lanes8, lanes16, lanes32, lanes64};
+use crate::tier::baseline::Emit;
+use crate::tier::baseline::backend::{Assembler as _, VectorMoves as _, Width};
+use crate::tier::baseline::regs::Vreg;
+use crate::tier::baseline::stack::{Entry, Kind, width};
 use crate::types::ValType;
 
 /// The indices of a shuffle that leaves everything where it is.
@@ -62,7 +64,7 @@ fn packed(indices: &[u8]) -> u8 {
 
 impl Emit<'_> {
     /// Handles the operator if it is one of this file.
-    pub(crate) fn simd_lane_operator(&mut self, number: u32) -> bool {
+    pub(super) fn simd_lane_operator(&mut self, number: u32) -> bool {
         use ValType::{F32, F64, I32, I64};
         match number {
             12 => {
@@ -101,9 +103,9 @@ impl Emit<'_> {
     /// Indices from 16 on give 0: with 0x70 added, saturating, they have the bit that `pshufb` looks for.
     fn swizzle(&mut self) {
         let (a, indices) = self.pop_vectors();
-        self.vc(Sse::PADDUSB, SCRATCH_XMM, indices, lanes8(0x70));
-        self.vr(Sse::PSHUFB, a, a, SCRATCH_XMM);
-        self.free_xmm(indices);
+        self.vc(Sse::PADDUSB, SCRATCH_VREG, indices, lanes8(0x70));
+        self.vr(Sse::PSHUFB, a, a, SCRATCH_VREG);
+        self.free_vreg(indices);
         self.push_vector(a);
     }
 }
@@ -134,7 +136,7 @@ impl Emit<'_> {
     fn shuffle_one(&mut self, a: Entry, indices: u128) {
         if indices == IDENTITY {
             // Not at home: it may be the second operand, whose home is another one's from now on.
-            let a = self.to_temp_xmm(a);
+            let a = self.to_temp_vreg(a);
             return self.push_vector(a);
         }
         let words = elements::<8>(indices);
@@ -154,12 +156,12 @@ impl Emit<'_> {
         match pshuf {
             Some((row, imm)) => {
                 let a = self.to_xm_packed(a);
-                let dst = self.result_xmm(a);
+                let dst = self.result_vreg(a);
                 self.asm.x2i(row, dst, a, imm);
                 self.push_vector(dst);
             }
             None => {
-                let a = self.to_temp_xmm(a);
+                let a = self.to_temp_vreg(a);
                 self.vc(Sse::PSHUFB, a, a, indices);
                 self.push_vector(a);
             }
@@ -188,7 +190,7 @@ impl Emit<'_> {
             return false;
         };
         let second = self.to_xm_packed(second);
-        let first = self.to_temp_xmm(first);
+        let first = self.to_temp_vreg(first);
         self.v3i(row, first, first, second, imm);
         self.free_xm(second);
         self.push_vector(first);
@@ -201,12 +203,12 @@ impl Emit<'_> {
         for (i, lane) in indices.to_le_bytes().into_iter().enumerate() {
             if lane < 16 { from_a[i] = lane } else { from_b[i] = lane - 16 }
         }
-        let b = self.to_xmm(b);
-        let a = self.to_temp_xmm(a);
-        self.vc(Sse::PSHUFB, SCRATCH_XMM, b, u128::from_le_bytes(from_b));
+        let b = self.to_vreg(b);
+        let a = self.to_temp_vreg(a);
+        self.vc(Sse::PSHUFB, SCRATCH_VREG, b, u128::from_le_bytes(from_b));
         self.vc(Sse::PSHUFB, a, a, u128::from_le_bytes(from_a));
-        self.vr(Sse::POR, a, a, SCRATCH_XMM);
-        self.free_xmm(b);
+        self.vr(Sse::POR, a, a, SCRATCH_VREG);
+        self.free_vreg(b);
         self.push_vector(a);
     }
 }
@@ -225,26 +227,26 @@ impl Emit<'_> {
             };
             return self.push_vector_const(all);
         }
-        let width = super::stack::width(value.ty);
-        let value = self.to_rm(value);
-        let dst = self.alloc_xmm();
+        let width = width(value.ty);
+        let value = self.to_loc(value);
+        let dst = self.alloc_vreg();
         match value {
-            Rm::Reg(reg) => self.gpr_to_xmm(width, dst, reg),
-            Rm::Mem(mem) => self.load_xmm(if log == 3 { ValType::F64 } else { ValType::F32 }, dst, mem),
+            Rm::Reg(reg) => self.gpr_to_vreg(width, dst, reg),
+            Rm::Mem(mem) => self.load_vreg(if log == 3 { ValType::F64 } else { ValType::F32 }, dst, mem),
         }
-        self.free_rm(value);
+        self.free_loc(value);
         self.spread_lowest(log, dst);
         self.push_vector(dst);
     }
 
     /// Copies the lowest lane into all lanes.
-    pub(crate) fn spread_lowest(&mut self, log: u32, dst: Xmm) {
+    pub(super) fn spread_lowest(&mut self, log: u32, dst: Vreg) {
         match log {
             0 if self.options.cpu.avx2 => self.asm.x2(Sse::VPBROADCASTB, dst, Xm::Reg(dst)),
             1 if self.options.cpu.avx2 => self.asm.x2(Sse::VPBROADCASTW, dst, Xm::Reg(dst)),
             0 => {
-                self.zero_xmm(SCRATCH_XMM);
-                self.vr(Sse::PSHUFB, dst, dst, SCRATCH_XMM);
+                self.zero_vreg(SCRATCH_VREG);
+                self.vr(Sse::PSHUFB, dst, dst, SCRATCH_VREG);
             }
             1 => {
                 self.asm.x2i(Sse::PSHUFLW, dst, Xm::Reg(dst), 0);
@@ -257,10 +259,10 @@ impl Emit<'_> {
 
     /// Pushes a constant that the body does not contain.
     fn push_vector_const(&mut self, bits: u128) {
-        let dst = self.alloc_xmm();
+        let dst = self.alloc_vreg();
         match bits {
-            0 => self.zero_xmm(dst),
-            u128::MAX => self.ones_xmm(dst),
+            0 => self.zero_vreg(dst),
+            u128::MAX => self.ones_vreg(dst),
             _ => {
                 let place = self.pool_wide(bits);
                 self.asm.x2(Sse::MOVAPS, dst, place);
@@ -277,11 +279,11 @@ impl Emit<'_> {
         }
         if lane == ValType::F64 {
             let value = self.to_xm(value);
-            let dst = self.result_xmm(value);
+            let dst = self.result_vreg(value);
             self.asm.x2(Sse::MOVDDUP, dst, value);
             return self.push_vector(dst);
         }
-        let dst = self.to_temp_xmm(value);
+        let dst = self.to_temp_vreg(value);
         self.v3i(Sse::SHUFPS, dst, dst, Xm::Reg(dst), 0);
         self.push_vector(dst);
     }
@@ -321,7 +323,7 @@ impl Emit<'_> {
             other => {
                 let a = self.in_register(other);
                 match (width, lane) {
-                    (_, 0) => self.xmm_to_gpr(width, dst, a),
+                    (_, 0) => self.vreg_to_gpr(width, dst, a),
                     (Width::W32, _) => self.asm.gxi_out(Sse::PEXTRD, dst, a, lane),
                     (Width::W64, _) => self.asm.gxi_out(Sse::PEXTRQ, dst, a, lane),
                 }
@@ -335,9 +337,9 @@ impl Emit<'_> {
         let lane = self.byte();
         let a = self.pop();
         let a = self.to_xm(a);
-        let dst = self.result_xmm(a);
+        let dst = self.result_vreg(a);
         match a {
-            Xm::Mem(mem) => self.load_xmm(ty, dst, lane_of(mem, lane, if ty == ValType::F32 { 4 } else { 8 })),
+            Xm::Mem(mem) => self.load_vreg(ty, dst, lane_of(mem, lane, if ty == ValType::F32 { 4 } else { 8 })),
             other => {
                 // What is above the lowest lane of a float does not matter.
                 let (doubleword, a) = (if ty == ValType::F32 { lane } else { 2 * lane }, other);
@@ -348,16 +350,16 @@ impl Emit<'_> {
                 }
             }
         }
-        self.push_xmm(ty, dst);
+        self.push_vreg(ty, dst);
     }
 
     /// A constant of the pool in the scratch register; others are in one.
-    fn in_register(&mut self, a: Xm) -> Xmm {
+    fn in_register(&mut self, a: Xm) -> Vreg {
         match a {
             Xm::Reg(reg) => reg,
             other => {
-                self.asm.x2(Sse::MOVUPS_LOAD, SCRATCH_XMM, other);
-                SCRATCH_XMM
+                self.asm.x2(Sse::MOVUPS_LOAD, SCRATCH_VREG, other);
+                SCRATCH_VREG
             }
         }
     }
@@ -366,10 +368,10 @@ impl Emit<'_> {
         let lane = self.byte();
         let value = self.pop();
         let a = self.pop();
-        let value = self.to_rm(value);
-        let a = self.to_temp_xmm(a);
+        let value = self.to_loc(value);
+        let a = self.to_temp_vreg(a);
         self.asm.x2gi(row, a, a, value, lane);
-        self.free_rm(value);
+        self.free_loc(value);
         self.push_vector(a);
     }
 
@@ -378,7 +380,7 @@ impl Emit<'_> {
         let value = self.pop();
         let a = self.pop();
         let value = self.to_xm(value);
-        let a = self.to_temp_xmm(a);
+        let a = self.to_temp_vreg(a);
         self.v3i(Sse::INSERTPS, a, a, value, lane << 4);
         self.free_xm(value);
         self.push_vector(a);
@@ -388,10 +390,10 @@ impl Emit<'_> {
         let lane = self.byte();
         let value = self.pop();
         let a = self.pop();
-        let value = self.to_xmm(value);
-        let a = self.to_temp_xmm(a);
+        let value = self.to_vreg(value);
+        let a = self.to_temp_vreg(a);
         self.vr(if lane == 0 { Sse::MOVSD_MERGE } else { Sse::MOVLHPS }, a, a, value);
-        self.free_xmm(value);
+        self.free_vreg(value);
         self.push_vector(a);
     }
 }
