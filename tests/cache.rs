@@ -201,6 +201,63 @@ fn what_processes_learn_adds_up() {
     assert_eq!(run(&make(&engine)), 13);
 }
 
+/// A module whose export `run` calls a function as often as it is told.
+const CALLS: &str = r#"(module
+    (func $callee (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func (export "run") (param i32) (result i32) (local i32)
+        (loop $again
+            (local.set 1 (call $callee (local.get 1)))
+            (br_if $again (i32.lt_u (local.get 1) (local.get 0))))
+        (local.get 1)))"#;
+
+/// What was counted in several processes that write the same entry is added up, and nothing of it twice.
+#[test]
+fn what_processes_count_adds_up() {
+    let folder = Folder::new("counts");
+    let wasm = wat::parse_str(CALLS).expect("valid text");
+    let process = || {
+        let engine = folder.engine();
+        let module = CompiledModule::new(&engine, &wasm).expect("a valid module");
+        while engine.run_jobs(1, None).unwrap() > 0 {}
+        module
+    };
+    let run = |module: &CompiledModule, times: i32| {
+        let mut store = Store::new(module.engine()).expect("a store");
+        let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+        let Ok(Some(Extern::Func(func))) = instance.export(&mut store, "run") else { panic!("no export") };
+        assert_eq!(call(&mut store, func, times), times);
+    };
+    let write = |module: &CompiledModule| {
+        assert!(matches!(module.write_to_cache(), Ok(CacheWrite::Written(_))));
+    };
+    let counted = |module: &CompiledModule| -> u64 {
+        let records = module.profile().functions;
+        records.iter().flat_map(|(_, record)| &record.calls).map(|call| call.count).sum()
+    };
+    // Neither knows of the other.
+    let (one, other) = (process(), process());
+    run(&one, 10);
+    run(&other, 100);
+    write(&one);
+    write(&other);
+    let third = process();
+    assert_eq!(counted(&third), 110);
+    write(&third);
+    assert_eq!(counted(&process()), 110, "what it read is there already");
+    run(&third, 1000);
+    write(&third);
+    write(&third);
+    assert_eq!(counted(&process()), 1110, "what it wrote is there already");
+    run(&one, 10_000);
+    write(&one);
+    assert_eq!(counted(&process()), 11_110);
+    assert_eq!(counted(&one), 10_010, "an entry is read when a module is made");
+    // The first to write after somebody has removed the entry tells all that it knows.
+    fs::remove_file(folder.entry()).unwrap();
+    write(&third);
+    assert_eq!(counted(&process()), 1110);
+}
+
 /// Bytes that come in pieces are compiled before anybody knows what they are.
 #[test]
 fn a_stream_begins_with_what_was_kept_once_it_has_ended() {

@@ -11,7 +11,7 @@ mod lifecycle;
 use std::sync::Arc;
 
 use common::{Fixture, call, exported_func};
-use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Target, Tiering, TieringPolicy, Tiers};
+use updraft::config::{BaselineChoice, Config, MemoryMode, Osr, Target, TierUp, Tiering, TieringPolicy, Tiers};
 use updraft::engine::{CompiledModule, Engine, OsrCounts};
 use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func};
@@ -240,6 +240,33 @@ fn recursion() {
 }
 
 /// 64-bit memories, memories that move while the loop runs, bulk operations.
+/// A loop that counts the calls that it begins with goes on in the top tier as any other.
+#[test]
+fn loops_that_count_their_calls() {
+    let text = r#"(module
+        (func $step (param i64) (result i64) (i64.rotl (i64.add (local.get 0) (i64.const 3)) (i64.const 7)))
+        (func $nest (param $n i32) (param $x i64) (result i64) (local $i i32)
+            (loop $outer
+                (local.set $x (call $step (local.get $x)))
+                (local.set $i (i32.and (local.get $n) (i32.const 7)))
+                (loop $inner
+                    (local.set $x (i64.xor (call $step (local.get $x)) (i64.extend_i32_u (local.get $i))))
+                    (br_if $inner (i32.ge_s (local.tee $i (i32.sub (local.get $i) (i32.const 1))) (i32.const 0))))
+                (br_if $outer (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $x))
+        (func (export "run") (result i64) (call $nest (i32.const 100000) (i64.const 1))))"#;
+    let [baseline, top] = references().map(|config| Fixture::with_config(config, text).call("run", &[]).unwrap());
+    assert_eq!(baseline, top);
+    let policy = TieringPolicy::Custom(1 << 16);
+    let tiering = Tiering { policy, tier_up: TierUp::Synchronous, osr: Osr::On, ..Tiering::default() };
+    for (mode, config) in modes(tiering) {
+        let mut fixture = Fixture::with_config(config, text);
+        assert_eq!(fixture.call("run", &[]).unwrap(), baseline, "{mode}");
+        let counts = entered(&fixture.module);
+        assert!(counts.entered > 0 && counts.refused == 0, "{mode}: {counts:?}");
+    }
+}
+
 #[test]
 fn memories() {
     let text = r#"(module (memory i64 1 9) (memory $m 1 9)

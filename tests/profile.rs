@@ -114,6 +114,47 @@ fn the_most_frequent_targets_are_known() {
     }
 }
 
+/// Calls between which no way leads in or out are counted once, those at the head of a loop by the loop.
+#[test]
+fn each_call_has_its_own_count_also_where_several_share_a_counter() {
+    let text = r#"(module
+        (func $a) (func $b) (func $c)
+        (func (export "run") (param $n i32) (result i32) (local $i i32)
+            (call $a)
+            (block $done
+                (call $b)
+                (loop $outer
+                    (local.set $i (i32.const 2))
+                    (call $c)
+                    (block (call $a))
+                    (loop $inner
+                        (if (i32.and (local.get $n) (i32.const 1)) (then (call $a) (call $b)) (else (call $c)))
+                        (call $b)
+                        (br_if $inner (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+                    (br_if $done (i32.eqz (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                    (call $b)
+                    (br $outer)
+                    (call $a)))
+            (call $c)
+            (return (local.get $i))
+            (call $b)))"#;
+    let steps = [TieringPolicy::Default, TieringPolicy::Custom(1 << 30), TieringPolicy::Custom(1 << 15)];
+    for (baseline, policy) in BASELINES.into_iter().flat_map(|baseline| steps.map(|policy| (baseline, policy))) {
+        // Nobody compiles.
+        let tiering = Tiering { policy, osr: Osr::Off, ..Tiering::default() };
+        let config = Config { tiering, workers: Workers::Threads(0), ..config(baseline) };
+        let mut fixture = Fixture::with_config(config, text);
+        for n in [1, 300, 1000] {
+            assert_eq!(fixture.call("run", &[Val::I32(n)]).unwrap(), [Val::I32(0)]);
+        }
+        let all: u64 = 1301;
+        let odd = 2 * (1 + 150 + 500);
+        let counts: Vec<u64> = record(&fixture, DefinedFunc(3)).calls.iter().map(|call| call.count).collect();
+        let expected = [3, 3, all, all, odd, odd, 2 * all - odd, 2 * all, all - 3, 3];
+        assert_eq!(counts, expected, "{baseline:?} {policy:?}");
+    }
+}
+
 /// Bodies that nobody has validated yet have no profile of their own, and can have one brought in.
 #[test]
 fn bodies_that_are_validated_later_are_no_obstacle() {

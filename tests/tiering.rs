@@ -227,12 +227,19 @@ fn several_threads_and_instances_share_the_budgets_of_a_module() {
 /// A loop that counts, and is not continued elsewhere, ends by an interrupt: before and after its function has moved up.
 #[test]
 fn a_loop_that_counts_is_interrupted() {
-    let text = r#"(module (import "" "started" (func $started))
-        (func (export "spin") (param i32)
-            (loop (br_if 0 (local.get 0)))
-            (call $started)
-            (loop (br 0))))"#;
-    for (name, config) in modes() {
+    let text = |body: &str| {
+        format!(
+            r#"(module (import "" "started" (func $started))
+            (func $leaf)
+            (func (export "spin") (param i32)
+                (loop (br_if 0 (local.get 0)))
+                (call $started)
+                (loop {body} (br 0))))"#
+        )
+    };
+    // The second one counts its calls, of a function that does not poll.
+    let texts = [text(""), text("(call $leaf)")];
+    for ((name, config), text) in modes().iter().flat_map(|mode| texts.iter().map(move |text| (mode, text))) {
         for policy in [TieringPolicy::Default, TieringPolicy::Custom(300)] {
             let tiering = Tiering { policy, ..config.tiering };
             let engine = Engine::new(Config { tiering, ..config.clone() }).unwrap();

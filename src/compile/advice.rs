@@ -23,6 +23,21 @@ const HINTED_BYTES: usize = 1 << 20;
 /// What compiling a function costs besides its bytes, in bytes.
 const FIXED_COST: u128 = 40;
 
+/// Bytes of a body that is twice as dear as its length says: the time that the top tier takes grows faster than that, and what
+/// is gained by it grows less, since large bodies are switches whose values are in memory in any tier.
+const LARGE: u128 = 8 << 10;
+
+/// Bytes of a body that an entry runs at most, and of those of a loop that a round does.
+const PER_ENTRY: u64 = 128;
+const PER_ROUND: u64 = 256;
+
+/// Bytes that are run for each call: where a large body is at work is best seen by what it calls.
+const PER_CALL: u64 = 32;
+
+/// Bytes that are run until a budget is spent, of which most trips get an eighth (`tiering`).
+const TRIP: u64 = 5_000;
+const TRIP_PER_BYTE: u64 = 125;
+
 /// How often something happens, at least, for each time that a budget is spent in a loop.
 pub(super) const PER_TRIP: u64 = 1 << 10;
 
@@ -62,7 +77,7 @@ fn hot_hinted(module: &Module, hinted: &[(DefinedFunc, Priority)]) -> Vec<(Defin
     hot
 }
 
-/// The functions that have run, those that had code of the top tier first, and of these the hottest for their size.
+/// The functions that have run, those that had code of the top tier first, and of these the hottest for their cost.
 pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)> {
     let heat = heat(module, known);
     let mut run: Vec<(DefinedFunc, Reach)> = known
@@ -72,21 +87,34 @@ pub fn by_heat(module: &Module, known: &ProfileData) -> Vec<(DefinedFunc, Reach)
         .filter(|(_, reach)| *reach > Reach::Nowhere)
         .collect();
     // What is gained soonest for what it costs: a large function does not keep many small ones waiting.
-    let worth = |func: DefinedFunc| {
-        let cost = module.body_range(func).len() as u128 + FIXED_COST;
-        (u128::from(heat[func.index()]) << 32) / cost
-    };
+    let worth = |func: DefinedFunc| (u128::from(heat[func.index()]) << 32) / cost(module.body_range(func).len());
     run.sort_by_key(|(func, reach)| (Reverse(*reach), Reverse(worth(*func))));
     run
 }
 
-/// About how much each function was at work.
+/// About what the top tier costs for what it gains, in bytes of a small body.
+fn cost(len: usize) -> u128 {
+    let len = len as u128;
+    FIXED_COST + len + len * len / LARGE
+}
+
+/// About how much work each function did in the baseline tier, in bytes of bodies that were run.
 pub fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
     let mut heat = calls_of_functions(module, known);
+    for (index, heat) in heat.iter_mut().enumerate() {
+        let len = module.body_range(DefinedFunc(index as u32)).len() as u64;
+        *heat = heat.saturating_mul(len.min(PER_ENTRY));
+    }
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0u64, u64::saturating_add);
     for (func, record) in &known.functions {
-        let trips = record.loops.iter().fold(0u64, |sum, site| sum.saturating_add(site.trips));
+        let len = module.body_range(*func).len() as u64;
+        let direct = sum(&mut record.calls.iter().map(|call| call.count));
+        let calls = direct.saturating_add(sum(&mut record.indirect.iter().map(|site| site.total)));
+        let trips = sum(&mut record.loops.iter().map(|site| site.trips));
+        // Of a large body a round of a loop runs a small part, and pays for more of it.
+        let per_trip = (TRIP + TRIP_PER_BYTE * len) * PER_ROUND.min(len) / len.max(1);
         let heat = &mut heat[func.index()];
-        *heat = heat.saturating_add(trips.saturating_mul(PER_TRIP));
+        *heat = heat.saturating_add(calls.saturating_mul(PER_CALL)).saturating_add(trips.saturating_mul(per_trip));
     }
     heat
 }

@@ -28,7 +28,7 @@ use crate::code::counters::{Counters, Shard};
 use crate::error::Result;
 use crate::module::Module;
 use crate::tier::Counts;
-use crate::tier::counters::CounterLayout;
+use crate::tier::counters::{CounterLayout, ends_stretch};
 use crate::tier::profile::{Absent, CallCount, FunctionProfile, IndirectCalls, LoopTrips};
 use crate::types::{DefinedFunc, FuncIndex, TypeIndex};
 
@@ -44,8 +44,24 @@ pub struct ModuleProfile {
     /// `None`: nothing is counted. Not set before the module is whole.
     counted: OnceLock<Option<Counted>>,
     counts: Counts,
-    /// What the host brought in.
-    imported: Lock<Option<Arc<ProfileData>>>,
+    imported: Lock<Imported>,
+}
+
+/// What was found out elsewhere.
+#[derive(Clone, Default)]
+struct Imported {
+    /// All of it: what the host brought in, and what follows.
+    all: Option<Arc<ProfileData>>,
+    /// What was kept with the module.
+    kept: Option<Arc<ProfileData>>,
+}
+
+impl Imported {
+    fn add(&mut self, data: &ProfileData) {
+        let mut merged = self.all.as_deref().cloned().unwrap_or_default();
+        merged.merge(data);
+        self.all = Some(Arc::new(merged));
+    }
 }
 
 struct Counted {
@@ -56,7 +72,8 @@ struct Counted {
 impl ModuleProfile {
     /// A profile in which nothing is counted yet; `known` was brought in.
     pub fn new(module: &Arc<Module>, counts: Counts, known: Option<Arc<ProfileData>>) -> ModuleProfile {
-        ModuleProfile { module: module.clone(), counted: OnceLock::new(), counts, imported: Lock::new(known) }
+        let imported = Lock::new(Imported { all: known, kept: None });
+        ModuleProfile { module: module.clone(), counted: OnceLock::new(), counts, imported }
     }
 
     /// The module is whole: it is known how much there is to count.
@@ -87,10 +104,14 @@ impl ModuleProfile {
 
     /// Adds what is known from elsewhere to what was brought in before. It was read for this module.
     pub fn import(&self, data: &ProfileData) {
+        self.imported.lock().add(data);
+    }
+
+    /// The same of what an artifact or an entry of a cache has, of which the module was made. Once.
+    pub fn import_kept(&self, data: ProfileData) {
         let mut imported = self.imported.lock();
-        let mut merged = imported.as_deref().cloned().unwrap_or_default();
-        merged.merge(data);
-        *imported = Some(Arc::new(merged));
+        imported.add(&data);
+        imported.kept = Some(Arc::new(data));
     }
 
     /// Bytes of memory that the counters may take.
@@ -100,7 +121,16 @@ impl ModuleProfile {
 
     /// All that is known of the module. `reach` is how far a function got here.
     pub fn data(&self, code: &ModuleCode, reach: impl Fn(DefinedFunc) -> Reach) -> ProfileData {
-        let imported = self.imported.lock().clone();
+        self.data_and_kept(code, reach).0
+    }
+
+    /// All that is known of the module, and what part of that it was kept with.
+    pub fn data_and_kept(
+        &self,
+        code: &ModuleCode,
+        reach: impl Fn(DefinedFunc) -> Reach,
+    ) -> (ProfileData, Option<Arc<ProfileData>>) {
+        let Imported { all: imported, kept } = self.imported.lock().clone();
         let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
         let functions = all.filter_map(|func| {
             let reach = reach(func);
@@ -114,12 +144,12 @@ impl ModuleProfile {
             record.reach = record.reach.max(reach);
             (!record.is_empty()).then_some((func, record))
         });
-        ProfileData { functions: functions.collect() }
+        (ProfileData { functions: functions.collect() }, kept)
     }
 
     /// All that is known of a function. `reach` is how far it got here.
     pub fn function(&self, code: &ModuleCode, func: DefinedFunc, reach: Reach) -> FunctionRecord {
-        let imported = self.imported.lock().clone();
+        let imported = self.imported.lock().all.clone();
         let mut record = self.record(code, imported.as_deref(), func);
         record.reach = record.reach.max(reach);
         record
@@ -127,7 +157,7 @@ impl ModuleProfile {
 
     /// How a function has run, and what it calls: for the optimising tier. `None`: nothing is known of it.
     pub fn snapshot(&self, code: &ModuleCode, func: DefinedFunc) -> Option<FunctionProfile> {
-        let imported = self.imported.lock().clone();
+        let imported = self.imported.lock().all.clone();
         let mut own = self.record(code, imported.as_deref(), func);
         // What was measured, or else what was said: the two have no scale in common.
         let hinted = !own.has_counts();
@@ -192,8 +222,8 @@ impl ModuleProfile {
         let sum = |cell| counters.shards().map(|shard| shard.count(cell)).sum::<u64>();
         let mut indirect_index = 0;
         each_site(&self.module, func, |wasm_offset, site| match site {
-            Site::Call(_) => {
-                let count = sum(layout.cell(wasm_offset));
+            Site::Call(first) => {
+                let count = sum(layout.cell(wasm_offset)).max(sum(layout.cell(first)));
                 if count != 0 {
                     record.calls.push(CallCount { wasm_offset, count });
                 }
@@ -254,8 +284,8 @@ fn add_site(calls: &mut IndirectCalls, code: &ModuleCode, shard: Shard<'_>, site
 /// Something that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Site {
-    /// A direct call of a function of the module.
-    Call(DefinedFunc),
+    /// A direct call of a function of the module; where the first one of its stretch is (`tier/counters.rs`).
+    Call(u32),
     /// An indirect call of functions of this type.
     Indirect(TypeIndex),
     Loop,
@@ -265,22 +295,27 @@ enum Site {
 /// body that has not been validated yet, and is not valid: some.
 fn each_site(module: &Module, func: DefinedFunc, mut each: impl FnMut(u32, Site)) {
     let range = module.body_range(func);
-    let body = FunctionBody::new(BinaryReader::new(module.wire().known(range.clone()), range.start as u64));
+    let bytes = module.wire().known(range.clone());
+    let body = FunctionBody::new(BinaryReader::new(bytes, range.start as u64));
     let Ok(mut operators) = body.get_operators_reader() else { return };
+    let mut first = None;
     while !operators.eof() {
         let offset = operators.original_position() as u32;
         let Ok(operator) = operators.read() else { return };
         match operator {
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                if let Some(callee) = defined(module, function_index) {
-                    each(offset, Site::Call(callee));
-                }
+            Operator::Call { function_index } | Operator::ReturnCall { function_index }
+                if defined(module, function_index).is_some() =>
+            {
+                each(offset, Site::Call(*first.get_or_insert(offset)));
             }
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
                 each(offset, Site::Indirect(TypeIndex(type_index)));
             }
             Operator::Loop { .. } => each(offset, Site::Loop),
             _ => {}
+        }
+        if ends_stretch(bytes[offset as usize - range.start]) {
+            first = None;
         }
     }
 }

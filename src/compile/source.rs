@@ -81,7 +81,7 @@ impl Compilation {
     /// Brings in the profile that a module was kept with. It is advice: one that cannot be read is none.
     pub(crate) fn import_kept_profile(&self, profile: impl FnOnce() -> Option<Vec<u8>>) {
         if let Some(data) = profile().and_then(|bytes| format::read(self.module(), None, &bytes).ok()) {
-            self.profile().import(&data);
+            self.profile().import_kept(data);
         }
     }
 

@@ -13,7 +13,7 @@ use super::module::CompiledModuleInner;
 use super::{CompiledModule, Engine, EngineInner, ModuleOptions, stream};
 use crate::compile::compilation::Compilation;
 use crate::compile::events::NO_WORKER;
-use crate::compile::profile::{Reach, format};
+use crate::compile::profile::{ProfileData, Reach, format};
 use crate::compile::source::Source;
 use crate::config::{Config, Strategy};
 use crate::error::{Error, Result};
@@ -143,7 +143,7 @@ impl CompiledModule {
         }
         // Nobody drops the code while it is copied.
         let _guards: Vec<_> = modules.iter().map(|module| module.instantiated()).collect();
-        let contents = modules.iter().map(|module| module.inner().contents(wasm, None)).collect();
+        let contents = modules.iter().map(|module| module.inner().contents(wasm, None, &module.profile())).collect();
         Ok(artifact::write(&first.engine().identity(), &first.engine().artifact_key()?, contents))
     }
 
@@ -236,8 +236,8 @@ impl CompiledModule {
 }
 
 impl CompiledModuleInner {
-    /// What is kept of the module, with what an artifact that is to be replaced has besides.
-    pub(super) fn contents(&self, wasm: Wasm, replaced: Option<&Part>) -> Contents<'_> {
+    /// What is kept of the module, with code that an artifact that is to be replaced has besides.
+    pub(super) fn contents(&self, wasm: Wasm, replaced: Option<&Part>, profile: &ProfileData) -> Contents<'_> {
         let mut code = self.code.unlinked();
         let all = (0..self.module.defined_func_count() as u32).map(DefinedFunc);
         let mut has_code = vec![false; all.len()];
@@ -266,7 +266,7 @@ impl CompiledModuleInner {
             left.or_else(|| parts.filter_map(|part| part.budget(func)).min()).unwrap_or(0)
         };
         let budgets = all.clone().map(budget).collect();
-        let profile = format::write(self.hash(), Some(&self.module), &self.profile());
+        let profile = format::write(self.hash(), Some(&self.module), profile);
         let images = if wasm == Wasm::Kept { image::contents(&self.module) } else { Vec::new() };
         let to_image = |(memory, offset, bytes)| Image { memory, offset: offset as u64, bytes };
         let images = images.into_iter().map(to_image).collect();

@@ -5,7 +5,7 @@
 //!     the last user of a module gives it up -> an entry
 //!
 //! An entry is an artifact without the wasm. It is written as a whole, with what is in the present entry and not here, so
-//! that processes that write the same module add up.
+//! that processes that write the same module add up: code, and what was counted, once.
 //!
 //! Bytes that come piece by piece are validated and compiled before their hash is known. Then the entry helps from the end of
 //! the bytes on: what it has is loaded instead of compiled, or in place of what was.
@@ -24,11 +24,12 @@ use super::stream::Wanted;
 use super::{CompiledModule, Engine, EngineInner};
 use crate::compile::events::{Event, EventKind};
 use crate::compile::growth::Watcher;
+use crate::compile::profile::{ProfileData, format};
 use crate::config::Strategy;
 use crate::error::{Error, Result};
 use crate::runtime::lazy::on_compile_stack;
 use crate::runtime::timer::Alarm;
-use crate::sync::generation;
+use crate::sync::{ForkMutex, generation};
 use crate::warm::artifact::{self, Identity, Key, Part, Rejected};
 use crate::warm::cache::Cache;
 use crate::warm::schedule::{Do, Schedule};
@@ -125,6 +126,8 @@ pub(super) struct Writer {
     /// 0, or one more than the generation of the process in which a thread is writing.
     writing: AtomicUsize,
     generation: usize,
+    /// What was known of how the module ran when it was last written: that is in the entry.
+    told: ForkMutex<Option<Arc<ProfileData>>>,
 }
 
 /// Has a module written when there is something new, if its engine has a cache.
@@ -139,6 +142,7 @@ pub(super) fn watch(module: &CompiledModule) {
         engine: engine.downgrade(),
         writing: AtomicUsize::new(0),
         generation: generation(),
+        told: ForkMutex::default(),
     });
     module.set_writer(writer.clone());
     module.compilation().watch_growth(writer);
@@ -189,20 +193,45 @@ impl Writer {
         };
         let (identity, hash) = (engine.identity(), module.hash());
         let new = self.schedule.begin();
+        let mut told = None;
         let written = cache.put(&identity.entry(hash), |present| {
             let present = present.and_then(|entry| open(entry, &identity, &key, hash).ok());
-            let contents = module.contents(artifact::Wasm::LeftOut, present.as_ref());
+            let (known, kept) = module.profile_and_kept();
+            let profile = self.with_others(module, known.clone(), kept, present.as_ref());
+            told = Some(Arc::new(known));
+            let contents = module.contents(artifact::Wasm::LeftOut, present.as_ref(), &profile);
             let functions = contents.code.len();
             (artifact::write(&identity, &key, vec![contents]), functions)
         });
         let Ok((bytes, functions)) = written else { return Ok(CacheWrite::Failed) };
         self.schedule.written(new);
+        *self.told.lock() = told;
         module.compilation.events().post(Event {
             count: functions as u32,
             code_size: u32::try_from(bytes).unwrap_or(u32::MAX),
             ..Event::new(EventKind::CacheWritten)
         });
         Ok(CacheWrite::Written(bytes))
+    }
+
+    /// What the entry says of how the module ran, and what was found out here since the entry was read or written.
+    fn with_others(
+        &self,
+        module: &CompiledModuleInner,
+        mut known: ProfileData,
+        kept: Option<Arc<ProfileData>>,
+        present: Option<&Part>,
+    ) -> ProfileData {
+        let others = present.and_then(Part::profile);
+        let Some(mut all) = others.and_then(|bytes| format::read(&module.module, None, &bytes).ok()) else {
+            return known;
+        };
+        let told = self.told.lock().clone().or(kept);
+        if let Some(told) = told {
+            known.take_away(&told);
+        }
+        all.merge(&known);
+        all
     }
 
     /// The last user of the module gives it up: what is new is written.

@@ -3,6 +3,7 @@
 //! Not here: counting and snapshots (`compile::profile`).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::CompiledModule;
 use super::module::CompiledModuleInner;
@@ -25,7 +26,12 @@ pub enum Eagerness {
 
 impl CompiledModuleInner {
     pub(super) fn profile(&self) -> ProfileData {
-        self.compilation.profile().data(&self.code, |func| self.reach(func))
+        self.profile_and_kept().0
+    }
+
+    /// The profile, and what part of it the module was kept with.
+    pub(super) fn profile_and_kept(&self) -> (ProfileData, Option<Arc<ProfileData>>) {
+        self.compilation.profile().data_and_kept(&self.code, |func| self.reach(func))
     }
 
     /// How far a function got in this process.

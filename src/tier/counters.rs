@@ -3,6 +3,13 @@
 //! A cell belongs to two bytes of the code section, so that its place is known without a table: every operator that
 //! is counted takes two bytes at least.
 //!
+//! # Stretches
+//!
+//! Direct calls between which no way leads in or out are run equally often, but for traps. Such a stretch of a body ends
+//! at every operator of control but `block` ([`ends_stretch`]). The baseline tier for x86-64 counts its first direct
+//! call of a function of the module only; the optimising tier and the portable one count each. So a call has been run as
+//! often as its own cell says or that of the first call of its stretch, whichever is more.
+//!
 //! In: a validated module. Out: offsets in a shard.
 
 use crate::abi::profile::{CELL_SIZE, SITE_SIZE};
@@ -11,6 +18,16 @@ use crate::types::DefinedFunc;
 
 /// Alignment of a shard, and of the records in it.
 const APART: u32 = 64;
+
+/// Opcodes of `loop` and `call`.
+pub(crate) const LOOP: u8 = 0x03;
+pub(crate) const CALL: u8 = 0x10;
+
+/// Whether a stretch ends at an operator with this first byte.
+pub(crate) fn ends_stretch(opcode: u8) -> bool {
+    // unreachable; loop, if, else; end; br, br_if, br_table, return; tail calls.
+    matches!(opcode, 0x00 | LOOP..=0x05 | 0x0b | 0x0c..=0x0f | 0x12 | 0x13)
+}
 
 /// The places of the counters of one module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,6 +75,32 @@ impl FunctionRecord {
         );
     }
 
+    /// Takes away what is known elsewhere already, and is part of this. How far the function got stays.
+    pub fn take_away(&mut self, part: &FunctionRecord) {
+        let less = |count: &mut u64, part: Option<u64>| *count = count.saturating_sub(part.unwrap_or(0));
+        for call in &mut self.calls {
+            let found = part.calls.binary_search_by_key(&call.wasm_offset, |call| call.wasm_offset).ok();
+            less(&mut call.count, found.map(|found| part.calls[found].count));
+        }
+        self.calls.retain(|call| call.count != 0);
+        for site in &mut self.indirect {
+            let found = part.indirect.binary_search_by_key(&site.wasm_offset, |site| site.wasm_offset).ok();
+            let Some(known) = found.map(|found| &part.indirect[found]) else { continue };
+            less(&mut site.total, Some(known.total));
+            for (func, count) in &mut site.targets {
+                less(count, known.targets.iter().find(|(known, _)| known == func).map(|(_, count)| *count));
+            }
+            site.targets.retain(|(_, count)| *count != 0);
+            sort_targets(&mut site.targets);
+        }
+        self.indirect.retain(|site| site.total != 0);
+        for site in &mut self.loops {
+            let found = part.loops.binary_search_by_key(&site.wasm_offset, |site| site.wasm_offset).ok();
+            less(&mut site.trips, found.map(|found| part.loops[found].trips));
+        }
+        self.loops.retain(|site| site.trips != 0);
+    }
+
     /// Adds this to the profile of a function that calls it.
     pub(super) fn add_to(&self, profile: &mut FunctionProfile) {
         profile.calls.extend_from_slice(&self.calls);
@@ -133,6 +159,15 @@ impl ProfileData {
         let key = |function: &(DefinedFunc, FunctionRecord)| function.0.0;
         merge_sorted(&mut self.functions, &other.functions, key, |own, other| own.1.merge(&other.1));
     }
+
+    /// Takes away what is known elsewhere already, and is part of this: merged with it there, this is not counted twice.
+    pub fn take_away(&mut self, part: &ProfileData) {
+        for (func, record) in &mut self.functions {
+            if let Some(known) = part.function(*func) {
+                record.take_away(known);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +196,20 @@ mod tests {
         // What has no place among the targets stays in the total.
         expected.indirect[0].total = 12 + 6;
         assert_eq!(one, expected);
+    }
+
+    #[test]
+    fn what_is_taken_away_is_what_merging_would_count_twice() {
+        let part = record(&[(10, 1), (30, 2)], &[(1, 5), (2, 4)]);
+        let new = record(&[(5, 2), (10, 3)], &[(2, 3), (8, 1)]);
+        let mut all = part.clone();
+        all.merge(&new);
+        all.take_away(&part);
+        assert_eq!(all, new);
+        let mut data = ProfileData { functions: vec![(DefinedFunc(1), part.clone()), (DefinedFunc(3), new.clone())] };
+        data.take_away(&ProfileData { functions: vec![(DefinedFunc(1), part)] });
+        let nothing = FunctionRecord { reach: Reach::Run, ..FunctionRecord::default() };
+        assert_eq!(data.functions, [(DefinedFunc(1), nothing), (DefinedFunc(3), new)]);
     }
 
     #[test]

@@ -166,8 +166,10 @@ pub(crate) trait Assembler: Default {
     fn decrement_later(&mut self, place: Loc) -> (u32, Test);
     /// Fills in an amount.
     fn set_amount(&mut self, field: u32, by: u32);
-    /// The amount that was filled in.
-    fn amount(&self, field: u32) -> u32;
+    /// Adds a constant to 32 bits in memory.
+    fn count(&mut self, mem: Mem, by: i32);
+    /// Adds 1 to a byte in memory; whether it has become 0.
+    fn count_in_byte(&mut self, mem: Mem) -> Test;
     /// Subtracts a register from 64 bits in memory; whether the result is negative.
     fn decrement_by(&mut self, mem: Mem, src: Gpr) -> Test;
     /// Whether 64 bits in a register are 0.
@@ -332,7 +334,8 @@ pub(crate) trait Atomics {
 
 /// Counters that calls leave behind (`abi/profile.rs`).
 pub(crate) trait Profiles {
-    /// Counts a direct call of a function of the module. Changes the scratch register only.
+    /// Counts a direct call of a function of the module, unless its stretch is counted (`tier/counters.rs`). Changes the
+    /// scratch register only.
     fn count_call(&mut self);
     /// Notes the target of an indirect call, whose slot is in `CALLEE`. Changes what carries no argument only.
     fn note_target(&mut self);

@@ -115,10 +115,12 @@ impl<'a> Emit<'a> {
         self.flush();
         self.materialise_from(self.entries.len() - params);
         self.prepare_loop_record();
+        self.prepare_charge(self.loop_index);
         self.enter_loop(self.control.len());
         let site = self.record_loop();
         self.open(ControlKind::Loop(self.asm.offset()), ty, params);
         self.poll();
+        self.stretch_is_counted = false;
         self.charge_loop(site);
         // Last: code of another tier that goes on at the header pays for this run itself.
         self.begin_run();
@@ -139,7 +141,7 @@ impl<'a> Emit<'a> {
         let mut otherwise = Label::default();
         self.asm.branch(test.not(), &mut otherwise);
         self.open(ControlKind::If(otherwise), ty, params);
-        self.begin_run();
+        self.begin_stretch();
     }
 
     pub(crate) fn else_(&mut self) {
@@ -161,7 +163,7 @@ impl<'a> Emit<'a> {
         }
         self.settled = self.entries.len();
         self.reachable = true;
-        self.begin_run();
+        self.begin_stretch();
     }
 
     /// Forgets the operands above this height, whoever has their registers.
@@ -399,7 +401,7 @@ impl Emit<'_> {
     /// `br_if`, on a test.
     pub(crate) fn br_if_test(&mut self, test: Test) {
         self.branch_on(test);
-        self.begin_run();
+        self.begin_stretch();
     }
 
     fn branch_on(&mut self, test: Test) {

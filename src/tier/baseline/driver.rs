@@ -42,7 +42,7 @@ impl Emit<'_> {
             0x0b => {
                 self.end();
                 if self.reachable {
-                    self.begin_run();
+                    self.begin_stretch();
                 } else if !self.control.is_empty() {
                     self.skip_unreachable();
                 }

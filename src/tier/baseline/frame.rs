@@ -18,7 +18,7 @@ use super::backend::{
     Assembler as _, FRAME, Frames as _, Label, MEMORY, Mem, SAVED_PINS, SCRATCH, SCRATCH_VREG, STACK_ARGS, TEMPS,
     VMCTX, VectorMoves as _, Width,
 };
-use super::budget::Budgets;
+use super::budget::{Chunks, FirstChunk};
 use super::call::{ArgPlace, ArgPlaces, stack_bytes};
 use super::decode;
 use super::operand::Loc;
@@ -72,7 +72,9 @@ pub(crate) struct Frame {
     shift: u32,
     /// The home of the result pointer.
     result_pointer: Option<i32>,
-    /// The home of what loops count down (`budget.rs`).
+    /// What loops count down, and its home (`budget.rs`).
+    pub(crate) chunks: Chunks,
+    pub(crate) first_chunk: FirstChunk,
     chunk: Option<i32>,
     /// The register that has it instead.
     pub(crate) chunk_pin: Option<Gpr>,
@@ -207,6 +209,7 @@ impl<'a> Emit<'a> {
     pub(crate) fn prologue(&mut self) {
         let ty = self.func_type();
         self.read_locals(ty);
+        self.frame.chunks = self.choose_chunk();
         self.choose_pins();
         self.lay_out(ty);
         self.asm.reserve(256);
@@ -246,10 +249,7 @@ impl<'a> Emit<'a> {
         let home = 1u32 << frame.shift;
         let saved = (8 * u32::from(frame.saved_count)).next_multiple_of(home);
         let mut used = saved;
-        if self.options.budgets != Budgets::Off
-            && self.analysis.flags.contains(BodyFlags::LOOPS)
-            && frame.chunk_pin.is_none()
-        {
+        if frame.chunks != Chunks::None && frame.chunk_pin.is_none() {
             used += home;
             frame.chunk = Some(-(used as i32));
         }

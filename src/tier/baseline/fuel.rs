@@ -11,6 +11,13 @@ use crate::tier::fuel::{Metering, Size, run};
 use crate::trap::TrapCode;
 
 impl Emit<'_> {
+    /// What comes next is not run as often as what came before: see [`Emit::begin_run`], and `tier/counters.rs`.
+    #[inline(always)]
+    pub(crate) fn begin_stretch(&mut self) {
+        self.stretch_is_counted = false;
+        self.begin_run();
+    }
+
     /// A run of operators may begin at the next one: takes what it costs. Changes what tests look at.
     #[inline(always)]
     pub(crate) fn begin_run(&mut self) {

@@ -307,6 +307,8 @@ pub(crate) struct Emit<'a> {
     loop_pins: Option<pins::LoopPins>,
     /// Where the function counts how it runs, if it does.
     counters: Option<CounterLayout>,
+    /// Whether the direct calls of the stretch of operators in which the next one stands are counted.
+    stretch_is_counted: bool,
     /// How many `call_indirect` and `return_call_indirect` have been met.
     indirect_index: u32,
     /// Calls of the routine that notes what is not the first target of a site.
@@ -390,6 +392,7 @@ impl<'a> Emit<'a> {
             loop_index: 0,
             loop_pins: None,
             counters: CounterLayout::new(module).filter(|_| options.counts == Counts::On),
+            stretch_is_counted: false,
             indirect_index: 0,
             target_routine: Label::default(),
             loops: None,

@@ -14,7 +14,7 @@ use super::Emit;
 use super::backend::{
     Assembler as _, SAVED_PINS, UNSAVED_PINS, VREG_PINS, VREG_PINS_BEYOND_PARAMS, VREG_PINS_PARAMS, VectorMoves as _,
 };
-use super::budget::Budgets;
+use super::budget::Chunks;
 use super::regs::{Gpr, Vreg};
 use super::stack::{NO_PIN, in_vreg, width};
 use crate::module::body::{BodyFlags, LoopInfo};
@@ -108,7 +108,7 @@ impl Emit<'_> {
                 self.frame.save(reg);
             }
         }
-        if self.options.budgets != Budgets::Off && self.has(BodyFlags::LOOPS) && pinned < unsaved + saved {
+        if self.frame.chunks == Chunks::Register && pinned < unsaved + saved {
             self.pin_chunk(pinned, unsaved);
         }
         if unsaved != 0 {

@@ -5,7 +5,7 @@
 
 use super::Emit;
 use super::backend::{Assembler as _, Label, Mem, PARAMS, Profiles as _, SCRATCH, Test, VMCTX, Width};
-use super::budget::Spent;
+use super::budget::{Budgets, Spent};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmctx::{STORE_STACK_LIMIT, VMCTX_BUILTINS, VMCTX_STORE};
 use crate::tier::compiled::{CallKind, CallSite, InlinedIndex, TrapSite};
@@ -92,7 +92,7 @@ impl Emit<'_> {
     /// Lets the host interrupt this loop: asks for attention if the stack limit is poisoned. No operand is in a
     /// register. Where loops count, they ask when they look at the budget.
     pub(crate) fn poll(&mut self) {
-        if !self.options.interrupts || self.frame.chunk().is_some() {
+        if !self.options.interrupts || self.options.budgets != Budgets::Off {
             return;
         }
         let poisoned = self.limit_is_poisoned();

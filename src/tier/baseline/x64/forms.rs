@@ -25,6 +25,11 @@ impl Asm {
         self.put_u8(imm);
     }
 
+    pub(super) fn add8_imm(&mut self, mem: Mem, imm: u8) {
+        self.op_rm(Opcode::one(0x80), 0, mem);
+        self.put_u8(imm);
+    }
+
     pub(super) fn store16_imm(&mut self, mem: Mem, imm: u16) {
         self.op_rm(Opcode::one(0xc7).prefix(0x66), 0, mem);
         self.put(u64::from(imm), 2);

@@ -175,6 +175,7 @@ fn moves(c: &mut Checker, memories: &[Mem]) {
     store_form(c, memories, "store16", "mov", 2, &|asm, mem, src| asm.store16(mem, src));
     for &mem in memories {
         c.check("store8_imm", "mov", 1, &[Operand::Mem(mem), Operand::Imm(0xa5, 8)], |asm| asm.store8_imm(mem, 0xa5));
+        c.check("add8_imm", "add", 1, &[Operand::Mem(mem), Operand::Imm(0xa5, 8)], |asm| asm.add8_imm(mem, 0xa5));
         let operands = [Operand::Mem(mem), Operand::Imm(0xa55a, 16)];
         c.check("store16_imm", "mov", 2, &operands, |asm| asm.store16_imm(mem, 0xa55a));
     }
@@ -456,11 +457,12 @@ pub(super) const VECTOR_FORMS: [&str; 13] =
     ["x3", "x3i", "x2", "x2i", "mx", "mxi", "x_shift_imm", "xg", "x2g", "x2gi", "gx", "gx_out", "gxi_out"];
 
 /// What the macro assembler makes of forms, and tests that run code check.
-const MACROS: [&str; 24] = [
+const MACROS: [&str; 25] = [
     "address",
-    "amount",
     "branch",
     "branch_back",
+    "count",
+    "count_in_byte",
     "decrement",
     "decrement_by",
     "decrement_later",

@@ -119,8 +119,13 @@ impl Assembler for Asm {
         self.set_field(field, by);
     }
 
-    fn amount(&self, field: u32) -> u32 {
-        self.field(field)
+    fn count(&mut self, mem: Mem, by: i32) {
+        self.alu_imm(Alu::Add, Width::W32, Rm::Mem(mem), by);
+    }
+
+    fn count_in_byte(&mut self, mem: Mem) -> Test {
+        self.add8_imm(mem, 1);
+        Test::One(Cond::Below)
     }
 
     fn decrement_by(&mut self, mem: Mem, src: Gpr) -> Test {

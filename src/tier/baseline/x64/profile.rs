@@ -5,6 +5,9 @@
 //!     mov r11, [vmctx + VMCTX_PROFILE]
 //!     add dword [r11 + cell], 1
 //!
+//! Only the first one of a stretch is counted (`tier/counters.rs`): the others are run as often. Where the stretch begins
+//! at a loop, the loop counts it (`budget.rs`).
+//!
 //! In front of an indirect call, whose slot is in rax:
 //!
 //!     mov r11, [vmctx + VMCTX_PROFILE]
@@ -31,9 +34,10 @@ use crate::tier::baseline::regs::Gpr;
 use crate::tier::baseline::trap::{Detour, DetourKind};
 
 impl Profiles for Emit<'_> {
-    /// Counts a direct call of a function of the module. Changes r11 only.
+    /// Counts a direct call of a function of the module, if nobody has. Changes r11 only.
     fn count_call(&mut self) {
-        if let Some(layout) = self.counters {
+        if let Some(layout) = self.counters.filter(|_| !self.stretch_is_counted) {
+            self.stretch_is_counted = true;
             let cell = layout.cell(self.wasm_offset());
             self.asm.reserve(64);
             self.asm.load(Width::W64, SCRATCH, Mem::base(VMCTX, VMCTX_PROFILE));

@@ -120,7 +120,7 @@ const MOST_IN_LOOPS: usize = 48;
 const MOST_IN_ITSELF: usize = 160;
 
 /// Bytes of a callee at most, if the profile says that the call runs often.
-const MOST_OFTEN: usize = 500;
+const MOST_OFTEN: usize = 240;
 
 /// Bytes of a callee at most, if somebody wants it to be inlined.
 const MOST_ORDERED: usize = 2000;
