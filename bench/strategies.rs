@@ -5,11 +5,20 @@
 //!
 //! A kernel's argument is its amount of work. Wall time, processor time of the thread that runs the program, and of the
 //! process; the ways are run in turns, and the best of several rounds counts.
+//!
+//!     cargo run --profile fast --example strategies -- --bars [--rounds N] FILE.wasm...
+//!
+//! What making modules is held to, a line for each bar, over all files (geometric mean, and the worst): how a second thread
+//! speeds up making a lazy module, and compiling a whole one by either tier (the optimising one up to 1 MB); and what making a lazy
+//! module costs beyond validating it. Wall time, the best of the rounds, in which the ways take turns; on a machine
+//! that does other work, too, only the last line holds, which compares processor time.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use updraft::config::{Config, Strategy, Tiering, TieringPolicy, Tiers};
-use updraft::engine::{CompiledModule, Engine};
+use updraft::engine::{CompiledModule, Engine, ModuleOptions};
+use updraft::module::SharedBytes;
 use updraft::runtime::linker::Linker;
 use updraft::runtime::store::Store;
 use updraft::runtime::value::{Extern, Val};
@@ -50,8 +59,87 @@ fn run(config: Config, bytes: &[u8], arguments: &[String]) -> [f64; 3] {
     [wall, thread, process]
 }
 
+/// Wall time, and processor time of the process.
+fn measured(what: impl FnOnce()) -> [f64; 2] {
+    let (start, before) = (Instant::now(), clock(libc::CLOCK_PROCESS_CPUTIME_ID));
+    what();
+    [start.elapsed().as_secs_f64(), clock(libc::CLOCK_PROCESS_CPUTIME_ID) - before]
+}
+
+/// Makes a module of the bytes, which are not copied, as a host does that has them.
+fn make(engine: &Engine, bytes: &SharedBytes) {
+    CompiledModule::from_shared(engine, bytes, &ModuleOptions::default()).expect("a module");
+}
+
+/// What a ratio is held to.
+#[derive(Clone, Copy)]
+enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// Geometric mean, and the worst.
+fn line(name: &str, ratios: &[f64], bar: Bar) {
+    if ratios.is_empty() {
+        return;
+    }
+    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    let (worst, sign, bar, is_met) = match bar {
+        Bar::AtLeast(bar) => (ratios.iter().copied().fold(f64::MAX, f64::min), ">=", bar, mean >= bar),
+        Bar::AtMost(bar) => (ratios.iter().copied().fold(0.0, f64::max), "<=", bar, mean <= bar),
+    };
+    let verdict = if is_met { "met" } else { "missed" };
+    println!("{name:52} {mean:6.3}   worst {worst:6.3}   {sign} {bar:.2}   {verdict}");
+}
+
+/// Bytes of modules that the optimising tier compiles whole here.
+const SMALL: usize = 1 << 20;
+
+fn bars(rounds: usize, files: &[String]) {
+    let engine = |tiers, strategy, compile_threads| {
+        Engine::new(Config { tiers, strategy, compile_threads, ..Config::default() }).expect("an engine")
+    };
+    let kinds = [(Tiers::Both, Strategy::Lazy), (Tiers::Baseline, Strategy::Eager), (Tiers::Top, Strategy::Eager)];
+    let engines = kinds.map(|(tiers, strategy)| [1, 2].map(|threads| engine(tiers, strategy, threads)));
+    let (mut speedups, mut price) = ([const { Vec::new() }; 3], Vec::new());
+    for path in files {
+        let bytes: SharedBytes = Arc::new(std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}")));
+        let len = (*bytes).as_ref().len();
+        // Of each kind and number of threads: wall time. Then processor time, with one thread, of making and validating.
+        let (mut best, mut alone) = ([[f64::MAX; 2]; 3], [f64::MAX; 2]);
+        for _ in 0..rounds {
+            for (kind, engines) in engines.iter().enumerate().filter(|(kind, _)| *kind < 2 || len < SMALL) {
+                for (threads, engine) in engines.iter().enumerate() {
+                    let [wall, _] = measured(|| make(engine, &bytes));
+                    best[kind][threads] = best[kind][threads].min(wall);
+                }
+            }
+            // Both from a copy.
+            let (lazy, bytes) = (&engines[0][0], (*bytes).as_ref());
+            let made = measured(|| drop(CompiledModule::new(lazy, bytes).expect("a module")));
+            let validated = measured(|| CompiledModule::validate(lazy, bytes).expect("a valid module"));
+            (alone[0], alone[1]) = (alone[0].min(made[1]), alone[1].min(validated[1]));
+        }
+        for (speedups, [one, two]) in speedups.iter_mut().zip(best).filter(|(_, best)| best[0] != f64::MAX) {
+            speedups.push(one / two);
+        }
+        price.push(alone[0] / alone[1]);
+    }
+    line("making a lazy module, two threads against one", &speedups[0], Bar::AtLeast(1.8));
+    line("compiling by the baseline tier, two against one", &speedups[1], Bar::AtLeast(1.85));
+    line("compiling by the optimising tier, two against one", &speedups[2], Bar::AtLeast(1.85));
+    line("making a lazy module against validating it", &price, Bar::AtMost(1.1));
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == "--bars").is_some() {
+        let mut rounds = 15;
+        if arguments.next_if(|argument| argument == "--rounds").is_some() {
+            rounds = arguments.next().and_then(|text| text.parse().ok()).expect("a number of rounds");
+        }
+        return bars(rounds, &arguments.collect::<Vec<_>>());
+    }
     let bytes = std::fs::read(arguments.next().expect("a file")).expect("a module");
     let arguments: Vec<String> = arguments.collect();
     let tiering = Tiering { policy: TieringPolicy::Default, ..Tiering::default() };

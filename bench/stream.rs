@@ -4,7 +4,7 @@
 //!
 //! Per file, size of the pieces and strategy: milliseconds from the last piece to the module, the best and the median of
 //! the rounds; and beside it what the module takes when all bytes are there at once, and the processor time of the process
-//! per megabyte both ways. Two threads compile, the one that brings the bytes included. Pieces come when it is their time
+//! per megabyte both ways: all of it, and without what sleeping until the next piece takes, which is measured by itself. Two threads compile, the one that brings the bytes included. Pieces come when it is their time
 //! by the clock; a piece that is late does not make the next ones late.
 
 use std::time::{Duration, Instant};
@@ -28,41 +28,59 @@ fn engine(strategy: Strategy) -> Engine {
     Engine::new(config).expect("an engine")
 }
 
-/// Seconds from the last piece, or from all bytes, to the module; processor time from the first on.
-fn streamed(strategy: Strategy, bytes: &[u8], piece: usize, rate: f64) -> (f64, f64) {
-    let engine = engine(strategy);
-    let mut stream = Stream::new(&engine, &ModuleOptions::default(), bytes.len()).expect("a stream");
-    let (begun, before) = (Instant::now(), processor_time());
-    let mut sent = 0;
-    let mut last = begun;
+/// What a round took, in seconds.
+struct Round {
+    /// From the last piece, or from all bytes, to the module.
+    ready: f64,
+    /// Processor time from the first piece on, and what sleeping takes of it.
+    spent: f64,
+    asleep: f64,
+}
+
+/// Does something with each piece when it is its time; when the last one came.
+fn in_time(bytes: &[u8], piece: usize, rate: f64, mut each: impl FnMut(&[u8])) -> Instant {
+    let begun = Instant::now();
+    let (mut sent, mut last) = (0, begun);
     for piece in bytes.chunks(piece) {
         sent += piece.len();
         let due = begun + Duration::from_secs_f64(sent as f64 / rate);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         last = Instant::now();
-        stream.write(piece).expect("a valid module");
+        each(piece);
     }
+    last
+}
+
+fn streamed(strategy: Strategy, bytes: &[u8], piece: usize, rate: f64) -> Round {
+    let before = processor_time();
+    in_time(bytes, piece, rate, |_| ());
+    let asleep = processor_time() - before;
+    let engine = engine(strategy);
+    let mut stream = Stream::new(&engine, &ModuleOptions::default(), bytes.len()).expect("a stream");
+    let before = processor_time();
+    let last = in_time(bytes, piece, rate, |piece| stream.write(piece).expect("a valid module"));
     let module = stream.finish().expect("a valid module");
     let ready = last.elapsed().as_secs_f64();
     let spent = processor_time() - before;
     drop(module);
-    (ready, spent)
+    Round { ready, spent, asleep }
 }
 
-fn at_once(strategy: Strategy, bytes: &[u8]) -> (f64, f64) {
+fn at_once(strategy: Strategy, bytes: &[u8]) -> Round {
     let engine = engine(strategy);
     let (begun, before) = (Instant::now(), processor_time());
     let module = CompiledModule::new(&engine, bytes).expect("a valid module");
     let (ready, spent) = (begun.elapsed().as_secs_f64(), processor_time() - before);
     drop(module);
-    (ready, spent)
+    Round { ready, spent, asleep: 0.0 }
 }
 
-fn summary(mut rounds: Vec<(f64, f64)>, megabytes: f64) -> String {
-    rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (best, median) = (rounds[0].0 * 1e3, rounds[rounds.len() / 2].0 * 1e3);
-    let spent = rounds.iter().map(|round| round.1).fold(f64::MAX, f64::min) * 1e3 / megabytes;
-    format!("{best:8.2} {median:8.2} {spent:8.2}")
+fn summary(mut rounds: Vec<Round>, megabytes: f64) -> String {
+    rounds.sort_by(|a, b| a.ready.total_cmp(&b.ready));
+    let (best, median) = (rounds[0].ready * 1e3, rounds[rounds.len() / 2].ready * 1e3);
+    let least = |of: fn(&Round) -> f64| rounds.iter().map(of).fold(f64::MAX, f64::min) * 1e3 / megabytes;
+    let (spent, awake) = (least(|round| round.spent), least(|round| round.spent - round.asleep));
+    format!("{best:8.2} {median:8.2} {spent:8.2} {awake:8.2}")
 }
 
 fn main() {
@@ -76,7 +94,10 @@ fn main() {
             _ => files.push(argument),
         }
     }
-    println!("{:32} {:>6} {:6} {:>9} {:>8} {:>8} {:>8}", "module", "MB", "", "pieces", "best ms", "median", "cpu/MB");
+    println!(
+        "{:32} {:>6} {:6} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "module", "MB", "", "pieces", "best ms", "median", "cpu/MB", "awake"
+    );
     for path in files {
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let (name, megabytes) = (path.rsplit('/').next().unwrap_or(&path), bytes.len() as f64 / 1e6);

@@ -245,6 +245,11 @@ impl Engine {
         }
     }
 
+    /// The trampoline of host functions of this type and kind, if one was ever needed.
+    pub(crate) fn known_host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Option<usize> {
+        ty.data().host(kind)
+    }
+
     pub(crate) fn host_trampoline(&self, ty: &TypeEntry, kind: HostKind) -> Result<usize> {
         debug_assert!(!self.is_elsewhere());
         match ty.data().host(kind) {

@@ -20,6 +20,7 @@ pub(crate) use crate::sys::float_env::WasmFloats;
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};
 pub(crate) use crate::sys::threads::lower_priority;
 pub(crate) use crate::sys::threads::without_host_signals;
+pub(crate) use crate::sys::zeroed::table as zeroed_table;
 
 #[cfg(not(loom))]
 pub(crate) use std::thread::{Thread, current as current_thread, yield_now};

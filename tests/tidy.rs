@@ -50,6 +50,7 @@ const IMPORT_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/sync.rs", "sys::fork", "locks are taken before a fork and given back after it"),
     ("src/sync.rs", "sys::threads::without_host_signals", "every stage that starts threads starts them so"),
     ("src/sync.rs", "sys::threads::lower_priority", "threads of the top tier give way to others"),
+    ("src/sync.rs", "sys::zeroed", "tables of atomics, one for each function, that are rarely written"),
     ("src/config.rs", "compile::pool::Executor", "a host lends its own threads through a type of the pool"),
     ("src/config.rs", "warm::cache", "a host says where code is kept, and may keep it itself"),
     ("src/config.rs", "runtime::memory", "a host brings its own memories through a trait of the runtime"),

@@ -17,12 +17,14 @@
   X(config_set_cache_directory) X(config_set_cache_writes) X(module_cache_write) X(module_wait_tier) X(module_serialize) X(artifact_bytes)      \
   X(artifact_delete) X(module_deserialize_file) X(subscription_new) X(subscription_drain) X(engine_cache_stats)      \
   X(module_export_count) X(module_export) X(module_options_new) X(module_options_delete)                             \
-  X(module_options_set_profile_file) X(module_new_with_options) X(module_given_profile) X(module_export_profile_file)
+  X(module_options_set_profile_file) X(module_new_with_options) X(module_given_profile) X(module_export_profile_file) \
+  X(module_new_async) X(job_wait) X(job_module) X(job_delete)
 
 #define DECLARE(name) static __typeof__(updraft_##name) *name;
 FUNCTIONS(DECLARE)
 
 static updraft_engine_t *engine;
+static int holds_bytes;
 
 // Errors of all calls end up here: a failed call ends the process.
 static updraft_error_t *error;
@@ -37,7 +39,8 @@ static void check(updraft_status_t status, const char *what) {
 static int has(const char *mode, const char *word) { return strstr(mode, word) != NULL; }
 
 // Modes: words of "eager", "lazy", "nopoll" (no interrupts), "baseline" (that tier alone), "tiered" (both tiers; without
-// either, the top tier alone), "deferred" (validation), joined by '-'; what no word is about is as by default.
+// either, the top tier alone), "deferred" (validation), "held" (the host keeps the bytes; else they are copied), joined by
+// '-'; what no word is about is as by default.
 static void load(void *library, Options options) {
 #define FIND(name) name = (__typeof__(name))symbol(library, "updraft_" #name);
   FUNCTIONS(FIND)
@@ -53,6 +56,7 @@ static void load(void *library, Options options) {
   }
   if (has(options.mode, "deferred")) check(config_set_validation(config, UPDRAFT_VALIDATION_DEFERRED, &error), "deferred");
   if (has(options.mode, "nopoll")) check(config_set_interrupts(config, 0, &error), "interrupts");
+  holds_bytes = has(options.mode, "held");
   if (options.cache) {
     check(config_set_cache_directory(config, options.cache, strlen(options.cache), (uint64_t)1 << 30, &error), "cache");
     // Only when it is asked to: no job is to write while another measures.
@@ -62,8 +66,19 @@ static void load(void *library, Options options) {
   check(engine_new(config, &engine, &error), "engine_new");
 }
 
+// The bytes stay until the process ends.
+static void release(void *env) { (void)env; }
+
 static void *compile(const uint8_t *bytes, size_t len) {
   updraft_module_t *module;
+  if (holds_bytes) {
+    updraft_job_t *job;
+    check(module_new_async(engine, bytes, len, release, NULL, NULL, &job, &error), "module_new_async");
+    check(job_wait(job, UINT64_MAX, &error), "job_wait");
+    check(job_module(job, &module, &error), "job_module");
+    job_delete(job);
+    return module;
+  }
   check(module_new(engine, bytes, len, &module, &error), "module_new");
   return module;
 }

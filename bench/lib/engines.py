@@ -19,6 +19,7 @@ ENGINES = {
     "updraft-tiered-lazy": ("updraft", "updraft", "tiered-lazy", "the same, functions compiled when first called"),
     "updraft-profile": ("updraft", "updraft", "tiered-eager", "default settings, with the profile of an earlier run"),
     "updraft-deferred": ("updraft", "updraft", "tiered-lazy-deferred", "the same, bodies validated when first called, too"),
+    "updraft-deferred-held": ("updraft", "updraft", "tiered-lazy-deferred-held", "the same, the host keeps the bytes, which are not copied"),
     "updraft-baseline": ("updraft", "updraft", "baseline-eager", "Updraft's baseline tier alone"),
     "updraft-baseline-lazy": ("updraft", "updraft", "baseline-lazy", "the same, functions compiled when first called"),
     "updraft-wasm.h": ("updraft", "wasm_h", "default", "Updraft through the standard interface"),

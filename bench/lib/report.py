@@ -211,6 +211,7 @@ def tier_bars(table, result):
         ("the same", "kernels", "updraft-baseline", ALL, "steady", "winch", None, 1.0),
         ("first result, five largest modules, lazy", "first", "updraft-tiered-lazy", ALL, "first", "v8", largest, 0.8),
         ("the same, validation deferred", "first", "updraft-deferred", ALL, "first", "v8-deferred", largest, 0.5),
+        ("the same, from bytes that the host keeps", "first", "updraft-deferred-held", ALL, "first", "v8-deferred", largest, 0.5),
         ("the same, eager baseline", "first", "updraft-baseline", ALL, "first", "v8-liftoff", largest, 0.6),
         ("1,000 chained functions, first call", "chain", "updraft-tiered-lazy", ALL, "first", "v8", None, 1.0),
         ("the same, lazy against eager", "chain", "updraft-baseline-lazy", ALL, "first", "updraft-baseline", None, 2.0),

@@ -13,8 +13,8 @@ KERNEL_ENGINES = ["updraft", "updraft-nopoll", "updraft-tiered", "updraft-baseli
                   "v8", "v8-liftoff", "v8-turbofan"]
 COMPILE_ENGINES = ["updraft", "updraft-nopoll", "updraft-baseline", "wasmtime", "winch", "wasmer", "wasmer-singlepass", "wasmi", "v8", "v8-liftoff",
                    "v8-turbofan"]
-FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-lazy", "updraft-deferred", "updraft-baseline", "wasmtime", "winch",
-                 "wasmi", "wasmi-lazy", "v8", "v8-deferred", "v8-liftoff"]
+FIRST_ENGINES = ["updraft", "updraft-lazy", "updraft-tiered", "updraft-tiered-lazy", "updraft-deferred", "updraft-deferred-held", "updraft-baseline",
+                 "wasmtime", "winch", "wasmi", "wasmi-lazy", "v8", "v8-deferred", "v8-liftoff"]
 STREAM_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "v8", "v8-liftoff"]
 SMALL_ENGINES = ["updraft", "updraft-tiered", "updraft-wasm.h", "wasmtime", "wasmtime-wasm.h", "winch", "wasmer", "wasmi", "v8"]
 CHAIN_ENGINES = ["updraft-tiered", "updraft-tiered-lazy", "updraft-baseline", "updraft-baseline-lazy", "wasmtime", "winch", "wasmi-lazy", "v8", "v8-liftoff"]

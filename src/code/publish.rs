@@ -158,8 +158,9 @@ impl ModuleCode {
             Lazy::NoStubs => None,
         };
         let slots = space.allocate_slots(&pass, count)?;
-        for (index, stubs) in (0..count).zip(std::iter::repeat(&stubs)) {
-            slot::init(slots.get(index), stubs.as_ref().map_or(0, |stubs| stubs.get(index)));
+        // Without stubs they stay 0.
+        if let Some(stubs) = &stubs {
+            (0..count).zip(stubs.all()).for_each(|(index, stub)| slot::init(slots.get(index), stub));
         }
         drop(pass);
         let state = State {
@@ -373,9 +374,8 @@ impl ModuleCode {
         let pass = fork::enter();
         let stubs = self.space.stubs(&pass, self.slots.count())?;
         let mut state = self.state.lock();
-        for index in 0..self.slots.count() {
-            slot::init(self.slots.get(index), stubs.get(index));
-        }
+        let all = (0..self.slots.count()).zip(stubs.all());
+        all.for_each(|(index, stub)| slot::init(self.slots.get(index), stub));
         state.versions.fill(None);
         state.provisional.fill(false);
         state.counts = TierCounts::default();

@@ -11,19 +11,22 @@ use crate::abi::vmctx::VMCTX_LAZY_COMPILE;
 use crate::error::Result;
 use crate::sys::fork::Pass;
 
-/// Stubs that are made at a time.
+/// Stubs that are made together, at least.
 const STUB_GROUP: usize = 512;
 
 /// Bytes of a stub.
 const STUB_SIZE: usize = 8;
 
+/// Bytes of a group.
+const GROUP_SIZE: usize = STUB_GROUP * STUB_SIZE;
+
 /// Addresses of lazy stubs.
 pub(super) struct Stubs(Box<[usize]>);
 
 impl Stubs {
-    /// The stub of the function with this number.
-    pub(super) fn get(&self, index: usize) -> usize {
-        self.0[index / STUB_GROUP] + index % STUB_GROUP * STUB_SIZE
+    /// The stubs, in the order of the functions: of those that were asked for, and some more.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().flat_map(|group| (0..STUB_GROUP).map(move |index| group + index * STUB_SIZE))
     }
 }
 
@@ -39,17 +42,18 @@ impl CodeSpace {
                 }
                 state.stubs.len()
             };
-            // Somebody else may make the same group meanwhile; the second of the two is given back.
-            let (range, writer) = self.allocate(pass, STUB_GROUP * STUB_SIZE, CACHE_LINE)?;
-            let stubs: Vec<[u8; STUB_SIZE]> =
-                (0..STUB_GROUP).map(|index| lazy_stub((have * STUB_GROUP + index) as u32)).collect();
+            // Somebody else may make the same groups meanwhile; the second of the two gives back its own.
+            let missing = groups - have;
+            let (range, writer) = self.allocate(pass, missing * GROUP_SIZE, CACHE_LINE)?;
+            let numbers = have * STUB_GROUP..groups * STUB_GROUP;
+            let stubs: Vec<[u8; STUB_SIZE]> = numbers.map(|index| lazy_stub(index as u32)).collect();
             if let Err(error) = self.write(pass, &range, writer, &mut [IoSlice::new(stubs.as_flattened())]) {
                 self.free(pass, range);
                 return Err(error);
             }
             let mut state = self.lock(pass);
             if state.stubs.len() == have {
-                state.stubs.push(range.start());
+                state.stubs.extend((0..missing).map(|group| range.start() + group * GROUP_SIZE));
             } else {
                 drop(state);
                 self.free(pass, range);

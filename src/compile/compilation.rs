@@ -110,7 +110,7 @@ pub struct Compilation {
     /// 1: calls are linked directly, and everything is published at once.
     whole: AtomicU32,
     states: Box<[State]>,
-    measured: Box<[Measured]>,
+    measured: Measured,
     first: Outstanding,
     top: Outstanding,
     /// Functions of a whole module that are not compiled yet.
@@ -151,20 +151,23 @@ impl Compilation {
         source: Option<Arc<dyn Source>>,
     ) -> Arc<Compilation> {
         let module = code.module().clone();
-        let words: Vec<Word> = (0..module.defined_func_count()).map(|func| plan.word(func as u32)).collect();
-        let total = |of: fn(Word) -> bool| words.iter().filter(|word| of(**word)).count() as u32;
+        let count = module.defined_func_count();
+        let of_all = plan.required_of_all().map(|(first, top)| Word::new(first, top));
+        let words = (0..count as u32).map(|func| of_all.unwrap_or_else(|| plan.word(func)));
+        let total = |of: fn(Word) -> bool| words.clone().filter(|word| of(*word)).count() as u32;
         let (first, top) = (total(Word::first_outstanding), total(Word::top_outstanding));
+        let states = words.map(State::new).collect();
         Arc::new(Compilation {
             events,
             layout,
             code: Arc::downgrade(code),
-            whole: AtomicU32::new(plan.is_whole(module.defined_func_count()).into()),
+            whole: AtomicU32::new(plan.is_whole(count).into()),
             profile: ModuleProfile::new(&module, counts, plan.known().cloned()),
             plan,
             source: source.map_or_else(OnceLock::new, OnceLock::from),
-            uncompiled: AtomicU32::new(words.len() as u32),
-            measured: words.iter().map(|_| Measured::default()).collect(),
-            states: words.into_iter().map(State::new).collect(),
+            uncompiled: AtomicU32::new(count as u32),
+            measured: Measured::new(count),
+            states,
             // Until the module is whole, one more is outstanding: itself.
             first: Outstanding::new(first + 1),
             top: Outstanding::new(top),
@@ -229,7 +232,7 @@ impl Compilation {
 
     /// Bytes of a function's code, and how many nanoseconds it took to compile.
     pub fn measured(&self, func: DefinedFunc) -> (u32, u64) {
-        self.measured[func.index()].get()
+        self.measured.get(func)
     }
 
     /// Whether this is a child of the process that it began in.
@@ -285,7 +288,7 @@ impl Compilation {
             self.publishers.iter().map(|publisher| publisher.sum(|ready| ready.code.bytes.len())).sum::<usize>();
         let code = self.code.upgrade().map_or(0, |code| code.code_size());
         self.module.wire().len()
-            + self.states.len() * (size_of::<State>() + size_of::<Measured>() + 8)
+            + self.states.len() * (size_of::<State>() + Measured::SIZE + 8)
             + ready
             + code
             + self.profile.memory_use()

@@ -5,7 +5,8 @@
 use std::sync::atomic::AtomicU64;
 
 use crate::code::TierCounts;
-use crate::sync::{AtomicU32, Ordering, Site, order};
+use crate::sync::{AtomicU32, Ordering, Site, order, zeroed_table};
+use crate::types::DefinedFunc;
 
 /// Numbers of one module. All are exact when nothing is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,23 +48,31 @@ pub(super) struct Counters {
     pub(super) publication_waits: AtomicU64,
 }
 
-/// What is known of the code of a function: its size, and how long it took to compile. 0: nothing.
-#[derive(Default)]
+/// What is known of the code of each function: its size, and how long it took to compile. 0: nothing.
 pub(super) struct Measured {
-    code_size: AtomicU32,
-    compile_ns: AtomicU64,
+    code_size: Box<[AtomicU32]>,
+    compile_ns: Box<[AtomicU64]>,
 }
 
 impl Measured {
-    pub(super) fn set(&self, code_size: u32, compile_ns: u64) {
-        // Relaxed: statistics; the two may be of different compilations for a moment.
-        self.code_size.store(code_size, Ordering::Relaxed);
-        self.compile_ns.store(compile_ns, Ordering::Relaxed);
+    /// Of so many functions.
+    pub(super) fn new(count: usize) -> Measured {
+        Measured { code_size: zeroed_table(count), compile_ns: zeroed_table(count) }
     }
 
-    pub(super) fn get(&self) -> (u32, u64) {
+    /// Bytes for each function.
+    pub(super) const SIZE: usize = size_of::<u32>() + size_of::<u64>();
+
+    pub(super) fn set(&self, func: DefinedFunc, code_size: u32, compile_ns: u64) {
+        // Relaxed: statistics; the two may be of different compilations for a moment.
+        self.code_size[func.index()].store(code_size, Ordering::Relaxed);
+        self.compile_ns[func.index()].store(compile_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self, func: DefinedFunc) -> (u32, u64) {
         // Relaxed: as in `set`.
-        (self.code_size.load(Ordering::Relaxed), self.compile_ns.load(Ordering::Relaxed))
+        let code_size = self.code_size[func.index()].load(Ordering::Relaxed);
+        (code_size, self.compile_ns[func.index()].load(Ordering::Relaxed))
     }
 }
 

@@ -133,6 +133,9 @@ impl Pipeline {
                 return;
             }
         }
+        if plan.required_of_all() == Some((None, None)) {
+            return;
+        }
         let count = compilation.module().defined_func_count() as u32;
         let (mut units, mut first_units, mut hot_units) = (Vec::new(), Vec::new(), Vec::new());
         for func in (0..count).map(DefinedFunc) {

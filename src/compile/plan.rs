@@ -104,6 +104,11 @@ impl Plan {
         (first, top)
     }
 
+    /// The tiers that are required of every function, if they are the same for all.
+    pub(super) fn required_of_all(&self) -> Option<(Option<Tier>, Option<Tier>)> {
+        (self.overrides.is_empty() && self.advice.is_empty()).then(|| self.required(0))
+    }
+
     /// Whether the top tier may compile a function twice by itself: unless the strategy sends it there at once.
     pub fn may_repeat(&self, func: u32) -> bool {
         self.tiers == Tiers::Both && self.strategy_of(func) != Strategy::LazyBaselineEagerTop
@@ -154,7 +159,9 @@ mod tests {
         }
         assert_eq!(Plan::new(Strategy::LazyBaselineEagerTop, Tiers::Baseline, []).required(0), (None, None));
         assert_eq!(Plan::new(Strategy::LazyBaselineEagerTop, Tiers::Top, []).required(0), (None, Some(Top)));
-        assert_eq!(Plan::new(Strategy::Eager, Tiers::Top, []).required(0), (Some(Top), Some(Top)));
+        let all = Plan::new(Strategy::Eager, Tiers::Top, []);
+        assert_eq!((all.required(0), all.required_of_all()), ((Some(Top), Some(Top)), Some((Some(Top), Some(Top)))));
+        assert_eq!(Plan::new(Strategy::Eager, Tiers::Top, [(3, Strategy::Lazy)]).required_of_all(), None);
     }
 
     #[test]
@@ -166,6 +173,8 @@ mod tests {
         let (base, top) = (Some(Baseline), Some(Top));
         let expected = [(base, base), (base, top), (None, top), (None, None), (None, None)];
         assert_eq!(required(plan(Strategy::Lazy, Tiers::Both)), expected);
+        let advised = Plan::new(Strategy::Lazy, Tiers::Both, []).with_advice(advice.clone());
+        assert_eq!(advised.required_of_all(), None);
         let expected = [(base, base), (base, top), (base, top), (None, None), (base, base)];
         assert_eq!(required(plan(Strategy::Eager, Tiers::Both)), expected);
         let expected = [(base, top), (base, top), (None, top), (None, None), (None, top)];

@@ -3,7 +3,7 @@
 //! Not here: jobs that make modules in the background (`job`).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
@@ -63,6 +63,8 @@ pub(super) struct CompiledModuleInner {
     exports: HashMap<Box<str>, ExportItem>,
     caller_memory: Option<MemoryIndex>,
     images: OnceLock<Images>,
+    /// Whether an instance was made, or is being.
+    has_had_instance: AtomicBool,
     /// What its functions count down, if they are to move to the top tier by themselves.
     pub(super) budgets: Option<Budgets>,
     /// What an artifact has of the module.
@@ -155,6 +157,7 @@ impl CompiledModule {
             exports: module.exports().iter().map(|export| (export.name.clone(), export.item)).collect(),
             caller_memory: caller_memory(&module),
             images: OnceLock::new(),
+            has_had_instance: AtomicBool::new(false),
             budgets,
             part,
             rejected: OnceLock::new(),
@@ -416,13 +419,21 @@ impl CompiledModule {
         self.0.code.slot(func)
     }
 
-    /// Initial contents of its memories.
+    /// Initial contents of its memories, for one more instance. The first one runs its segments, unless an artifact has
+    /// what they write: there may be no other, and an image takes longer.
     pub(crate) fn images(&self) -> &Images {
-        get_or_make(&self.0.images, || {
-            let (engine, module) = (self.engine(), &self.0.module);
-            let kept = self.part().and_then(|part| Images::kept(engine, module, artifact::images(part)));
-            kept.unwrap_or_else(|| Images::new(engine, module))
-        })
+        let (engine, module) = (self.engine(), &self.0.module);
+        if let Some(images) = self.0.images.get() {
+            return images;
+        }
+        if let Some(kept) = self.part().and_then(|part| Images::kept(engine, module, artifact::images(part))) {
+            return get_or_make(&self.0.images, || kept);
+        }
+        // Relaxed: whoever comes first; nothing is handed over.
+        if !self.0.has_had_instance.swap(true, Ordering::Relaxed) {
+            return Images::none();
+        }
+        get_or_make(&self.0.images, || Images::new(engine, module))
     }
 
     /// Compiles and publishes a function of a lazy module, once; its entry. On a compile stack.

@@ -1,9 +1,9 @@
 //! Data sections as most producers write them: active segments of memory 0 at constant offsets, or passive ones, which
 //! some write by the hundred thousand.
 //!
-//! In: the bytes of a section, behind its count. Out: its segments, if there is nothing else in it and all of it is
-//! valid. Anything else is read by wasmparser, whose verdict is final. A section that is known to be plain is read when
-//! somebody asks for its segments ([`Data`]).
+//! In: the bytes of a section, behind its count. Out: that there is nothing else in it, and all of it is valid. Anything else
+//! is read by wasmparser, whose verdict is final. Of a plain section no table is made before somebody asks for a segment by
+//! its number; who runs them reads them one by one ([`Data`]).
 //!
 //! Not here: what becomes of the segments (`runtime::instantiate`, `runtime::image`).
 
@@ -19,6 +19,17 @@ use crate::types::{IndexType, MemoryIndex, MemoryType};
 pub(crate) struct Data {
     segments: OnceLock<Option<Vec<DataSegment>>>,
     plain: Option<Plain>,
+    extent: Option<Extent>,
+}
+
+/// Where the active segments of a plain section go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The first byte, and what is behind the last one: before it if there is none.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// How many of them they write.
+    pub(crate) bytes: usize,
 }
 
 /// A valid section that [`segments_in`] can read.
@@ -29,22 +40,40 @@ pub(super) struct Plain {
     pub(super) count: u32,
 }
 
+impl Extent {
+    const NONE: Extent = Extent { start: usize::MAX, end: 0, bytes: 0 };
+
+    fn add(&mut self, start: usize, len: usize) {
+        (self.start, self.end) = (self.start.min(start), self.end.max(start + len));
+        self.bytes += len;
+    }
+}
+
 impl Data {
     /// Segments that were read.
     pub(super) fn of(segments: Vec<DataSegment>) -> Data {
-        Data { segments: OnceLock::from(Some(segments)), plain: None }
+        Data { segments: OnceLock::from(Some(segments)), plain: None, extent: None }
     }
 
     /// Segments that are read when somebody asks.
-    pub(super) fn later(plain: Plain) -> Data {
-        Data { segments: OnceLock::new(), plain: Some(plain) }
+    pub(super) fn later((plain, extent): (Plain, Option<Extent>)) -> Data {
+        Data { segments: OnceLock::new(), plain: Some(plain), extent }
+    }
+
+    /// The segments one by one, without a table of them, if they are plain.
+    pub(super) fn plain<'a>(&self, wire: &'a WireBytes) -> Option<PlainSegments<'a>> {
+        self.plain.as_ref().map(|plain| PlainSegments::new(wire, plain))
+    }
+
+    /// Where they go, if that is known.
+    pub(super) fn extent(&self) -> Option<&Extent> {
+        self.extent.as_ref()
     }
 
     /// The segments. `None`: their bytes were changed after the module was made.
     pub(super) fn get(&self, wire: &WireBytes, memories: &[MemoryType]) -> Option<&[DataSegment]> {
         let segments = get_or_make(&self.segments, || {
-            let Some(Plain { section, count }) = &self.plain else { return Some(Vec::new()) };
-            segments_in(wire, section.start as usize..section.end as usize, *count, memories)
+            self.plain.as_ref().map_or_else(|| Some(Vec::new()), |plain| segments_in(wire, plain, memories))
         });
         segments.as_deref()
     }
@@ -59,25 +88,24 @@ const PASSIVE: u8 = 0x01;
 const I32_CONST: u8 = 0x41;
 const END: u8 = 0x0b;
 
-/// The segments of a section with so many of them, which takes this range of `bytes` behind its count; and the features
-/// that they use, of those that are allowed.
-pub(super) fn plain_segments(
+/// Whether a section with so many segments, which takes this range of `bytes` behind its count, is plain; where they go, and
+/// the features that they use, of those that are allowed.
+pub(super) fn check_plain(
     bytes: &[u8],
     section: Range<usize>,
     count: u32,
     memories: &[MemoryType],
     allowed: Features,
-) -> Option<(Vec<DataSegment>, Features)> {
+) -> Option<(Extent, Features)> {
     if memories.first()?.index != IndexType::I32 || count > MAX_SEGMENTS {
         return None;
     }
     let mut reader = Reader { bytes: &bytes[..section.end], at: section.start };
-    // A segment takes 2 bytes and more: what is reserved does not exceed the section's size by much.
-    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 2) as usize);
     let mut used = Features::default();
+    let mut extent = Extent::NONE;
     for _ in 0..count {
-        let active = match reader.byte()? {
-            ACTIVE => Some(reader.active()?),
+        let offset = match reader.byte()? {
+            ACTIVE => Some(reader.i32_const()?),
             PASSIVE if allowed.contains(Features::BULK_MEMORY) => {
                 used = Features::BULK_MEMORY;
                 None
@@ -85,67 +113,103 @@ pub(super) fn plain_segments(
             _ => return None,
         };
         let len = reader.u32()? as usize;
-        let start = reader.at;
-        reader.at = start.checked_add(len).filter(|end| *end <= section.end)?;
-        segments.push(DataSegment { active, bytes: start as u32..reader.at as u32 });
+        reader.at = reader.at.checked_add(len).filter(|end| *end <= section.end)?;
+        if let Some(offset) = offset {
+            extent.add(offset as u32 as usize, len);
+        }
     }
-    (reader.at == section.end).then_some((segments, used))
+    (reader.at == section.end).then_some((extent, used))
 }
 
 /// Bytes of a segment before its contents, at most.
 const HEADER: usize = 13;
 
-/// As [`plain_segments`], of a section that is valid, and of whose bytes only those are looked at that tell where the
-/// segments are.
-pub(super) fn segments_in(
-    wire: &WireBytes,
-    section: Range<usize>,
-    count: u32,
-    memories: &[MemoryType],
-) -> Option<Vec<DataSegment>> {
-    if memories.first()?.index != IndexType::I32 {
-        return None;
+/// A segment.
+pub(crate) struct PlainSegment {
+    /// Where it goes in memory 0, if it is active.
+    pub(crate) offset: Option<i32>,
+    /// Where its bytes are in the module's.
+    pub(crate) bytes: Range<usize>,
+}
+
+/// The segments of a plain section, of whose bytes only those are looked at that tell where they are. Those that come are
+/// `None` from the first on whose bytes were changed after the module was made.
+pub(crate) struct PlainSegments<'a> {
+    wire: &'a WireBytes,
+    at: usize,
+    end: usize,
+    left: u32,
+}
+
+impl PlainSegments<'_> {
+    fn new<'a>(wire: &'a WireBytes, plain: &Plain) -> PlainSegments<'a> {
+        let Plain { section, count } = plain;
+        PlainSegments { wire, at: section.start as usize, end: section.end as usize, left: *count }
     }
-    let mut segments = Vec::with_capacity(count.min(section.len() as u32 / 2) as usize);
-    let mut at = section.start;
-    for _ in 0..count {
-        let header = wire.slice(at..section.end.min(at + HEADER))?;
+
+    fn read(&mut self) -> Option<PlainSegment> {
+        let header = self.wire.slice(self.at..self.end.min(self.at + HEADER))?;
         let mut reader = Reader { bytes: header, at: 0 };
-        let active = match reader.byte()? {
-            ACTIVE => Some(reader.active()?),
+        let offset = match reader.byte()? {
+            ACTIVE => Some(reader.i32_const()?),
             PASSIVE => None,
             _ => return None,
         };
         let len = reader.u32()? as usize;
-        let start = at + reader.at;
-        at = start.checked_add(len).filter(|end| *end <= section.end)?;
-        segments.push(DataSegment { active, bytes: start as u32..at as u32 });
+        let start = self.at + reader.at;
+        let end = start.checked_add(len).filter(|end| *end <= self.end)?;
+        self.at = end;
+        Some(PlainSegment { offset, bytes: start..end })
     }
-    (at == section.end).then_some(segments)
+}
+
+impl Iterator for PlainSegments<'_> {
+    type Item = Option<PlainSegment>;
+
+    fn next(&mut self) -> Option<Option<PlainSegment>> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.read())
+    }
+}
+
+/// The segments of a plain section.
+pub(super) fn segments_in(wire: &WireBytes, plain: &Plain, memories: &[MemoryType]) -> Option<Vec<DataSegment>> {
+    if memories.first()?.index != IndexType::I32 {
+        return None;
+    }
+    // A segment takes 2 bytes and more: what is reserved does not exceed the section's size by much.
+    let mut segments = Vec::with_capacity(plain.count.min(plain.section.len() as u32 / 2) as usize);
+    let mut read = PlainSegments::new(wire, plain);
+    for segment in &mut read {
+        let PlainSegment { offset, bytes } = segment?;
+        let active = offset.map(|offset| (MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))));
+        segments.push(DataSegment { active, bytes: bytes.start as u32..bytes.end as u32 });
+    }
+    (read.at == read.end).then_some(segments)
 }
 
 /// Reads bytes up to the end of a section.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl Reader<'_> {
-    /// Where an active segment goes.
-    fn active(&mut self) -> Option<(MemoryIndex, ConstExpr)> {
+    /// An expression that is a constant.
+    pub(super) fn i32_const(&mut self) -> Option<i32> {
         self.expect(I32_CONST)?;
-        let offset = self.i32()?;
+        let value = self.i32()?;
         self.expect(END)?;
-        Some((MemoryIndex(0), ConstExpr::of(ConstOp::I32(offset))))
+        Some(value)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
-    fn expect(&mut self, expected: u8) -> Option<()> {
+    pub(super) fn expect(&mut self, expected: u8) -> Option<()> {
         (self.byte()? == expected).then_some(())
     }
 
@@ -164,7 +228,7 @@ impl Reader<'_> {
         }
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         u32::try_from(self.number()?.0).ok()
     }
 
@@ -242,13 +306,30 @@ mod tests {
             let bytes = module(&contents);
             let start = bytes.len() - contents.len();
             let count = u32::from(contents[0]);
-            let plain = (count < 0x80)
-                .then(|| plain_segments(&bytes, start + 1..bytes.len(), count, &[I32_MEMORY], Features::ALL));
-            let Some((plain, used)) = plain.flatten() else {
+            let section = start + 1..bytes.len();
+            let checked =
+                (count < 0x80).then(|| check_plain(&bytes, section.clone(), count, &[I32_MEMORY], Features::ALL));
+            let Some((extent, used)) = checked.flatten() else {
                 assert!(round != 0, "the usual form is not accepted");
                 rejected += 1;
                 continue;
             };
+            let plain = Plain { section: section.start as u32..section.end as u32, count };
+            let plain = segments_in(&bytes.clone().into(), &plain, &[I32_MEMORY]).expect("what was accepted");
+            let active: Vec<Range<usize>> = plain
+                .iter()
+                .filter_map(|segment| match segment.active.as_ref()?.1.ops() {
+                    [ConstOp::I32(offset)] => Some((*offset as u32 as usize, segment.bytes.len())),
+                    other => panic!("{other:?}"),
+                })
+                .map(|(start, len)| start..start + len)
+                .collect();
+            let expected = Extent {
+                start: active.iter().map(|range| range.start).min().unwrap_or(usize::MAX),
+                end: active.iter().map(|range| range.end).max().unwrap_or(0),
+                bytes: active.iter().map(Range::len).sum(),
+            };
+            assert_eq!(extent, expected, "{contents:02x?}");
             accepted += 1;
             let read = |segment: DataSegment| {
                 let active = segment.active.map(|(memory, offset)| match offset.ops() {
@@ -264,10 +345,10 @@ mod tests {
         assert!(accepted > 5000 && rejected > 5000, "{accepted} accepted, {rejected} rejected");
         let wide = MemoryType { index: IndexType::I64, max: Some(PAGE_SIZE), ..I32_MEMORY };
         for memories in [&[][..], &[wide][..]] {
-            assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::ALL).is_none(), "{memories:?}");
+            assert!(check_plain(usual, 1..usual.len(), 6, memories, Features::ALL).is_none(), "{memories:?}");
         }
         let memories = &[I32_MEMORY];
-        assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::ALL).is_some());
-        assert!(plain_segments(usual, 1..usual.len(), 6, memories, Features::default()).is_none());
+        assert!(check_plain(usual, 1..usual.len(), 6, memories, Features::ALL).is_some());
+        assert!(check_plain(usual, 1..usual.len(), 6, memories, Features::default()).is_none());
     }
 }

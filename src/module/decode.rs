@@ -9,13 +9,14 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use wasmparser::{
-    DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ExternalKind, Operator, Payload, RefType,
-    TableInit, TypeRef,
+    DataKind, DataSectionReader, ElementItems as ParsedItems, ElementKind, ElementSectionReader, ExternalKind,
+    Operator, Payload, RefType, TableInit, TypeRef,
 };
 
 use crate::error::Result;
 use crate::module::body::{Environment, Kept};
-use crate::module::data::{Data, Plain, plain_segments};
+use crate::module::data::{Data, Extent, Plain, check_plain};
+use crate::module::elements::plain_elements;
 use crate::module::fixed::TableWrites;
 use crate::module::hints::{HintKind, HostHints};
 use crate::module::names::Names;
@@ -24,8 +25,8 @@ use crate::module::tables::{BodyTable, FetchBodies};
 use crate::module::validate::{self, Bodies, Validated};
 use crate::module::validity::{Deferred, Validity};
 use crate::module::{
-    ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExportItem,
-    Features, Import, ImportCounts, IndirectSites, Late, Module, WireBytes, copied, encoding, text,
+    ConstExpr, ConstOp, CustomSection, DataSegment, ElementItems, ElementMode, ElementSegment, Escaping, Export,
+    ExportItem, Features, Import, ImportCounts, IndirectSites, Late, Module, WireBytes, copied, encoding, text,
 };
 use crate::types::{
     ExternType, FuncIndex, FuncType, GlobalIndex, GlobalType, IndexType, MemoryIndex, MemoryType, TableIndex,
@@ -120,11 +121,13 @@ pub(super) struct Builder {
     draft: Module,
     /// From then on.
     module: Option<Arc<Module>>,
+    /// Functions that something in front of the bodies refers to, as often as it does.
+    references: Vec<FuncIndex>,
     used: Features,
     data_count: Option<u32>,
     data: Vec<DataSegment>,
-    /// A data section that is read later, in place of `data`.
-    plain: Option<Plain>,
+    /// A data section that is read later, in place of `data`, and where its segments go if that is known.
+    plain: Option<(Plain, Option<Extent>)>,
     custom_sections: Vec<CustomSection>,
 }
 
@@ -147,7 +150,7 @@ impl Builder {
             elements: Vec::new(),
             start: None,
             bodies: BodyTable::default(),
-            escaping: Vec::new(),
+            escaping: Escaping::default(),
             indirect_sites: IndirectSites::default(),
             late: OnceLock::new(),
             hints: OnceLock::new(),
@@ -160,6 +163,7 @@ impl Builder {
         Builder {
             draft,
             module: None,
+            references: Vec::new(),
             used: Features::default(),
             data_count: None,
             data: Vec::new(),
@@ -187,12 +191,9 @@ impl Builder {
     pub(super) fn begin(&mut self, bodies: std::ops::Range<u64>, allowed: Features, defer: Option<Bodies>) {
         let empty = Builder::new(self.draft.bytes.clone()).draft;
         let mut module = std::mem::replace(&mut self.draft, empty);
-        module.escaping.sort_unstable();
-        module.escaping.dedup();
         let imported = module.import_counts.functions as u32;
-        let defined = module.escaping.partition_point(|func| func.0 < imported);
-        let declared_imports = module.escaping.drain(..defined).collect();
-        module.escaping.shrink_to_fit();
+        let (declared_imports, escaping) = Escaping::new(std::mem::take(&mut self.references), imported);
+        module.escaping = escaping;
         module.environment = Environment::new(&module, allowed, declared_imports, self.data_count);
         let count = module.defined_func_count();
         module.bodies = BodyTable::new(count, range(bodies));
@@ -394,7 +395,7 @@ impl Builder {
     fn export(&mut self, export: wasmparser::Export<'_>) {
         let item = match export.kind {
             ExternalKind::Func => {
-                self.draft.escaping.push(FuncIndex(export.index));
+                self.references.push(FuncIndex(export.index));
                 ExportItem::Func(FuncIndex(export.index))
             }
             ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
@@ -427,7 +428,7 @@ impl Builder {
         let (ty, items) = match element.items {
             ParsedItems::Functions(functions) => {
                 let functions = functions.into_iter().map(|func| func.map(FuncIndex)).collect::<Parsed<Box<[_]>>>()?;
-                self.draft.escaping.extend(&functions);
+                self.references.extend(&functions);
                 (ValType::FuncRef, ElementItems::Functions(functions))
             }
             ParsedItems::Expressions(ty, items) => {
@@ -451,15 +452,41 @@ impl Builder {
         let first = section.original_position() as usize;
         let end = section.range().end as usize;
         let module = self.module.as_deref().unwrap_or(&self.draft);
-        let (data, used) = plain_segments(bytes, first..end, section.count(), &module.memories, allowed)?;
-        self.data = data;
+        let count = section.count();
+        let (extent, used) = check_plain(bytes, first..end, count, &module.memories, allowed)?;
+        self.plain = Some((Plain { section: first as u32..end as u32, count }, Some(extent)));
         self.uses(used);
         Some(())
     }
 
+    /// Reads an element section that is plain. (Where it comes, the parser sees to.)
+    pub(super) fn plain_elements(&mut self, bytes: &[u8], section: &ElementSectionReader<'_>) -> Option<()> {
+        let first = section.original_position() as usize;
+        let end = section.range().end as usize;
+        let module = &self.draft;
+        let elements = plain_elements(&bytes[..end], first, section.count(), &module.tables, module.functions.len())?;
+        for segment in &elements {
+            if let ElementItems::Functions(functions) = &segment.items {
+                self.references.extend(functions);
+            }
+        }
+        self.draft.elements = elements;
+        Some(())
+    }
+
+    /// How many types were read.
+    pub(super) fn types(&self) -> usize {
+        self.draft.types.len()
+    }
+
+    /// Functions that the module defines, by their types, which exist.
+    pub(super) fn add_functions(&mut self, types: Vec<TypeIndex>) {
+        self.draft.functions.extend(types);
+    }
+
     /// The data section is to be read when somebody asks for its segments.
     pub(super) fn set_plain_data(&mut self, plain: Plain) {
-        self.plain = Some(plain);
+        self.plain = Some((plain, None));
     }
 
     /// A custom section, whose contents are there.
@@ -498,7 +525,7 @@ impl Builder {
                     (ConstOp::RefNull(ty), Features::REFERENCE_TYPES)
                 }
                 Operator::RefFunc { function_index } => {
-                    self.draft.escaping.push(FuncIndex(function_index));
+                    self.references.push(FuncIndex(function_index));
                     (ConstOp::RefFunc(FuncIndex(function_index)), Features::REFERENCE_TYPES)
                 }
                 Operator::GlobalGet { global_index } => {

@@ -14,12 +14,13 @@ use wasmparser::{
     WasmFeatures,
 };
 
-use super::data::{Plain, segments_in};
+use super::data::{Plain, Reader as Numbers, segments_in};
 use super::decode::Builder;
 use super::facts::Facts;
 use super::tables::BODY_PAGE;
 use super::{CustomSection, Features, Module, WireBytes};
 use crate::bytes::Reader;
+use crate::types::TypeIndex;
 
 /// Bytes of a number of 32 bits, at most.
 const NUMBER: usize = 5;
@@ -60,7 +61,7 @@ pub(super) fn outline(module: &Module) -> Option<Vec<Section>> {
             11 => {
                 let count = padded(&mut reader)?;
                 let plain = Plain { section: (wire.len() - reader.0.len()) as u32..at as u32, count };
-                match segments_in(wire, plain.section.start as usize..at, count, module.memories()) {
+                match segments_in(wire, &plain, module.memories()) {
                     Some(_) => Section::Data(plain),
                     None => Section::Other(id, start as u32..at as u32),
                 }
@@ -96,8 +97,17 @@ pub(super) fn read(
             Section::Data(plain) => builder.set_plain_data(plain.clone()),
             Section::Other(id, bytes) => {
                 let bytes = bytes.start as usize..bytes.end as usize;
+                if *id == 3 && functions(builder, wire.slice(bytes.clone())?).is_some() {
+                    continue;
+                }
                 let section = BinaryReader::new_features(wire.slice(bytes.clone())?, bytes.start as u64, flags);
-                builder.section(payload(*id, section, bytes)?).ok()?;
+                let payload = payload(*id, section, bytes.clone())?;
+                if let Payload::ElementSection(segments) = &payload
+                    && builder.plain_elements(wire.slice(0..bytes.end)?, segments).is_some()
+                {
+                    continue;
+                }
+                builder.section(payload).ok()?;
             }
         }
     }
@@ -106,6 +116,17 @@ pub(super) fn read(
     }
     let count = builder.module()?.bodies.len();
     (count == facts.count() && has_code == (count > 0)).then_some(())
+}
+
+/// The types of the functions, which are many.
+fn functions(builder: &mut Builder, bytes: &[u8]) -> Option<()> {
+    let mut reader = Numbers { bytes, at: 0 };
+    let (count, types) = (reader.u32()? as usize, builder.types());
+    let mut functions = Vec::with_capacity(count.min(bytes.len()));
+    for _ in 0..count {
+        functions.push(TypeIndex(reader.u32().filter(|ty| (*ty as usize) < types)?));
+    }
+    (reader.at == bytes.len()).then(|| builder.add_functions(functions))
 }
 
 /// A number of 32 bits in LEB128, as modules have them: zeros may follow.

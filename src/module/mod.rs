@@ -7,7 +7,9 @@
 pub mod body;
 mod data;
 pub mod decode;
+mod elements;
 mod encoding;
+mod escaping;
 pub(crate) mod facts;
 pub(crate) mod fixed;
 pub mod hints;
@@ -26,6 +28,8 @@ mod wire;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+pub(crate) use data::{Extent, PlainSegment, PlainSegments};
+pub(crate) use escaping::Escaping;
 pub use tables::IndirectSites;
 pub use validity::{Chunk, Invalid, Rejected};
 pub use wire::{SharedBytes, WireBytes, copied};
@@ -63,7 +67,7 @@ pub struct Module {
     /// Functions that the module defines and that can be called through a reference: exported, in an
     /// element segment or in a `ref.func` of a constant expression. Sorted. (A `ref.func` in a body is
     /// valid only for functions, imported ones aside, that are among these.)
-    pub(crate) escaping: Vec<FuncIndex>,
+    pub(crate) escaping: Escaping,
     /// Known of a function once it and all before it are validated.
     pub(crate) indirect_sites: IndirectSites,
     /// What is known when all bytes were read, and all bodies validated that are to be.
@@ -393,17 +397,17 @@ impl Module {
 
     /// Functions, imported ones not counted, that can be called through a reference; sorted.
     pub fn escaping(&self) -> &[FuncIndex] {
-        &self.escaping
+        self.escaping.list()
     }
 
     /// Number of [`Module::escaping`] functions.
     pub fn escaping_count(&self) -> usize {
-        self.escaping.len()
+        self.escaping.list().len()
     }
 
     /// Position among the escaping functions.
     pub fn escaping_position(&self, func: FuncIndex) -> Option<u32> {
-        self.escaping.binary_search(&func).ok().map(|position| position as u32)
+        self.escaping.position(func)
     }
 
     /// The tables whose elements never change.
@@ -423,6 +427,12 @@ impl Module {
     /// Data segments. `None`: the bytes that they are in were changed after the module was made from an artifact.
     pub fn data(&self) -> Option<&[DataSegment]> {
         self.late().data.get(&self.bytes, &self.memories)
+    }
+
+    /// Data segments one by one, without a table of them, if they are of the usual form; and where they go, if that is known.
+    pub(crate) fn plain_data(&self) -> Option<(PlainSegments<'_>, Option<&Extent>)> {
+        let data = &self.late().data;
+        Some((data.plain(&self.bytes)?, data.extent()))
     }
 
     /// What bodies do to tables.

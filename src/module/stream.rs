@@ -7,15 +7,19 @@
 //! there at once. One thing takes longer: bytes that another WebAssembly may allow are called unsupported only if all of
 //! the module is valid there ([`Decoder::explain_prefix`]).
 //!
+//! Bodies are told apart here: their sizes are all that is read of them. What is not as it should be there is left to
+//! wasmparser, from the first body on, which says what is wrong.
+//!
 //! Not here: what the sections say (`decode`), validation of the bodies (`validate`), who brings bytes
 //! (`engine/stream.rs`).
 
 use std::sync::Arc;
 
-use wasmparser::{Chunk, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{Chunk, Parser, Payload, Validator, WasmFeatures};
 
 use crate::error::{Error, Result};
-use crate::module::decode::{Builder, Parsed, range};
+use crate::module::data::Reader;
+use crate::module::decode::{Builder, Parsed};
 use crate::module::facts::Facts;
 use crate::module::hints::HostHints;
 use crate::module::kept;
@@ -43,6 +47,18 @@ pub enum Read {
     Everything,
 }
 
+/// Bytes of a body, at most. (wasmparser's limit.)
+const MOST_BODY: usize = 7_654_321;
+
+/// A code section that is read.
+#[derive(Clone, Copy)]
+struct Code {
+    /// Its first body.
+    start: usize,
+    end: usize,
+    bodies: usize,
+}
+
 /// Reads a module.
 pub struct Decoder {
     wire: WireBytes,
@@ -53,6 +69,8 @@ pub struct Decoder {
     flags: WasmFeatures,
     /// What validation of bodies needs, once there is a body.
     bodies: Bodies,
+    /// The code section while its bodies are told apart here; the parser stands at the first one.
+    code: Option<Code>,
     /// Whether the module's bodies are validated when somebody needs them.
     defers: bool,
     /// The first byte that was not read.
@@ -78,10 +96,11 @@ impl Decoder {
             parser,
             validator: Validator::new_with_features(flags),
             builder: Builder::new(wire.clone()),
-            wire,
             features,
             flags,
-            bodies: Bodies { resources: None, flags },
+            bodies: Bodies::new(wire.clone(), flags),
+            wire,
+            code: None,
             defers: false,
             at: 0,
             code_end: 0,
@@ -111,12 +130,15 @@ impl Decoder {
         let wire = self.wire.clone();
         let wire: &[u8] = &wire;
         loop {
+            if let Some(read) = self.split(wire, bytes, enough)? {
+                return Ok(read);
+            }
             match self.parser.parse(&wire[self.at..], bytes == Bytes::All)? {
                 Chunk::NeedMoreData(_) => return Ok(Read::WhatThereIs),
                 Chunk::Parsed { consumed, payload } => {
                     self.at += consumed;
                     let is_end = matches!(payload, Payload::End(_));
-                    self.taken += self.payload(wire, payload)?;
+                    self.payload(wire, payload)?;
                     if is_end {
                         if self.builder.module().is_none() {
                             self.begin(0..0);
@@ -132,6 +154,59 @@ impl Decoder {
         }
     }
 
+    /// Tells bodies apart, if it is their turn. `None`: go on with the parser.
+    fn split(&mut self, wire: &[u8], bytes: Bytes, enough: usize) -> Parsed<Option<Read>> {
+        let Some(code) = self.code else { return Ok(None) };
+        let here = &wire[..code.end.min(wire.len())];
+        while self.count < code.bodies {
+            match next_body(here, self.at) {
+                Some(body) => {
+                    self.at = body.end;
+                    if self.add_body(body) >= enough {
+                        self.taken = 0;
+                        return Ok(Some(Read::Enough));
+                    }
+                }
+                None if bytes == Bytes::Some && is_cut_off(here, self.at, code.end) => {
+                    return Ok(Some(Read::WhatThereIs));
+                }
+                None => return self.leave_to_parser(wire, code),
+            }
+        }
+        if self.at != code.end {
+            return self.leave_to_parser(wire, code);
+        }
+        self.code = None;
+        self.parser.skip_section();
+        Ok(None)
+    }
+
+    /// Has the parser say what is wrong with the next body, or behind the last one.
+    fn leave_to_parser(&mut self, wire: &[u8], code: Code) -> Parsed<Option<Read>> {
+        self.code = None;
+        let mut at = code.start;
+        for _ in 0..self.count {
+            match self.parser.parse(&wire[at..self.at], false)? {
+                Chunk::Parsed { consumed, .. } => at += consumed,
+                Chunk::NeedMoreData(_) => unreachable!("a body that was told apart"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a body; how many bytes of them were read since there were enough.
+    fn add_body(&mut self, body: std::ops::Range<usize>) -> usize {
+        if self.count == 0 {
+            self.begin(body.start as u64..self.code_end.max(body.start as u64));
+        }
+        if let Some(module) = self.builder.module() {
+            module.bodies.set(self.count, body.start as u32..body.end as u32);
+        }
+        self.count += 1;
+        self.taken += body.len();
+        self.taken
+    }
+
     /// Reads a module that is known to be valid, but for its bodies. `None`: it does not fit what is known of it.
     pub(crate) fn read_kept(&mut self, facts: &Facts) -> Option<()> {
         let wire = self.wire.clone();
@@ -142,35 +217,32 @@ impl Decoder {
         Some(())
     }
 
-    /// Reads a section or a body. How many bytes of bodies that were.
-    fn payload(&mut self, wire: &[u8], payload: Payload<'_>) -> Parsed<usize> {
+    /// Reads a section, or a body that the parser told apart.
+    fn payload(&mut self, wire: &[u8], payload: Payload<'_>) -> Parsed {
         match &payload {
             Payload::DataSection(segments) if self.builder.plain_data(wire, segments, self.features).is_some() => {
-                return Ok(0);
+                return Ok(());
             }
-            Payload::CodeSectionStart { unchecked_range, size, .. } => {
+            Payload::ElementSection(segments) if self.builder.plain_elements(wire, segments).is_some() => {
+                return Ok(());
+            }
+            Payload::CodeSectionStart { unchecked_range, size, count } => {
                 // Whoever says more than there can be is found out by the parser.
                 self.code_end = unchecked_range.end.min(u32::MAX.into());
                 self.code_size = *size as usize;
+                let (start, end) = (self.at, self.at.checked_add(self.code_size));
+                if let (Some(end), 1..) = (end.filter(|end| *end as u64 == self.code_end), *count) {
+                    self.code = Some(Code { start, end, bodies: *count as usize });
+                }
             }
             _ => {}
         }
-        let mut taken = 0;
-        if let ValidPayload::Func(func, body) = self.validator.payload(&payload)? {
+        self.validator.payload(&payload)?;
+        if let Payload::CodeSectionEntry(body) = &payload {
             let body = body.range();
-            if self.count == 0 {
-                // All bodies share one set of resources, complete since the code section began.
-                self.bodies.resources = Some(func.resources);
-                self.begin(body.start..self.code_end.max(body.start));
-            }
-            taken = (body.end - body.start) as usize;
-            if let Some(module) = self.builder.module() {
-                module.bodies.set(self.count, range(body));
-            }
-            self.count += 1;
+            self.add_body(body.start as usize..body.end as usize);
         }
-        self.builder.section(payload)?;
-        Ok(taken)
+        self.builder.section(payload)
     }
 
     fn begin(&mut self, bodies: std::ops::Range<u64>) {
@@ -211,6 +283,24 @@ impl Decoder {
     /// The error that all bytes have, of which these are the first. `None`: only the rest of them will tell.
     pub fn explain_prefix(&self, error: &wasmparser::Error) -> Option<Error> {
         unsupported::explain_prefix(error, &self.wire, self.flags)
+    }
+}
+
+/// The body whose size stands at this place, if the whole of it is there.
+fn next_body(bytes: &[u8], at: usize) -> Option<std::ops::Range<usize>> {
+    let mut reader = Reader { bytes, at };
+    let size = reader.u32()? as usize;
+    let end = reader.at.checked_add(size)?;
+    (end <= bytes.len() && size <= MOST_BODY).then_some(reader.at..end)
+}
+
+/// Whether the body at this place is one that may come, in a section that ends there.
+fn is_cut_off(bytes: &[u8], at: usize, section_end: usize) -> bool {
+    let mut reader = Reader { bytes, at };
+    match reader.u32() {
+        Some(size) => (reader.at.checked_add(size as usize)).is_some_and(|end| bytes.len() < end && end <= section_end),
+        // Its size is cut off: every byte that is there says that another follows.
+        None => bytes.len() < section_end && bytes[at..].len() < 5,
     }
 }
 

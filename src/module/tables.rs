@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::sync::zeroed_table;
 use crate::types::DefinedFunc;
 
 /// Functions whose bodies are fetched together.
@@ -39,7 +40,7 @@ pub(crate) struct BodyTable {
 impl BodyTable {
     /// A table for so many bodies. The first begins and the last ends here, and the parser sees to that.
     pub(super) fn new(count: usize, bytes: Range<u32>) -> BodyTable {
-        BodyTable { ranges: (0..count).map(|_| AtomicU64::new(0)).collect(), bytes, fetch: None }
+        BodyTable { ranges: zeroed_table(count), bytes, fetch: None }
     }
 
     /// A table that is filled in as it is needed.
@@ -107,7 +108,7 @@ pub struct IndirectSites {
 impl IndirectSites {
     /// Of so many functions, none of which has any yet.
     pub(super) fn new(functions: usize) -> IndirectSites {
-        IndirectSites { first: (0..=functions).map(|_| AtomicU32::new(0)).collect() }
+        IndirectSites { first: zeroed_table(functions + 1) }
     }
 
     /// The functions have so many of them. The counts of all before are known.

@@ -9,16 +9,18 @@
 //! With debug assertions both look at each body, and it is a panic if only the analysis accepts it.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use wasmparser::{
-    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
+    BinaryReader, Chunk, FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
 };
 
 use crate::error::{Error, Result};
 use crate::module::body::{self, Analysis, AnalysisScratch, BodyFlags, Keep, Made};
 use crate::module::fixed::TableWrites;
-use crate::module::{Features, Module, unsupported};
-use crate::sync::{ForkMutex, without_host_signals};
+use crate::module::{Features, Module, WireBytes, unsupported};
+use crate::sync::{ForkMutex, get_or_make, without_host_signals};
 use crate::types::DefinedFunc;
 
 /// Bodies that a thread takes at once.
@@ -28,20 +30,52 @@ const CHUNK: usize = 16;
 /// 100 MB/s, a thread takes about 50 us to start).
 const BYTES_PER_THREAD: usize = 64 << 10;
 
-/// What validation of the bodies needs besides the module.
+/// What validation of the bodies needs besides the module. Cheap to clone.
 #[derive(Clone)]
 pub struct Bodies {
-    /// The module as wasmparser sees it; `None` if there are no bodies.
-    pub(super) resources: Option<ValidatorResources>,
+    reference: Arc<Reference>,
     pub(super) flags: WasmFeatures,
 }
 
+/// The module as wasmparser sees it, made when a body is left to it: it reads the sections a second time.
+struct Reference {
+    wire: WireBytes,
+    resources: OnceLock<ValidatorResources>,
+}
+
+impl Reference {
+    /// To be called once a body is there.
+    fn resources(&self, flags: WasmFeatures) -> &ValidatorResources {
+        get_or_make(&self.resources, || {
+            let wire: &[u8] = &self.wire;
+            let (mut parser, mut validator) = (Parser::new(0), Validator::new_with_features(flags));
+            parser.set_features(flags);
+            let mut at = 0;
+            loop {
+                let Ok(Chunk::Parsed { consumed, payload }) = parser.parse(&wire[at..], false) else {
+                    unreachable!("sections that were read before")
+                };
+                at += consumed;
+                match validator.payload(&payload) {
+                    Ok(ValidPayload::Func(func, _)) => return func.resources,
+                    Ok(_) => {}
+                    Err(error) => panic!("sections were accepted, and are invalid: {error}"),
+                }
+            }
+        })
+    }
+}
+
 impl Bodies {
-    /// A function as wasmparser validates it.
+    pub(super) fn new(wire: WireBytes, flags: WasmFeatures) -> Bodies {
+        Bodies { reference: Arc::new(Reference { wire, resources: OnceLock::new() }), flags }
+    }
+
+    /// A function as wasmparser validates it. Its body is there.
     pub fn to_validate(&self, module: &Module, func: DefinedFunc) -> FuncToValidate<ValidatorResources> {
         let index = module.func_index(func);
         FuncToValidate {
-            resources: self.resources.clone().expect("a module with bodies has resources"),
+            resources: self.reference.resources(self.flags).clone(),
             index: index.0,
             ty: module.functions[index.index()].0,
             features: self.flags,

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::module::validate::{self, Bodies, Scratch};
 use crate::module::{Features, Module};
-use crate::sync::ForkMutex;
+use crate::sync::{ForkMutex, zeroed_table};
 use crate::types::{DefinedFunc, FuncIndex};
 
 /// What is known of the bodies of a module.
@@ -129,7 +129,7 @@ impl Deferred {
         let count = module.bodies.len();
         Deferred {
             bodies: ForkMutex::new(Some(Arc::new(bodies))),
-            valid: (0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            valid: zeroed_table(count.div_ceil(64)),
             left: AtomicUsize::new(count),
             used: AtomicU64::new(0),
             next: AtomicUsize::new(0),

@@ -399,6 +399,22 @@ pub(super) unsafe extern "C" fn lazy_compile_body(vmctx: *mut VmHeader, func: u3
     }
 }
 
+/// Body of `enter::lazy_host`: compiles the trampoline of a host function; its entry.
+///
+/// # Safety
+/// Called by `enter::lazy_host` only.
+pub(super) unsafe extern "C" fn lazy_host_body(vmctx: *mut VmHeader, _: u32) -> BuiltinResult {
+    // SAFETY: the slot is a host function's, of a store that is running on this thread.
+    let store = unsafe { Store::from_vmctx(vmctx) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as above.
+        let entry = unsafe { super::host::HostFunc::trampoline(vmctx.cast()) };
+        entry.map(|entry| entry as u64).map_err(|error| super::lazy::failure(&error).into())
+    }))
+    .unwrap_or_else(|_| Err(Error::Bug { reason: "a helper panicked".into() }));
+    finish(store, outcome, Start::Exit)
+}
+
 /// Body of the stack check: decides whether the function may run after all. `fp` is the stub's frame.
 ///
 /// # Safety

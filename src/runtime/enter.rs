@@ -256,62 +256,79 @@ pub(super) unsafe extern "C" fn interrupt() {
     )
 }
 
+/// A routine in the place of code that is not there yet: has `$body` make it, given the vmctx and eax, and jumps to it, with
+/// all arguments as they were.
+macro_rules! made_at_the_first_call {
+    ($body:path) => {
+        naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "push rdi",
+            "push rsi",
+            "push rdx",
+            "push rcx",
+            "push r8",
+            "push r9",
+            "sub rsp, 128",
+            "movups [rsp], xmm0",
+            "movups [rsp + 16], xmm1",
+            "movups [rsp + 32], xmm2",
+            "movups [rsp + 48], xmm3",
+            "movups [rsp + 64], xmm4",
+            "movups [rsp + 80], xmm5",
+            "movups [rsp + 96], xmm6",
+            "movups [rsp + 112], xmm7",
+            "mov r10, [rdi + {store}]",
+            "mov [r10 + {exit_fp}], rbp",
+            "mov esi, eax",
+            "call {body}",
+            "test edx, edx",
+            "jne 2f",
+            "mov r11, rax",
+            "movups xmm0, [rsp]",
+            "movups xmm1, [rsp + 16]",
+            "movups xmm2, [rsp + 32]",
+            "movups xmm3, [rsp + 48]",
+            "movups xmm4, [rsp + 64]",
+            "movups xmm5, [rsp + 80]",
+            "movups xmm6, [rsp + 96]",
+            "movups xmm7, [rsp + 112]",
+            "add rsp, 128",
+            "pop r9",
+            "pop r8",
+            "pop rcx",
+            "pop rdx",
+            "pop rsi",
+            "pop rdi",
+            "pop rbp",
+            "jmp r11",
+            "2:",
+            "mov rdi, [rbp - 8]",
+            "jmp {unwind}",
+            store = const VMCTX_STORE,
+            exit_fp = const STORE_EXIT_FP,
+            body = sym $body,
+            unwind = sym unwind,
+        )
+    };
+}
+
 /// Target of lazy stubs: compiles the function with the number in eax, then jumps to its code.
 ///
 /// # Safety
 /// Reached only by a jump from a lazy stub.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn lazy_compile() {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "push rcx",
-        "push r8",
-        "push r9",
-        "sub rsp, 128",
-        "movups [rsp], xmm0",
-        "movups [rsp + 16], xmm1",
-        "movups [rsp + 32], xmm2",
-        "movups [rsp + 48], xmm3",
-        "movups [rsp + 64], xmm4",
-        "movups [rsp + 80], xmm5",
-        "movups [rsp + 96], xmm6",
-        "movups [rsp + 112], xmm7",
-        "mov r10, [rdi + {store}]",
-        "mov [r10 + {exit_fp}], rbp",
-        "mov esi, eax",
-        "call {body}",
-        "test edx, edx",
-        "jne 2f",
-        "mov r11, rax",
-        "movups xmm0, [rsp]",
-        "movups xmm1, [rsp + 16]",
-        "movups xmm2, [rsp + 32]",
-        "movups xmm3, [rsp + 48]",
-        "movups xmm4, [rsp + 64]",
-        "movups xmm5, [rsp + 80]",
-        "movups xmm6, [rsp + 96]",
-        "movups xmm7, [rsp + 112]",
-        "add rsp, 128",
-        "pop r9",
-        "pop r8",
-        "pop rcx",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        "pop rbp",
-        "jmp r11",
-        "2:",
-        "mov rdi, [rbp - 8]",
-        "jmp {unwind}",
-        store = const VMCTX_STORE,
-        exit_fp = const STORE_EXIT_FP,
-        body = sym super::builtins::lazy_compile_body,
-        unwind = sym unwind,
-    )
+    made_at_the_first_call!(super::builtins::lazy_compile_body)
+}
+
+/// What the slot of a host function holds whose trampoline nobody has needed yet: has it compiled, then jumps to it.
+///
+/// # Safety
+/// Called only through the slot of a host function.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn lazy_host() {
+    made_at_the_first_call!(super::builtins::lazy_host_body)
 }
 
 /// Called by prologues whose stack check failed; returns if the function may run after all.

@@ -1,7 +1,7 @@
 //! Host functions: how WebAssembly calls the host.
 //!
-//! A host function is called through the trampoline of its type, which spills the arguments into cells. Three ways
-//! lead on from there:
+//! A host function is called through the trampoline of its type, which spills the arguments into cells. It is compiled when
+//! the first function of the type is called: most that are imported never are. Three ways lead on from there:
 //!
 //! - Rust: the trampoline calls [`call_host`], which runs the closure.
 //! - C on raw cells ([`NativeCall::Raw`]): the trampoline calls the C function itself.
@@ -30,7 +30,7 @@ use crate::abi::call::RawVal;
 use crate::abi::vmctx::{CALLER_KIND, CodeSlot, VmCaller, VmFuncRef, VmHeader, VmHostFunc};
 use crate::compile::trampoline::{HostKind, TypeEntry};
 use crate::error::{Error, Result};
-use crate::sync::AtomicUsize;
+use crate::sync::{AtomicUsize, Ordering};
 use crate::sys::float_env;
 use crate::trap::TrapCode;
 use crate::types::FuncType;
@@ -93,6 +93,7 @@ pub(super) struct HostFunc {
     vm: VmHostFunc,
     callback: Callback,
     ty: TypeEntry,
+    kind: HostKind,
 }
 
 /// What a host function may reach while it runs.
@@ -119,7 +120,8 @@ impl HostFunc {
             },
             _ => (HostKind::Runtime, runtime, 0, 0, std::ptr::null_mut()),
         };
-        let trampoline = store.engine.host_trampoline(&ty, kind)?;
+        let trampoline = store.engine.known_host_trampoline(&ty, kind);
+        let first = trampoline.unwrap_or(super::enter::lazy_host as *const () as usize);
         let type_id = ty.id();
         let mut host = Box::new(HostFunc {
             vm: VmHostFunc {
@@ -135,12 +137,13 @@ impl HostFunc {
                 callback: raw,
                 env: env.cast(),
                 failed,
-                slot: CodeSlot(AtomicUsize::new(trampoline)),
+                slot: CodeSlot(AtomicUsize::new(first)),
                 funcref: VmFuncRef { slot: std::ptr::null(), vmctx: std::ptr::null_mut(), type_id, handle: 0 },
                 data: std::ptr::null_mut(),
             },
             callback,
             ty: ty.clone(),
+            kind,
         });
         let vm: *mut VmHostFunc = &mut host.vm;
         // SAFETY: `vm` points into the box, whose contents never move.
@@ -157,6 +160,19 @@ impl HostFunc {
         // SAFETY: the box now lives in the store.
         unsafe { (*funcref).handle = index + 1 };
         Ok(Func(store.funcs.handle(index)))
+    }
+
+    /// The trampoline, which the slot holds from now on.
+    ///
+    /// # Safety
+    /// The function is one of a store that is running on this thread.
+    pub(super) unsafe fn trampoline(vm: *mut VmHostFunc) -> Result<usize> {
+        // SAFETY: by contract it is alive, and `data` leads to what the runtime knows of it.
+        let (store, func) = unsafe { (Store::from_vmctx(vm.cast()), &*(*vm).data.cast::<HostFunc>()) };
+        let entry = store.engine.host_trampoline(&func.ty, func.kind)?;
+        // Release: pairs with the Acquire in `enter_function`; machine code is on this thread.
+        func.vm.slot.0.store(entry, Ordering::Release);
+        Ok(entry)
     }
 }
 

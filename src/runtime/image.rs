@@ -130,6 +130,12 @@ impl Images {
         Some(Images(images))
     }
 
+    /// No images: segments are run.
+    pub(crate) fn none() -> &'static Images {
+        static NONE: Images = Images(Vec::new());
+        &NONE
+    }
+
     /// Whether they take the place of all active segments.
     pub(crate) fn replace_segments(&self) -> bool {
         !self.0.is_empty()

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::func::FuncOwner;
 use super::handle::Kind;
+use super::image::Images;
 use super::instance::{Block, InstanceObject};
 use super::memory::MemoryObject;
 use super::store::StoreInner;
@@ -46,8 +47,9 @@ impl StoreInner {
             }
         }
         let index = self.make_object(module)?;
-        let outcome =
-            self.fill(index, imports).and_then(|()| self.run_segments(index)).and_then(|()| self.run_start(index));
+        let images = module.images();
+        let filled = self.fill(index, imports, images).and_then(|()| self.run_segments(index, images));
+        let outcome = filled.and_then(|()| self.run_start(index));
         if let Err(error) = outcome {
             let handle = self.instances.handle(index);
             self.release_quietly(handle);
@@ -137,9 +139,9 @@ impl StoreInner {
     }
 
     /// Fills the block: imports, memories, tables, references, globals.
-    fn fill(&mut self, index: u32, imports: &[Extern]) -> Result<()> {
+    fn fill(&mut self, index: u32, imports: &[Extern], images: &Images) -> Result<()> {
         self.fill_imports(index, imports)?;
-        self.fill_memories_and_tables(index)?;
+        self.fill_memories_and_tables(index, images)?;
         let object = self.instances.at(index);
         let module = object.module.module();
         for (position, func) in module.escaping().iter().enumerate() {
@@ -207,7 +209,7 @@ impl StoreInner {
         Ok(())
     }
 
-    fn fill_memories_and_tables(&mut self, index: u32) -> Result<()> {
+    fn fill_memories_and_tables(&mut self, index: u32, images: &Images) -> Result<()> {
         let compiled = self.instances.at(index).module.clone();
         let module = compiled.module();
         for (i, ty) in module.memories().iter().enumerate() {
@@ -219,7 +221,7 @@ impl StoreInner {
                     // A shared memory keeps its definition itself; the instance owns it all the same.
                     Place::Imported(_) => Some((std::ptr::null_mut(), index)),
                 };
-                let initial = compiled.images().initial(&self.engine, memory)?;
+                let initial = images.initial(&self.engine, memory)?;
                 let object = MemoryObject::new(self, *ty, initial, at)?;
                 let object = self.memories.insert(object, 0)?;
                 self.instances.at_mut(index).memories.push(object);
@@ -264,7 +266,7 @@ impl StoreInner {
     }
 
     /// Runs the active segments, elements first.
-    fn run_segments(&mut self, index: u32) -> Result<()> {
+    fn run_segments(&mut self, index: u32, images: &Images) -> Result<()> {
         let compiled = self.instances.at(index).module.clone();
         let module = compiled.module();
         for (i, segment) in module.elements.iter().enumerate() {
@@ -280,15 +282,8 @@ impl StoreInner {
                 self.drop_elements(index, i as u32);
             }
         }
-        if !compiled.images().replace_segments() {
-            // Bytes of an artifact that was changed after it was opened.
-            let data = module.data().ok_or(TrapCode::InvalidModule)?;
-            for (i, segment) in (0..).zip(data) {
-                let Some((memory, offset)) = &segment.active else { continue };
-                let offset = self.evaluate_offset(index, offset, module.memories()[memory.index()].index);
-                self.init_memory(index, *memory, i, offset, 0, segment.bytes.len() as u64)?;
-                self.instances.at_mut(index).spent_data = i + 1;
-            }
+        if !images.replace_segments() {
+            return self.run_data(index);
         }
         self.instances.at_mut(index).spent_data = u32::MAX;
         Ok(())
@@ -304,7 +299,7 @@ impl StoreInner {
         Ok(())
     }
 
-    fn evaluate_offset(&self, index: u32, offset: &ConstExpr, ty: IndexType) -> u64 {
+    pub(super) fn evaluate_offset(&self, index: u32, offset: &ConstExpr, ty: IndexType) -> u64 {
         let value = self.instances.at(index).evaluate(offset);
         match ty {
             // SAFETY: the expression was validated to give this type.

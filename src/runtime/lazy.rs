@@ -70,14 +70,20 @@ pub(super) fn trap(module: &CompiledModule, error: &Error) -> Trap {
         Error::Invalid { .. } | Error::Unsupported { .. } => TrapCode::InvalidModule,
         _ => TrapCode::CompilationFailed,
     };
-    let mut trap = Trap::new(code);
-    trap.message = error.to_string().into();
+    let mut trap = Trap { code, ..failure(error) };
     if code == TrapCode::InvalidModule
         && let Some(invalid) = module.module().invalid()
     {
         trap.invalid = Some((invalid.func, invalid.offset));
         trap.message = format!("function {}: {error}", invalid.func.0).into();
     }
+    trap
+}
+
+/// The trap of a call of what cannot be compiled, for this reason.
+pub(super) fn failure(error: &Error) -> Trap {
+    let mut trap = Trap::new(TrapCode::CompilationFailed);
+    trap.message = error.to_string().into();
     trap
 }
 

@@ -140,6 +140,13 @@ impl LinearMemory {
         }
     }
 
+    /// Most bytes of a range are about to be written for the first time: large pages take fewer faults.
+    pub(super) fn expect_writes(&self, range: Range<usize>) {
+        if let (None, Backing::Mapped(mapping)) = (&self.paged, &self.backing) {
+            mapping.prefer_huge_pages_in(range.start..range.end.min(self.len));
+        }
+    }
+
     /// Makes all bytes zeros again, which were not used yet.
     pub(super) fn clear(&mut self) -> Result<()> {
         if let (Some(paged), Backing::Mapped(mapping)) = (self.paged.take(), &self.backing) {

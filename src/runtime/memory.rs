@@ -122,6 +122,13 @@ impl MemoryObject {
         if let Bytes::Own(bytes) = &self.bytes { bytes.ensure(range) } else { Ok(()) }
     }
 
+    /// Most bytes of a range are about to be written for the first time.
+    pub(super) fn expect_writes(&self, range: Range<usize>) {
+        if let Bytes::Own(bytes) = &self.bytes {
+            bytes.expect_writes(range);
+        }
+    }
+
     /// Makes the bytes of a new memory zeros again.
     pub(super) fn clear(&mut self) -> Result<()> {
         if let Bytes::Own(bytes) = &mut self.bytes { bytes.clear() } else { Ok(()) }

@@ -29,6 +29,7 @@ pub mod memory;
 mod osr;
 mod paging;
 mod reclaim;
+mod segments;
 mod shared_memory;
 pub mod store;
 pub mod table;

@@ -63,6 +63,9 @@ pub fn page_size() -> usize {
     *PAGE_SIZE.get_or_init(|| usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096))
 }
 
+/// Bytes of a large page.
+const HUGE_PAGE: usize = 2 << 20;
+
 /// A range of addresses that this value owns. Dropping it unmaps all of it.
 #[derive(Debug)]
 pub struct Mapping {
@@ -112,6 +115,17 @@ impl Mapping {
     pub fn prefer_huge_pages(&self) {
         // SAFETY: the range is ours, and what it holds does not change.
         unsafe { libc::madvise(self.base.cast(), self.len, libc::MADV_HUGEPAGE) };
+    }
+
+    /// The same for the large pages that lie within a range of the mapping, if any do.
+    pub fn prefer_huge_pages_in(&self, range: std::ops::Range<usize>) {
+        let base = self.base.addr();
+        let start = (base + range.start).next_multiple_of(HUGE_PAGE);
+        let end = (base + range.end.min(self.len)) / HUGE_PAGE * HUGE_PAGE;
+        if start < end {
+            // SAFETY: the range is ours, and what it holds does not change.
+            unsafe { libc::madvise(self.base.wrapping_add(start - base).cast(), end - start, libc::MADV_HUGEPAGE) };
+        }
     }
 
     /// Gives back all addresses but the first `len`, which are some.

@@ -21,6 +21,7 @@ pub mod random;
 pub mod regions;
 pub mod signals;
 pub mod threads;
+pub mod zeroed;
 
 #[cfg(test)]
 pub(crate) mod tests {

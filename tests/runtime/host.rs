@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use updraft::engine::Engine;
+use updraft::config::{Config, Strategy};
+use updraft::engine::{CompiledModule, Engine, ModuleOptions};
 use updraft::error::Error;
 use updraft::runtime::func::{Caller, Func, HostCallback};
 use updraft::runtime::instance::Instance;
@@ -370,4 +371,64 @@ fn misuse_is_an_error() {
     let elsewhere = Engine::new(Mode::named("eager").config()).expect("an engine");
     let mut foreign = crate::common::store(&elsewhere).expect("a store");
     misused(Instance::new(&mut foreign, &fixture.module, &[]).map(|_| ()));
+}
+
+/// The bridge to a host function is made when the function is called first. If there is no room for it then, the call
+/// traps, and nothing else happens; when there is room again, the next call makes it.
+#[test]
+fn a_host_function_whose_bridge_has_no_room_traps_until_there_is_some() {
+    let config = Config { code_reservation: 1 << 20, ..Mode::named("lazy").config() };
+    let engine = Engine::new(config).expect("an engine");
+    let text = "(module
+      (import \"\" \"host\" (func $host (param i64 f32 v128 i64 i64 i64 i64 i64 i64 i64) (result i32)))
+      (func (export \"run\") (param i32) (result i32)
+        (if (result i32) (local.get 0)
+          (then (call $host (i64.const 1) (f32.const 2) (v128.const i64x2 3 4) (i64.const 5) (i64.const 6) (i64.const 7)
+            (i64.const 8) (i64.const 9) (i64.const 10) (i64.const 11)))
+          (else (i32.const -1)))))";
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let mut fixture = Fixture::with_imports(&engine, text, |store| {
+        let wide = [ValType::I64, ValType::F32, ValType::V128];
+        let ty = FuncType::new(wide.into_iter().chain([ValType::I64; 7]), [ValType::I32]);
+        let host: HostCallback = Arc::new(move |_, args, results| {
+            let expected = [5, 6, 7, 8, 9, 10, 11].map(Val::I64);
+            assert_eq!(
+                (args[0], args[2], &args[3..]),
+                (Val::I64(1), Val::V128((3u128 | 4 << 64).to_le_bytes()), &expected[..])
+            );
+            counted.fetch_add(1, Ordering::Relaxed);
+            results[0] = Val::I32(42);
+            Ok(())
+        });
+        vec![Extern::Func(Func::new(store, ty, host).expect("a host function"))]
+    });
+    assert_eq!(fixture.call("run", &[Val::I32(0)]).expect("a call"), [Val::I32(-1)]);
+    let body = "(drop (call_indirect (param f64) (result f64) (f64.const 1) (i32.const 0)))".repeat(40);
+    let filler = format!("(module (table 1 funcref) {})", format!("(func {body})").repeat(100));
+    let options = ModuleOptions { strategy: Some(Strategy::Eager), ..ModuleOptions::default() };
+    let filler = wat::parse_str(&filler).expect("valid text");
+    let mut modules = Vec::new();
+    let error = loop {
+        match CompiledModule::with_options(&engine, &filler, &options) {
+            Ok(module) => modules.push(module),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    // What is left over, smaller modules take.
+    let small = wat::parse_str("(module (func (export \"f\") (result i32) (i32.const 1)))").expect("valid text");
+    while let Ok(module) = CompiledModule::with_options(&engine, &small, &options) {
+        modules.push(module);
+    }
+    for _ in 0..2 {
+        assert_eq!(fixture.trap("run", &[Val::I32(1)]), TrapCode::CompilationFailed);
+    }
+    assert_eq!(fixture.call("run", &[Val::I32(0)]).expect("a call"), [Val::I32(-1)]);
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    drop(modules);
+    for _ in 0..2 {
+        assert_eq!(fixture.call("run", &[Val::I32(1)]).expect("a call"), [Val::I32(42)]);
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }

@@ -120,7 +120,7 @@ impl Compilation {
         let (lasting, lasting_bytes) = lasting.fold((0, 0), |(n, sum), (.., size)| (n + 1, sum + size));
         for ((func, tier, (effort, origin), code_size), change) in told.into_iter().zip(changes) {
             if change.new.reached() == Some(tier) {
-                self.measured[func.index()].set(code_size, effort.duration_ns);
+                self.measured.set(func, code_size, effort.duration_ns);
             }
             if wanted && change.old.reached() < change.new.reached() {
                 let event = Event {
@@ -179,8 +179,8 @@ impl Compilation {
             self.whole.store(0, Ordering::Relaxed);
             self.failures.lock().clear();
             self.osr_bodies.clear();
-            for (state, measured) in self.states.iter().zip(&self.measured) {
-                measured.set(0, 0);
+            for (func, state) in (0..).map(DefinedFunc).zip(&self.states) {
+                self.measured.set(func, 0, 0);
                 self.account(state.cleared());
             }
         }

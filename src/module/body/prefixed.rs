@@ -259,9 +259,8 @@ fn data_segment(module: &Module, segment: u32) -> Option<()> {
 
 /// Whether a reference to a function may be made in a body.
 fn declared(module: &Module, func: FuncIndex) -> Option<()> {
-    let declared = match module.defined_func(func) {
-        Some(_) => &module.escaping,
-        None => &module.environment.declared_imports,
-    };
-    declared.binary_search(&func).ok().map(drop)
+    match module.defined_func(func) {
+        Some(_) => module.escaping.position(func).map(drop),
+        None => module.environment.declared_imports.binary_search(&func).ok().map(drop),
+    }
 }

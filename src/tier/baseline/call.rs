@@ -78,6 +78,8 @@ impl ArgPlaces {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Move {
     dst: u8,
+    /// The register that holds the operand, or [`NO_PIN`].
+    source: u8,
     entry: Entry,
 }
 
@@ -106,27 +108,27 @@ impl Emit<'_> {
     /// Adds to the moves that [`Emit::move_all`] makes.
     #[inline(always)]
     pub(crate) fn add_move(&mut self, dst: u8, entry: Entry) {
-        self.moves.push(Move { dst, entry });
-    }
-
-    /// The register that holds an operand, if one does.
-    #[inline(always)]
-    fn register_of(&self, entry: Entry) -> Option<u8> {
-        match entry.kind {
-            Kind::Reg => Some(entry.reg),
-            Kind::Local => Some(self.local(entry.bits as u32).pin).filter(|&pin| pin != NO_PIN),
-            Kind::Const | Kind::Home => None,
-        }
+        let source = match entry.kind {
+            Kind::Reg => entry.reg,
+            Kind::Local => self.local(entry.bits as u32).pin,
+            Kind::Const | Kind::Home => NO_PIN,
+        };
+        self.moves.push(Move { dst, source, entry });
     }
 
     /// Makes all moves that were added, as if at once. Whatever was in the destinations is lost; nothing else is, nor
     /// what a test looks at. The registers of moved operands are not freed.
     pub(crate) fn move_all(&mut self) {
-        let mut moves = std::mem::take(&mut self.moves);
         self.asm.reserve(512);
+        if self.moves.is_empty() {
+            return;
+        }
+        let mut moves = std::mem::take(&mut self.moves);
         let mut pending = Pending { source: [0; MAX_MOVES], uses: [0; REGISTERS], left: 0 };
-        for (i, &Move { dst, entry }) in moves.iter().enumerate() {
-            let Some(source) = self.register_of(entry).filter(|&source| source != dst) else { continue };
+        for (i, &Move { dst, source, entry }) in moves.iter().enumerate() {
+            if source == NO_PIN || source == dst {
+                continue;
+            }
             let source = number(entry, source);
             pending.source[i] = source;
             pending.uses[usize::from(source)] += 1;
@@ -135,8 +137,8 @@ impl Emit<'_> {
         if pending.left != 0 {
             self.move_registers(&moves, pending);
         }
-        for &Move { dst, entry } in &moves {
-            if self.register_of(entry).is_some() {
+        for &Move { dst, source, entry } in &moves {
+            if source != NO_PIN {
                 continue;
             }
             if in_vreg(entry.ty) { self.load_vreg_entry(Vreg(dst), entry) } else { self.load_entry(Gpr(dst), entry) }
@@ -152,7 +154,7 @@ impl Emit<'_> {
             while bits != 0 {
                 let i = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let Move { dst, entry } = moves[i];
+                let Move { dst, entry, .. } = moves[i];
                 if pending.uses[usize::from(number(entry, dst))] == 0 {
                     pending.left &= !(1 << i);
                     pending.uses[usize::from(pending.source[i])] -= 1;
@@ -177,7 +179,7 @@ impl Emit<'_> {
     /// with its source; a float steps aside.
     fn break_cycle(&mut self, moves: &[Move], pending: &mut Pending) {
         let first = pending.left.trailing_zeros() as usize;
-        let Move { dst, entry } = moves[first];
+        let Move { dst, entry, .. } = moves[first];
         let (full, source) = (number(entry, dst), pending.source[first]);
         let stand_in = if in_vreg(entry.ty) {
             self.move_vreg(SCRATCH_VREG, Vreg(dst));

@@ -231,13 +231,12 @@ impl Asm {
 
     /// The 32-bit field at `offset`.
     pub(super) fn field(&self, offset: u32) -> u32 {
-        let field = &self.buf[offset as usize..offset as usize + 4];
-        u32::from_le_bytes(field.try_into().expect("four bytes"))
+        u32::from_le_bytes(*self.buf[offset as usize..].first_chunk().expect("it was written"))
     }
 
     /// Overwrites the 32-bit field at `offset`.
     pub(super) fn set_field(&mut self, offset: u32, value: u32) {
-        self.buf[offset as usize..offset as usize + 4].copy_from_slice(&value.to_le_bytes());
+        *self.buf[offset as usize..].first_chunk_mut().expect("it was written") = value.to_le_bytes();
     }
 }
 

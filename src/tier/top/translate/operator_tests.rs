@@ -209,7 +209,7 @@ fn module() -> Module {
         elements: Vec::new(),
         start: None,
         bodies: Default::default(),
-        escaping: Vec::new(),
+        escaping: Default::default(),
         indirect_sites: Default::default(),
         late: Late { features: Features::ALL, ..Late::default() }.into(),
         hints: OnceLock::new(),
