@@ -3433,7 +3433,12 @@ updraft_status_t updraft_module_deserialize(const struct updraft_engine_t *engin
 
 /**
  * As `updraft_module_deserialize`, from the file with the path of `len` bytes at `path`, which is read as far as it is
- * needed, and stays open as long as the module. It may be changed or replaced at any time.
+ * needed, and stays open as long as the module. It may be changed or replaced at any time: code that is lost by that is compiled,
+ * if its body is not lost, too; what needs lost bodies or data traps (`UPDRAFT_TRAP_COMPILATION_FAILED`,
+ * `UPDRAFT_TRAP_INVALID_MODULE`).
+ *
+ * With signals, the first instance has its data fetched when it is touched: a fault of WebAssembly's own code is no error then, and
+ * whoever replaces the handler of SIGSEGV must pass it on, as for traps.
  *
  * Writes to `out` a module owned by the caller (`updraft_module_delete`). Fails as `updraft_module_deserialize` does, and with
  * SYSTEM (the file). Any thread. Since 0.1.
