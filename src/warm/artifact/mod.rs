@@ -10,7 +10,7 @@
 //!     identity    build (16 bytes), key (16 bytes), processor, settings, features, target
 //!     directory   per module: hash of the wasm (32 bytes), lengths, and a tag of each piece
 //!     tag         of all of the above: here the head ends
-//!     pieces      per module: wasm, facts, profile, list of images, pages of the index, code, units of images, bodies
+//!     pieces      per module: wasm, facts, profile, list of images, pages of the index, units of images, bodies, code
 //!
 //! Offsets count from the end of the head. Numbers of the identity and the directory are in LEB128, without a length they
 //! are little-endian. The index has a page for [`PAGE_FUNCTIONS`] functions: what became of each (two bits), and for each

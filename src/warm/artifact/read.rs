@@ -194,9 +194,10 @@ fn part(
     let (facts, profile, images) = (sealed(reader)?, sealed(reader)?, sealed(reader)?);
     let pages = (fit.defined as usize).div_ceil(PAGE_FUNCTIONS);
     let index: Vec<Sealed> = (0..pages).map(|_| sealed(reader)).collect::<Option<_>>()?;
-    let (code, units) = (range(reader.number()?)?, range(reader.number()?)?);
+    let units = range(reader.number()?)?;
     let bodies = range(8 * u64::from(fit.defined))?;
     let body_tags = reader.take((fit.defined as usize).div_ceil(BODY_PAGE) * TAG)?.to_vec();
+    let code = range(reader.number()?)?;
     Some(Part {
         store: store.clone(),
         sealer: sealer(key, context, &hash),

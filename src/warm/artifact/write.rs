@@ -117,14 +117,14 @@ fn module(pieces: &mut Vec<u8>, identity: &[u8], key: &Key, contents: Contents<'
         directory.extend_from_slice(&sealer.tag(Piece::Index, number as u32, page));
         pieces.extend_from_slice(page);
     }
-    put(&mut directory, code.len() as u64);
-    pieces.extend_from_slice(&code);
     put(&mut directory, units.len() as u64);
     pieces.append(&mut units);
     for (number, page) in Facts::write_bodies(module).chunks(BODY_BYTES).enumerate() {
         directory.extend_from_slice(&sealer.tag(Piece::Bodies, number as u32, page));
         pieces.extend_from_slice(page);
     }
+    put(&mut directory, code.len() as u64);
+    pieces.extend_from_slice(&code);
     Written { directory, wasm: (start, kept.len() as u64) }
 }
 
