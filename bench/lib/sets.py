@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 
 from .common import BENCH, CACHE, Missing, fetch, load, say
+from .engines import ENGINES
 from .wasmfile import WasmFile, module_with_chain, module_with_data
 
 SECONDS_PER_NANOSECOND = 1e-9
@@ -138,8 +139,9 @@ def warm_jobs(modules, programs, quick):
             yield Job("fresh", module.name, engine, ALL, ["first", *call], {"first": "first"}, expected=module.expected, imports=module.outline.imports,
                       together="warm")
         for engine in KEPT_ENGINES:
-            place = folder / engine / module.name
-            place.mkdir(parents=True)
+            # What is kept does not depend on the strategy.
+            place = folder / ENGINES[engine][0] / module.name
+            place.mkdir(parents=True, exist_ok=True)
             call = [module.path, place, *module.call]
             for name, job in [("cached", "second"), ("opened", "open")]:
                 yield Job(name, module.name, engine, ALL, [job, *call], {"first": "first"}, expected=module.expected, together="warm",

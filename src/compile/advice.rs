@@ -118,3 +118,82 @@ pub fn heat(module: &Module, known: &ProfileData) -> Vec<u64> {
     }
     heat
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::profile::FunctionRecord;
+    use crate::module::{Features, decode};
+    use crate::tier::profile::{CallCount, LoopTrips};
+
+    /// A small function, a large one with a loop that calls it, one as large that is called, and a loop without calls.
+    fn module() -> Module {
+        let steps = "(local.set 0 (i32.mul (local.get 0) (i32.const 12345678)))".repeat(2000);
+        let text = format!(
+            "(module
+            (func $small (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+            (func $switch (param i32) (result i32) (loop $l (local.set 0 (call $small (local.get 0))) {steps}
+                (br_if $l (local.get 0))) (local.get 0))
+            (func $called (param i32) (result i32) {steps} (local.get 0))
+            (func $loop (param i32) (result i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 0)))"
+        );
+        decode::load(text.as_bytes(), Features::ALL, 1).unwrap()
+    }
+
+    /// The offset of an operator whose byte is the only one of its kind at the start of a body.
+    fn first(module: &Module, func: u32, operator: u8) -> u32 {
+        let range = module.body_range(DefinedFunc(func));
+        let found = module.wire().slice(range.clone()).unwrap().iter().position(|byte| *byte == operator).unwrap();
+        (range.start + found) as u32
+    }
+
+    fn data(module: &Module, calls: u64, trips: [u64; 2]) -> ProfileData {
+        let record = |reach| FunctionRecord { reach, ..FunctionRecord::default() };
+        let mut functions: Vec<_> = (0..4).map(|func| (DefinedFunc(func), record(Reach::Top))).collect();
+        let of = |func, trips| vec![LoopTrips { wasm_offset: first(module, func, 0x03), trips }];
+        functions[1].1.calls = vec![CallCount { wasm_offset: first(module, 1, 0x10), count: calls }];
+        functions[1].1.loops = of(1, trips[0]);
+        functions[3].1.loops = of(3, trips[1]);
+        functions[2].1.reach = Reach::Run;
+        ProfileData { functions }
+    }
+
+    fn order(module: &Module, data: &ProfileData) -> Vec<u32> {
+        by_heat(module, data).into_iter().map(|(func, _)| func.0).collect()
+    }
+
+    #[test]
+    fn what_is_small_goes_before_a_large_function_that_does_most_of_the_work() {
+        let module = module();
+        let data = data(&module, 1_000_000, [100, 10]);
+        let heat = heat(&module, &data);
+        assert!(heat[1] > heat[0] && heat[0] > heat[3] && heat[2] == 0, "{heat:?}");
+        assert_eq!(order(&module, &data), [0, 3, 1, 2], "and what only ran is last");
+    }
+
+    #[test]
+    fn work_counts_where_costs_are_the_same() {
+        let module = module();
+        let mut data = data(&module, 10, [5, 0]);
+        data.functions[2].1.reach = Reach::Top;
+        let place = |data: &ProfileData, func| order(&module, data).iter().position(|found| *found == func);
+        assert!(place(&data, 1) < place(&data, 2));
+        data.functions[1].1.calls.clear();
+        data.functions[1].1.loops.clear();
+        data.functions[0].1.calls = vec![CallCount { wasm_offset: 0, count: 1 << 40 }];
+        assert_eq!(place(&data, 0), Some(0), "many calls are much work");
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_ordered() {
+        let module = module();
+        let data = data(&module, u64::MAX, [u64::MAX, u64::MAX]);
+        assert_eq!(order(&module, &data).len(), 4);
+    }
+
+    #[test]
+    fn costs_grow_faster_than_sizes() {
+        assert!(cost(0) > 0 && cost(200) > cost(100) && cost(64 << 10) > 8 * cost(16 << 10));
+    }
+}
