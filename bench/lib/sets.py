@@ -137,7 +137,7 @@ def warm_jobs(modules, programs, quick):
         for engine in KEPT_ENGINES + ["v8"]:
             call = [module.path, 1, *module.call]
             yield Job("fresh", module.name, engine, ALL, ["first", *call], {"first": "first"}, expected=module.expected, imports=module.outline.imports,
-                      together="warm")
+                      together="warm", rounds=1 if engine == "wasmtime" else None)  # which compiles all of it
         for engine in KEPT_ENGINES:
             # What is kept does not depend on the strategy.
             place = folder / ENGINES[engine][0] / module.name
