@@ -9,8 +9,8 @@
 //!     cargo run --profile fast --example strategies -- --bars [--rounds N] FILE.wasm...
 //!
 //! What making modules is held to, a line for each bar, over all files (geometric mean, and the worst): how a second thread
-//! speeds up making a lazy module, and compiling a whole one by either tier (the optimising one up to 1 MB); and what making a lazy
-//! module costs beyond validating it. Wall time, the best of the rounds, in which the ways take turns; on a machine
+//! speeds up making a lazy module, and compiling a whole one by either tier (the optimising one up to 512 KiB); and what
+//! making a lazy module costs beyond validating it. Wall time, the best of the rounds, in which the ways take turns; on a machine
 //! that does other work, too, only the last line holds, which compares processor time.
 
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn line(name: &str, ratios: &[f64], bar: Bar) {
 }
 
 /// Bytes of modules that the optimising tier compiles whole here.
-const SMALL: usize = 1 << 20;
+const SMALL: usize = 512 << 10;
 
 fn bars(rounds: usize, files: &[String]) {
     let engine = |tiers, strategy, compile_threads| {

@@ -2,7 +2,7 @@
 //!
 //! Not here: when something counts (`state`, `compilation`).
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32 as Word, AtomicU64};
 
 use crate::code::TierCounts;
 use crate::sync::{AtomicU32, Ordering, Site, order, zeroed_table};
@@ -50,7 +50,7 @@ pub(super) struct Counters {
 
 /// What is known of the code of each function: its size, and how long it took to compile. 0: nothing.
 pub(super) struct Measured {
-    code_size: Box<[AtomicU32]>,
+    code_size: Box<[Word]>,
     compile_ns: Box<[AtomicU64]>,
 }
 

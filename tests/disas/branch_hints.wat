@@ -136,12 +136,12 @@
 ;;     call defined_function_0
 ;;     jmp L2
 ;; function 4:
-;;   frame 0, aligned to 1, starts 0x1000000111111111
+;;   frame 0, aligned to 1, starts 0x1000001011111111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
 ;; L0:
-;;     sub edx, 1
+;;     add edx, 0xFFFFFFFF
 ;;     test edx, edx
 ;;     jne L0
 ;;     mov eax, 7
@@ -150,7 +150,7 @@
 ;;     ret
 ;;     jmp L0
 ;; function 5:
-;;   frame 0, aligned to 32, starts 0x1
+;;   frame 0, aligned to 32, starts 0x100000001
 ;; L0:
 ;;     pop rbp
 ;;     call qword ptr [rdi+0x18]
@@ -168,7 +168,7 @@
 ;; L2:
 ;;     cmp edx, 0x4D
 ;;     je L4
-;;     sub edx, 1
+;;     add edx, 0xFFFFFFFF
 ;;     test edx, edx
 ;;     jne L2
 ;;     mov eax, 8

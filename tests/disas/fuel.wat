@@ -39,7 +39,7 @@
 ;;     jl L4
 ;;     mov r9d, edx
 ;;     mov r9d, [rax+r9]  ; trap: out of bounds memory access
-;;     sub edx, 1
+;;     add edx, 0xFFFFFFFF
 ;;     add r8d, r9d
 ;;     mov r12, r8
 ;;     test edx, edx

@@ -47,7 +47,7 @@
 ;;     pop rbp
 ;;     ret
 ;; function 3:
-;;   frame 0, aligned to 1, starts 0x1000000000011111
+;;   frame 0, aligned to 1, starts 0x1000000000001111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -61,7 +61,7 @@
 ;; L1:
 ;;     mov r9d, 0x63
 ;; L2:
-;;     sub edx, 1
+;;     add edx, 0xFFFFFFFF
 ;;     add eax, r9d
 ;;     test edx, edx
 ;;     jne L0

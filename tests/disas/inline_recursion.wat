@@ -28,22 +28,19 @@
 ;;     xor eax, eax
 ;;     jmp L9
 ;; L2:
-;;     mov rax, rdx
-;;     sub eax, 1
+;;     lea eax, [rdx-1]
 ;;     test eax, eax
 ;;     jne L3
 ;;     xor eax, eax
 ;;     jmp L8
 ;; L3:
-;;     mov rax, rdx
-;;     sub eax, 2
+;;     lea eax, [rdx-2]
 ;;     test eax, eax
 ;;     jne L4
 ;;     xor eax, eax
 ;;     jmp L7
 ;; L4:
-;;     mov rax, rdx
-;;     sub eax, 3
+;;     lea eax, [rdx-3]
 ;;     mov rbx, rdx
 ;;     test eax, eax
 ;;     jne L5
@@ -52,22 +49,15 @@
 ;;     jmp L6
 ;; L5:
 ;;     mov rax, rbx
-;;     mov rdx, rax
-;;     sub edx, 4
+;;     lea edx, [rax-4]
 ;;     mov rdi, rsi
 ;;     call defined_function_0
 ;;     mov rdx, rbx
-;;     mov rcx, rdx
-;;     sub ecx, 3
-;;     add eax, ecx
+;;     lea eax, [rdx+rax-3]
 ;; L6:
-;;     mov rcx, rdx
-;;     sub ecx, 2
-;;     add eax, ecx
+;;     lea eax, [rdx+rax-2]
 ;; L7:
-;;     mov rcx, rdx
-;;     sub ecx, 1
-;;     add eax, ecx
+;;     lea eax, [rdx+rax-1]
 ;; L8:
 ;;     add eax, edx
 ;; L9:

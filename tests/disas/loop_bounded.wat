@@ -94,7 +94,7 @@
 ;;     mov rsi, r13
 ;;     mov rdi, r13
 ;;     call defined_function_2
-;;     sub r12d, 1
+;;     add r12d, 0xFFFFFFFF
 ;;     test r12d, r12d
 ;;     jne L2
 ;;     mov r12, [rsp]
@@ -112,7 +112,7 @@
 ;; L0:
 ;;     mov r8, [rdi+0x28]
 ;;     mov r8d, [r8]  ; trap: interrupted
-;;     sub edx, 1
+;;     add edx, 0xFFFFFFFF
 ;;     test edx, edx
 ;;     jne L0
 ;;     mov rsp, rbp

@@ -8,7 +8,7 @@
     (local.get 1)))
 
 ;; function 0:
-;;   frame 0, aligned to 1, starts 0x1100000001111111
+;;   frame 0, aligned to 1, starts 0x1100001011111111
 ;; entry:
 ;;     push rbp
 ;;     mov rbp, rsp
@@ -17,8 +17,7 @@
 ;; L0:
 ;;     mov rcx, [r11+0x28]
 ;;     mov ecx, [rcx]  ; trap: interrupted
-;;     mov rcx, rdx
-;;     sub ecx, 1
+;;     lea ecx, [rdx-1]
 ;;     add eax, edx
 ;;     test ecx, ecx
 ;;     je L1

@@ -36,8 +36,7 @@
 ;;     ret
 ;; L2:
 ;;     mov rax, rcx
-;;     mov r9, rdx
-;;     sub r9d, 1
+;;     lea r9d, [rdx-1]
 ;;     lea ecx, [rax+rdx]
 ;;     mov rdx, r9
 ;;     mov rdi, rsi

@@ -6,6 +6,7 @@
 //! Not here: when functions are compiled and by which thread (`compile`), where their bytes go (`code`).
 
 mod convert;
+mod nearby;
 mod placement;
 mod places;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::settings::{self, Configurable, OptLevel};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::Counts;
@@ -35,6 +36,7 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::types::{DefinedFunc, FuncIndex, FuncType, Tier};
 use convert::{Placement, Sources, StackCheck, Unit};
+use nearby::Nearby;
 use places::Places;
 use translate::{Buffers, Job};
 pub(in crate::tier) use translate::{Check, Wrap, decide};
@@ -131,6 +133,7 @@ pub struct Scratch {
     builder: FunctionBuilderContext,
     buffers: Buffers,
     placement: placement::Scratch,
+    nearby: Nearby,
     places: Places,
     registers: regalloc2::Ctx,
     /// The text of the last unit, where somebody wants it.
@@ -157,6 +160,7 @@ impl Scratch {
             builder: FunctionBuilderContext::new(),
             buffers: Buffers::new(),
             placement: placement::Scratch::default(),
+            nearby: Nearby::default(),
             places: Places::default(),
             registers: regalloc2::Ctx::default(),
             listing: None,
@@ -342,10 +346,13 @@ impl TopCompiler {
 
     /// Runs Cranelift on the function that was translated.
     fn finish(&self, scratch: &mut Scratch, unit: Unit) -> Result<CompiledCode, String> {
-        let Scratch { context, buffers, placement, places, registers, listing, .. } = scratch;
+        let Scratch { context, buffers, placement, nearby, places, registers, listing, .. } = scratch;
         let text = |error: cranelift_codegen::CodegenError| error.to_string();
         let mut plane = ControlPlane::default();
         context.optimize(&*self.isa, &mut plane).map_err(text)?;
+        if self.isa.flags().opt_level() == OptLevel::Speed {
+            nearby.make(context);
+        }
         places.number(&mut context.func);
         let func = &context.func;
         let wanted = listing.is_some();

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use wasmparser::Operator;
 
-use super::env::{CONSTANT, MUTABLE, clif_trap};
+use super::env::{MUTABLE, clif_trap};
 use super::state::Reach;
 use super::{Translator, clif_type};
 use crate::abi::call::{Processor, RAW_VAL_SIZE, Results};
@@ -44,6 +44,9 @@ pub(super) enum Call {
 /// Parameters that are in registers whatever their types: three integer registers hold the pointers.
 const REGISTER_PARAMS: usize = 3;
 
+/// Integer parameters that x86-64 has registers for, pointers included.
+const INTEGER_REGISTERS: usize = 6;
+
 /// Who is called.
 #[derive(Clone, Copy)]
 enum Callee {
@@ -60,7 +63,20 @@ pub(in crate::tier::top) fn signature(processor: Processor, ty: &FuncType) -> Si
     let pointers = if results == Results::Memory { 3 } else { 2 };
     signature.params.reserve_exact(pointers + ty.params().len());
     signature.params.extend([AbiParam::new(types::I64); 3].iter().take(pointers));
-    signature.params.extend(ty.params().iter().map(|&ty| AbiParam::new(clif_type(ty))));
+    let mut registers = if processor == Processor::X86_64 { INTEGER_REGISTERS - pointers } else { usize::MAX };
+    signature.params.extend(ty.params().iter().map(|&ty| {
+        let param = AbiParam::new(clif_type(ty));
+        match (param.value_type, registers) {
+            // A whole cell of the stack: the callee loads all of it, and cannot have that before a shorter store, which is
+            // not forwarded, has reached the cache.
+            (types::I32, 0) => param.uext(),
+            (types::I32 | types::I64, _) => {
+                registers = registers.saturating_sub(1);
+                param
+            }
+            _ => param,
+        }
+    }));
     if results == Results::Registers {
         signature.returns.extend(ty.results().iter().map(|&ty| AbiParam::new(clif_type(ty))));
     }
@@ -162,7 +178,8 @@ impl Translator<'_> {
         };
         let actual = self.b.ins().load(types::I32, first, funcref, vmctx::FUNCREF_TYPE_ID);
         let ids = self.vmctx_constant(types::I64, vmctx::VMCTX_TYPE_IDS);
-        let expected = self.b.ins().load(types::I32, CONSTANT, ids, (type_index.0 * 4) as i32);
+        let flags = self.constant_flags();
+        let expected = self.b.ins().load(types::I32, flags, ids, (type_index.0 * 4) as i32);
         let other = self.b.ins().icmp(IntCC::NotEqual, actual, expected);
         self.trap_if(other, TrapCode::IndirectCallTypeMismatch);
         let signature = self.type_signature(type_index);

@@ -29,7 +29,14 @@ pub(in crate::tier::top) fn clif_trap(code: TrapCode) -> ir::TrapCode {
 impl Translator<'_> {
     /// Loads a field that never changes from the vmctx.
     pub(super) fn vmctx_constant(&mut self, ty: Type, offset: i32) -> Value {
-        self.b.ins().load(ty, CONSTANT, self.vmctx, offset)
+        let flags = self.constant_flags();
+        self.b.ins().load(ty, flags, self.vmctx, offset)
+    }
+
+    /// Flags of a load of what never changes: where code is cold it stays, or each entry of the loop around would pay.
+    pub(super) fn constant_flags(&self) -> MemFlagsData {
+        let is_cold = self.b.current_block().is_some_and(|block| self.b.func.layout.is_cold(block));
+        if is_cold { IN_PLACE } else { CONSTANT }
     }
 
     /// Where a definition is: base and offset.

@@ -65,7 +65,14 @@ fn integer(t: &mut Translator<'_>, op: &Operator<'_>) -> bool {
         Op::I32Ctz | Op::I64Ctz => unary!(t, ctz),
         Op::I32Popcnt | Op::I64Popcnt => unary!(t, popcnt),
         Op::I32Add | Op::I64Add => binary!(t, iadd),
-        Op::I32Sub | Op::I64Sub => binary!(t, isub),
+        Op::I32Sub | Op::I64Sub => {
+            let (first, second) = t.pop2();
+            let result = match t.negated(second) {
+                Some(negative) => t.b.ins().iadd(first, negative),
+                None => t.b.ins().isub(first, second),
+            };
+            t.push(result);
+        }
         Op::I32Mul | Op::I64Mul => binary!(t, imul),
         Op::I32And | Op::I64And => {
             let (first, second) = t.pop2();
@@ -209,6 +216,17 @@ fn truncation_range(from: Type, to: Type, sign: Sign) -> (f64, f64) {
 }
 
 impl Translator<'_> {
+    /// The negative of a constant, where adding that is better than to subtract: x86 adds into another register than the
+    /// operand's, and addresses are sums.
+    fn negated(&mut self, operand: Value) -> Option<Value> {
+        let ty = self.b.func.dfg.value_type(operand);
+        let negative = match ty {
+            types::I32 => i64::from((self.constant(operand)? as i32).wrapping_neg() as u32),
+            _ => i64::from(i32::try_from(self.constant(operand)?.checked_neg()?).ok()?),
+        };
+        Some(self.b.ins().iconst(ty, negative))
+    }
+
     fn extend_low(&mut self, low: Type, full: Type) {
         let value = self.pop();
         let value = self.b.ins().ireduce(low, value);
