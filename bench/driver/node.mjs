@@ -95,7 +95,7 @@ function ownWork() {
 
 function reached(slices, best) {
   const fast = slices.map(({work}) => work <= best * 1.1);
-  for (let at = 0; at + 20 <= SLICES; at++) if (fast[at] && fast.slice(at, at + 20).filter(Boolean).length >= 15) return at;
+  for (let at = 0; at + 20 <= SLICES; at++) if (fast[at] && fast.slice(at, at + 20).filter(Boolean).length >= 10) return at;
   throw new Error('the speed at the end was never kept up');
 }
 

@@ -105,12 +105,13 @@ static double peak(void) {
   return last[SLICES / 8];
 }
 
-// The first slice with which peak speed is there to stay: from it on, three of four in twenty take at most a tenth longer.
+// The first slice with which peak speed is there to stay: it, and at least every other of the twenty from it on, take at most a
+// tenth longer.
 static size_t reached(double best) {
   for (size_t at = 0; at + 20 <= SLICES; at++) {
     size_t fast = 0;
     for (size_t i = at; i < at + 20; i++) fast += run.slices[i].work <= best * 1.1;
-    if (fast >= 15 && run.slices[at].work <= best * 1.1) return at;
+    if (fast >= 10 && run.slices[at].work <= best * 1.1) return at;
   }
   fail("the speed at the end was never kept up");
 }
