@@ -22,7 +22,7 @@ use super::{Site, calls_of_functions, each_site};
 use crate::bytes::put;
 use crate::module::Module;
 use crate::module::hints::{HintKind, MOST, ONCE, RUN_ONCE};
-use crate::tier::profile::SIGNIFICANT;
+use crate::tier::profile::{IndirectCalls, SIGNIFICANT};
 use crate::types::DefinedFunc;
 
 /// Numbers of sections.
@@ -107,6 +107,19 @@ fn frequency(count: u64, calls: u64) -> u8 {
     (i32::from(ONCE) + power).clamp(2, i32::from(MOST)) as u8
 }
 
+/// What part of an indirect call's targets each of them is. What is lost by rounding goes to the first ones, which are the
+/// most frequent, so that all targets together are 100 % where there are no others.
+fn percents(site: &IndirectCalls) -> impl Iterator<Item = u64> {
+    let counts = || site.targets.iter().map(|(_, count)| u128::from(*count));
+    let percent = |count: u128| (count * 100 / u128::from(site.total.max(1))) as u64;
+    let mut lost = percent(counts().sum()) - counts().map(percent).sum::<u64>();
+    counts().map(move |count| {
+        let more = u64::from(lost > 0);
+        lost -= more;
+        percent(count) + more
+    })
+}
+
 fn add_sites(
     module: &Module,
     func: DefinedFunc,
@@ -138,12 +151,11 @@ fn add_sites(
                 found.ok().map(|found| {
                     let site = &record.indirect[found];
                     let mut bytes = Vec::new();
-                    for (target, count) in &site.targets {
-                        let percent = u128::from(*count) * 100 / u128::from(site.total.max(1));
-                        if percent > 0 {
-                            put(&mut bytes, u64::from(module.func_index(*target).0));
-                            put(&mut bytes, percent as u64);
-                        }
+                    for ((target, _), percent) in
+                        site.targets.iter().zip(percents(site)).filter(|(_, percent)| *percent > 0)
+                    {
+                        put(&mut bytes, u64::from(module.func_index(*target).0));
+                        put(&mut bytes, percent);
                     }
                     if !bytes.is_empty() {
                         targets.insert(place, bytes);
