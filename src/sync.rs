@@ -14,7 +14,7 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
 pub(crate) use std::sync::atomic::Ordering;
 
-pub(crate) use crate::sys::clock::{now_ns, worked_ns};
+pub(crate) use crate::sys::clock::now_ns;
 pub(crate) use crate::sys::event_fd::EventFd;
 pub(crate) use crate::sys::float_env::WasmFloats;
 pub(crate) use crate::sys::fork::{ForkGuard, ForkMutex, generation, is_inside};

@@ -12,7 +12,6 @@ use super::events::NO_WORKER;
 use super::osr::OsrUnit;
 use super::pool::{self, Lane, Outcome, Pending};
 use super::tiering::Speed;
-use crate::sync::worked_ns;
 use crate::tier::{Compilers, Scratch, Tier};
 use crate::types::DefinedFunc;
 
@@ -170,13 +169,10 @@ impl pool::Client for Client {
             compilation.not_needed(func, tier);
             return Outcome::Discarded;
         }
-        // Not the time that passes: where a processor has other work to do as well, compiling costs no more than elsewhere.
-        let began_ns = (tier == Tier::Top).then(worked_ns);
         match compilation.compile(&self.compilers, &mut context.scratch, func, tier, context.worker) {
             Ok(ready) => {
-                if let Some(began_ns) = began_ns.filter(|_| ready.is_compiled()) {
-                    let cost_ns = worked_ns().saturating_sub(began_ns);
-                    self.top_speed.note(compilation.module().body_range(func).len(), cost_ns);
+                if tier == Tier::Top && ready.is_compiled() {
+                    self.top_speed.note(compilation.module().body_range(func).len(), ready.compile_ns());
                 }
                 let bytes = compilation.add_ready(ready);
                 context.note(&compilation, bytes);

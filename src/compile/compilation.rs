@@ -66,6 +66,11 @@ impl Ready {
     pub(super) fn is_compiled(&self) -> bool {
         self.origin == Origin::Compiled
     }
+
+    /// How long it took to compile.
+    pub(super) fn compile_ns(&self) -> u64 {
+        self.effort.duration_ns
+    }
 }
 
 /// When, how long and by whom a function was compiled.
