@@ -11,6 +11,7 @@
 //!     bit  15      denied: the host allows no compilation by the top tier
 //!     bits 16..20  compilations by the top tier so far
 //!     bits 20..28  priority that the top tier was last asked with
+//!     bits 28..30  tier that hosts were told of last
 //!
 //! Eager units, lazy callers, priority units and hints all claim by one compare and swap here, so nothing is
 //! compiled twice; whoever loses corrects the counts. A change of a word is told as a [`Change`], from which
@@ -40,6 +41,7 @@ const AGAIN: u32 = 1 << 14;
 const DENIED: u32 = 1 << 15;
 const ATTEMPTS: u32 = 16;
 const PRIORITY: u32 = 20;
+const TOLD: u32 = 28;
 
 /// Compilations of a function by the top tier, at most. (Each leaves its code behind until the module goes.)
 pub const MAX_ATTEMPTS: u32 = 15;
@@ -262,6 +264,16 @@ impl State {
         changed.unwrap_or_else(|word| Change { old: word, new: word })
     }
 
+    /// Whether hosts are to be told now that this tier is reached: once, and not after they were told of a higher one.
+    /// Two threads may have published the tiers of a function, and tell in another order.
+    pub fn tell(&self, tier: Tier) -> bool {
+        let told = self.update(Ordering::Relaxed, |word| {
+            let is_new = word.reached() >= Some(tier) && word.tier(TOLD) < Some(tier);
+            is_new.then(|| word.with_tier(TOLD, Some(tier)))
+        });
+        told.is_ok()
+    }
+
     /// The claimed function cannot be compiled by this tier, now or later.
     pub fn refuse(&self, tier: Tier) -> Change {
         self.set(|word| word.bits(bit(REFUSED, tier), bit(IN_FLIGHT, tier) | bit(COMPILED, tier)))
@@ -392,6 +404,26 @@ mod tests {
         state.published(Baseline);
         assert_eq!(state.look().reached(), Some(Top), "a function never moves down");
         assert!(!state.look().is_in_flight(Baseline) && !state.look().is_in_flight(Top));
+    }
+
+    /// Whoever is told that a module is ready was told of each of its functions.
+    #[test]
+    fn what_is_told_of_a_function_leaves_out_nothing_but_what_is_known() {
+        for (first, second) in [(Baseline, Top), (Top, Baseline)] {
+            let state = State::new(Word::new(Some(Baseline), Some(Top)));
+            assert!(!state.tell(Baseline), "nothing is reached");
+            state.claim(Baseline).unwrap();
+            state.claim(Top).unwrap();
+            state.published(first);
+            state.published(second);
+            // The thread that published first comes to tell late.
+            assert_eq!((state.tell(first), state.tell(second)), (true, first < second));
+            assert!(!state.tell(Baseline) && !state.tell(Top), "once");
+            state.cleared();
+            state.claim(Baseline).unwrap();
+            state.published(Baseline);
+            assert!(state.tell(Baseline) && !state.tell(Top));
+        }
     }
 
     #[test]

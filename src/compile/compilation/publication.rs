@@ -134,8 +134,9 @@ impl Compilation {
                     origin,
                     ..Event::new(EventKind::FunctionTiered)
                 };
-                // Left out if the other tier has published meanwhile: its event may be out already.
-                self.events.post_if(event, || self.look(func).reached() == Some(tier));
+                // Not left out because the other tier was published meanwhile: that may not be told yet, and `account`
+                // may tell that all functions are there.
+                self.events.post_if(event, || self.states[func.index()].tell(tier));
             }
             self.account(change);
         }
