@@ -365,7 +365,11 @@ fn an_eager_module_takes_its_code_from_the_artifact() {
                 restored.module.wait_finished(None).unwrap();
                 let progress = restored.module.progress();
                 let count = restored.module.module().defined_func_count();
-                assert_eq!((progress.counts.top, progress.compiled), (count, 0), "{tiers:?} {strategy:?}");
+                assert_eq!((progress.counts.top, progress.loaded as usize), (count, count), "{tiers:?} {strategy:?}");
+                // A thread that finds a function's code in the hands of another one may compile it meanwhile.
+                if matches!(workers, Workers::Threads(0)) {
+                    assert_eq!(progress.compiled, 0, "{tiers:?} {strategy:?}");
+                }
                 assert_eq!(transcript(&mut instance(restored.module)), expected);
             }
         }

@@ -5,6 +5,8 @@
 //! Whoever claims a function for the top tier asks the source before the compiler, and whoever needs a function's first
 //! code asks for code of the top tier where the source has it: what is loaded is published by the same steps as what is
 //! compiled. A source is asked for the first code of a function only; when code is to be made once more, it is compiled.
+//! The tiers are claimed apart: who comes for the first code of a function while another thread has what is kept of it in
+//! its hands does not wait for that, and compiles it by the baseline tier.
 //!
 //! Not here: where the code comes from, and whether it can be trusted (`warm`).
 
